@@ -1,0 +1,48 @@
+/**
+ * Checks that imports between the directories of src/ only go down the list, and that the pure ones import nothing
+ * from `node:` (docs/ARCHITECTURE.md, invariant 1). Test files are free. Exits 1 and names each breach.
+ */
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** From the top to the bottom; a directory may import itself and anything below. */
+const LAYERS = [
+  'cli',
+  'admin',
+  'node',
+  'balance',
+  'migration',
+  'ipc',
+  'kernel',
+  'vfs',
+  'cluster',
+  'link',
+  'guest',
+  'capture',
+  'wasm',
+  'abi',
+  'base',
+];
+/** Directories whose files import nothing from `node:` … */
+const PURE = new Set(['balance', 'migration', 'ipc', 'kernel', 'cluster', 'link', 'capture', 'wasm', 'abi', 'base']);
+/** … but for these, which are the real transport, storage and certificates behind an interface of their directory. */
+const EDGES = new Set(['src/link/tls.ts', 'src/cluster/sqlite.ts', 'src/cluster/authority.ts']);
+
+const breaches = [];
+for (const file of globSync('src/**/*.ts')) {
+  if (file.endsWith('.test.ts') || file.endsWith('.d.ts')) continue;
+  const from = file.split(path.sep)[1];
+  const level = LAYERS.indexOf(from);
+  if (level === -1) breaches.push(`${file}: ${from} is not a layer`);
+  for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:\bfrom|\bimport\s*\(?)\s*['"]([^'"]+)['"]/g)) {
+    if (target.startsWith('.')) {
+      const to = path.relative('src', path.join(path.dirname(file), target)).split(path.sep)[0];
+      if (LAYERS.indexOf(to) < level) breaches.push(`${file}: ${from} imports ${to}, which is above it`);
+    } else if (PURE.has(from) && !EDGES.has(file) && target.startsWith('node:')) {
+      breaches.push(`${file}: ${from} is pure and imports ${target}`);
+    }
+  }
+}
+for (const breach of breaches) console.error(breach);
+console.log(breaches.length === 0 ? 'layers: every import goes down' : `layers: ${breaches.length} breaches`);
+process.exitCode = breaches.length === 0 ? 0 : 1;

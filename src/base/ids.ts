@@ -1,0 +1,71 @@
+/**
+ * Branded identifiers. A plain number cannot be passed where one of these is meant; the only way in is the
+ * checking constructor beside each type.
+ */
+declare const brand: unique symbol;
+type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** A node of the cluster: 1 to {@link MAX_NODE_ID}, given by the membership, kept across restarts. */
+export type NodeId = Branded<number, 'NodeId'>;
+
+/** A process of the cluster: `home node id * 65536 + n`, unique in the cluster, never changed by a move. */
+export type Pid = Branded<number, 'Pid'>;
+
+/** How often a process has been placed: +1 at its home node at every move. A guest with an old one must stop. */
+export type Incarnation = Branded<number, 'Incarnation'>;
+
+/** One attempt to move one process, unique at its home node while that node is up. */
+export type MoveId = Branded<number, 'MoveId'>;
+
+/** The number of a home call of one process: rises by one with each call, so that none is carried out twice. */
+export type CallNumber = Branded<number, 'CallNumber'>;
+
+/** A node id has 15 bits, so that every pid is a positive 32-bit integer (WASIX: pid is a signed C int). */
+export const MAX_NODE_ID = 0x7fff;
+
+/** Pids that one node can give before it starts again at 1 (passing over the ones in use). */
+export const PIDS_PER_NODE = 0x10000;
+
+const isUint32 = (n: number): boolean => Number.isInteger(n) && n >= 0 && n <= 0xffff_ffff;
+
+/** @throws RangeError if `n` is not an integer from 1 to {@link MAX_NODE_ID} */
+export function nodeId(n: number): NodeId {
+  if (!Number.isInteger(n) || n < 1 || n > MAX_NODE_ID) throw new RangeError(`not a node id: ${n}`);
+  return n as NodeId;
+}
+
+/** @throws RangeError if `n` is not a positive 32-bit integer with a node id in its upper half */
+export function pid(n: number): Pid {
+  if (!Number.isInteger(n) || n < PIDS_PER_NODE || n > 0x7fff_ffff) throw new RangeError(`not a pid: ${n}`);
+  return n as Pid;
+}
+
+/** The pid that node `home` gives as its `serial`-th (1 to 65535). */
+export function makePid(home: NodeId, serial: number): Pid {
+  if (!Number.isInteger(serial) || serial < 1 || serial >= PIDS_PER_NODE)
+    throw new RangeError(`not a pid serial: ${serial}`);
+  return (home * PIDS_PER_NODE + serial) as Pid;
+}
+
+/** The node that created the process. */
+export function creatorOf(p: Pid): NodeId {
+  return nodeId(Math.floor(p / PIDS_PER_NODE));
+}
+
+/** @throws RangeError if `n` is not an unsigned 32-bit integer */
+export function incarnation(n: number): Incarnation {
+  if (!isUint32(n)) throw new RangeError(`not an incarnation: ${n}`);
+  return n as Incarnation;
+}
+
+/** @throws RangeError if `n` is not an unsigned 32-bit integer */
+export function moveId(n: number): MoveId {
+  if (!isUint32(n)) throw new RangeError(`not a move id: ${n}`);
+  return n as MoveId;
+}
+
+/** @throws RangeError if `n` is not an unsigned 32-bit integer */
+export function callNumber(n: number): CallNumber {
+  if (!isUint32(n)) throw new RangeError(`not a call number: ${n}`);
+  return n as CallNumber;
+}

@@ -1,0 +1,50 @@
+/**
+ * Every limit of Godwit on one page, each with its unit in its name or comment and its reason. A limit belongs here
+ * even if only one file uses it: whoever wonders "how large may it get" finds the answer without searching.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** Bytes of one frame on a link. Large enough that a frame of memory costs little, small enough that heartbeats pass between. */
+  frameBytes: 1 * MIB,
+  /** Bytes of guest memory in one image frame: 256 KiB keeps TLS records full and the event loop free. */
+  imageChunkBytes: 256 * KIB,
+  /** Unacknowledged bytes that a link keeps for replay; senders of bulk data wait beyond it. */
+  linkUnackedBytes: 8 * MIB,
+  /** Bytes that all queued small frames of one link may take before the link is given up as hopeless. */
+  linkQueueBytes: 64 * MIB,
+  /** Bytes of a module file. clang (75 MB) must fit; V8 itself stops at 1 GiB. */
+  moduleBytes: 512 * MIB,
+  /** Bytes of a string in any message. */
+  stringBytes: 64 * KIB,
+  /** Entries of a list in any message. */
+  listEntries: 65_536,
+  /** Processes that one node is home to. */
+  processesPerNode: 4096,
+  /** Guests that one node runs: each is an operating-system thread of 8 MB. */
+  guestsPerNode: 512,
+  /** Descriptors of one process; POSIX systems give 1024 by default. */
+  descriptorsPerProcess: 1024,
+  /** 64 KiB pages of one linear memory: all that wasm32 can address. */
+  memoryPages: 65_536,
+  /** Bytes that a process's arguments and environment take together (Linux: ARG_MAX, 2 MiB). */
+  argumentBytes: 2 * MIB,
+  /** Bytes of a path (Linux: PATH_MAX). */
+  pathBytes: 4096,
+  /** Bytes of one name in a path (Linux: NAME_MAX). */
+  nameBytes: 255,
+  /** Symbolic links followed in one path resolution (Linux: 40). */
+  symlinks: 40,
+  /** Buffers in one scatter or gather call (Linux: IOV_MAX). */
+  ioVectors: 1024,
+  /** Subscriptions in one poll_oneoff. */
+  pollSubscriptions: 4096,
+  /** Bytes in a pipe (Linux: 64 KiB). */
+  pipeBytes: 64 * KIB,
+  /** Bytes of in-buffers or out-buffers of one home call; longer reads and writes are cut short, as POSIX allows. */
+  homeCallBytes: 512 * KIB,
+  /** Bytes of saved frames of one thread: V8's own stack ends long before. */
+  savedStackBytes: 64 * MIB,
+} as const;

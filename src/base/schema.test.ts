@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ByteReader } from './bytes.ts';
+import { bool, bytes, decode, encode, list, oneOf, optional, str, struct, u16, u32, u64 } from './schema.ts';
+
+const message = struct({
+  id: u32,
+  name: str,
+  kind: oneOf('first', 'second'),
+  parts: list(struct({ size: u16, big: u64 }), 10),
+  blob: optional(bytes(100)),
+  last: bool,
+});
+
+const anyMessage = fc.record(
+  {
+    id: fc.integer({ min: 0, max: 0xffff_ffff }),
+    name: fc.string({ unit: 'grapheme', maxLength: 50 }),
+    kind: fc.constantFrom('first' as const, 'second' as const),
+    parts: fc.array(
+      fc.record(
+        { size: fc.integer({ min: 0, max: 0xffff }), big: fc.bigInt(0n, (1n << 64n) - 1n) },
+        { noNullPrototype: true },
+      ),
+      {
+        maxLength: 10,
+      },
+    ),
+    blob: fc.option(fc.uint8Array({ maxLength: 100 })),
+    last: fc.boolean(),
+  },
+  { noNullPrototype: true },
+);
+
+test('what is encoded is decoded', () => {
+  fc.assert(
+    fc.property(anyMessage, (value) => {
+      assert.deepEqual(decode(message, new ByteReader(encode(message, value))), value);
+    }),
+  );
+});
+
+test('any bytes are a message or a protocol error', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        decode(message, new ByteReader(bytes));
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'protocol');
+      }
+    }),
+  );
+});
+
+test('a cut message is a protocol error', () => {
+  const encoded = encode(message, { id: 1, name: 'x', kind: 'first', parts: [], blob: null, last: true });
+  for (let length = 0; length < encoded.length; length++) {
+    assert.throws(() => decode(message, new ByteReader(encoded.subarray(0, length))), { code: 'protocol' });
+  }
+});
+
+test('limits are held on both sides', () => {
+  assert.throws(() => encode(bytes(3), new Uint8Array(4)), { code: 'protocol' });
+  assert.throws(() => decode(bytes(3), new ByteReader(Uint8Array.of(4, 0, 0, 0, 1, 2, 3, 4))), { code: 'protocol' });
+});

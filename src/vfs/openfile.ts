@@ -1,0 +1,100 @@
+/**
+ * An open file description in the sense of POSIX: what several descriptors (after a dup or fork) share. One interface
+ * for files, directories, pipes, terminals and sockets; each implementation is one file in vfs/ or kernel/.
+ *
+ * Failure: a method throws {@link ErrnoError}. Waiting: a method that may block returns a `Waiting`, which settles
+ * with a value or an errno. What an object does not support it refuses with the errno that POSIX gives.
+ */
+import type { Errno } from '../abi/errno.ts';
+import { errnoName } from '../abi/errno.ts';
+import type { DirEntry, FileStat, FileType } from '../abi/types.ts';
+import type { Waiting } from '../base/waiting.ts';
+
+/** A system call's failure: becomes the errno that the guest gets. */
+export class ErrnoError extends Error {
+  readonly errno: Errno;
+
+  constructor(errno: Errno) {
+    super(errnoName(errno));
+    this.name = 'ErrnoError';
+    this.errno = errno;
+  }
+}
+
+export type Settled<T> = { readonly value: T } | { readonly errno: Errno };
+/** A result that is there now, or comes later. */
+export type Maybe<T> = T | Waiting<Settled<T>>;
+
+/** How ready a file is: bytes that can be read or written without waiting, and whether the other end is gone. */
+export interface Readiness {
+  readonly bytes: bigint;
+  readonly hangup: boolean;
+}
+
+/** witx `fstflags`, resolved: nanoseconds since the epoch, 'now', or null for unchanged. */
+export type NewTime = bigint | 'now' | null;
+
+export interface OpenFile {
+  readonly filetype: FileType;
+  /** witx `fdflags` as last set. */
+  readonly flags: number;
+  /**
+   * The operating system's descriptor if reads, writes and seeks may be done on it directly and at once from any
+   * thread of this daemon (a regular file), with the position kept by the operating system; otherwise null.
+   */
+  readonly hostFd: number | null;
+  /** Fills the buffers from the start. `position` null: at the file's position, which moves on. @returns bytes read, 0 at the end */
+  read(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number>;
+  /** @returns bytes written, possibly fewer than given */
+  write(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number>;
+  /** `whence` as in witx. @returns the new position from the start */
+  seek(offset: bigint, whence: number): bigint;
+  stat(): FileStat;
+  setFlags(flags: number): void;
+  setSize(size: bigint): void;
+  setTimes(atim: NewTime, mtim: NewTime): void;
+  allocate(offset: bigint, length: bigint): void;
+  advise(offset: bigint, length: bigint, advice: number): void;
+  sync(dataOnly: boolean): void;
+  /** Ready at once, or a wait for it. Regular files are always ready. */
+  poll(direction: 'read' | 'write'): Maybe<Readiness>;
+  /** The last descriptor is gone. */
+  close(): void;
+}
+
+/** What path_open asks for, with rights and flags already reduced to what they mean for the file system. */
+export interface OpenOptions {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly create: boolean;
+  readonly exclusive: boolean;
+  readonly truncate: boolean;
+  readonly directory: boolean;
+  readonly followFinalLink: boolean;
+  /** witx `fdflags` */
+  readonly flags: number;
+}
+
+/** A directory that is open: all paths are relative to it and never leave the preopened directory that it came from. */
+export interface Directory extends OpenFile {
+  open(path: string, options: OpenOptions): Maybe<OpenFile>;
+  /** The entries behind `cookie` (0: from the start), `.` and `..` first; the same cookie gives the same place again. */
+  entries(cookie: bigint): Iterable<DirEntry>;
+  makeDirectory(path: string): void;
+  removeDirectory(path: string): void;
+  unlink(path: string): void;
+  statPath(path: string, followFinalLink: boolean): FileStat;
+  setPathTimes(path: string, followFinalLink: boolean, atim: NewTime, mtim: NewTime): void;
+  readLink(path: string): Uint8Array;
+  symlink(target: string, path: string): void;
+  link(path: string, followFinalLink: boolean, to: Directory, toPath: string): void;
+  rename(path: string, to: Directory, toPath: string): void;
+}
+
+export interface Socket extends OpenFile {
+  accept(flags: number): Maybe<Socket>;
+  /** @returns bytes received (0: the peer has ended) and roflags */
+  receive(buffers: readonly Uint8Array[], flags: number): Maybe<{ readonly count: number; readonly roflags: number }>;
+  send(buffers: readonly Uint8Array[], flags: number): Maybe<number>;
+  shutdown(how: number): void;
+}
