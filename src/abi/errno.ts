@@ -97,3 +97,22 @@ export const ERRNO: Readonly<Record<Exclude<ErrnoName, 'success'>, Errno>> = Obj
 export function errnoName(errno: number): string {
   return NAMES[errno] ?? `errno ${errno}`;
 }
+
+/** A system call's failure: becomes the errno that the guest gets. */
+export class ErrnoError extends Error {
+  readonly errno: Errno;
+
+  constructor(errno: Errno) {
+    super(errnoName(errno));
+    this.name = 'ErrnoError';
+    this.errno = errno;
+  }
+}
+
+/**
+ * A number from outside as an errno.
+ * @returns null if it is 0 or none of the specification's
+ */
+export function toErrno(n: number): Errno | null {
+  return Number.isInteger(n) && n > 0 && n < NAMES.length ? (n as Errno) : null;
+}

@@ -159,3 +159,18 @@ export const PREVIEW1 = {
 } as const satisfies Record<string, CallSpec>;
 
 export type Preview1Name = keyof typeof PREVIEW1;
+
+/** The calls by number: the position in the table, which both ends of a home call know. */
+export const CALL_NAMES = Object.keys(PREVIEW1) as readonly Preview1Name[];
+
+/** Whether the module `wasi_snapshot_preview1` has a function of that name. */
+export function isPreview1Name(name: string): name is Preview1Name {
+  return Object.hasOwn(PREVIEW1, name);
+}
+
+/** The number of a call, from 0 on: its position in the table. */
+export function callIndex(name: Preview1Name): number {
+  return INDEX.get(name) ?? -1;
+}
+
+const INDEX: ReadonlyMap<string, number> = new Map(CALL_NAMES.map((name, index) => [name, index]));

@@ -15,6 +15,11 @@ export const FileType = {
 } as const;
 export type FileType = (typeof FileType)[keyof typeof FileType];
 
+/** Whether a number from outside is a file type. */
+export function isFileType(n: number): n is FileType {
+  return Number.isInteger(n) && n >= 0 && n <= FileType.symbolicLink;
+}
+
 /** witx `fdflags` (u16) */
 export const FdFlags = { append: 1, dsync: 2, nonblock: 4, rsync: 8, sync: 16 } as const;
 

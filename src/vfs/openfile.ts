@@ -6,20 +6,10 @@
  * with a value or an errno. What an object does not support it refuses with the errno that POSIX gives.
  */
 import type { Errno } from '../abi/errno.ts';
-import { errnoName } from '../abi/errno.ts';
 import type { DirEntry, FileStat, FileType } from '../abi/types.ts';
 import type { Waiting } from '../base/waiting.ts';
 
-/** A system call's failure: becomes the errno that the guest gets. */
-export class ErrnoError extends Error {
-  readonly errno: Errno;
-
-  constructor(errno: Errno) {
-    super(errnoName(errno));
-    this.name = 'ErrnoError';
-    this.errno = errno;
-  }
-}
+export { ErrnoError } from '../abi/errno.ts';
 
 export type Settled<T> = { readonly value: T } | { readonly errno: Errno };
 /** A result that is there now, or comes later. */
