@@ -47,4 +47,12 @@ export const LIMITS = {
   homeCallBytes: 512 * KIB,
   /** Bytes of saved frames of one thread: V8's own stack ends long before. */
   savedStackBytes: 64 * MIB,
+  /** Bytes of one frame on the control socket: a `run` with its arguments and environment, or a long list of processes. */
+  controlFrameBytes: 4 * MIB,
+  /** Clients of one control socket at a time: each is a process of the same user. */
+  controlClients: 256,
+  /** Requests of one client that wait for their answers; one `run` and a few calls are usual. */
+  controlCalls: 64,
+  /** Lines in one answer to `logs`; the client asks again for more. */
+  logPageLines: 512,
 } as const;

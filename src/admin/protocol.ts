@@ -1,0 +1,300 @@
+/**
+ * The messages of a node's control socket, as tables: `godwit` (the client) on one side, the node (the daemon) on the
+ * other, both of one user on one machine. docs/PROTOCOL.md is generated from these tables.
+ *
+ * A connection starts with `hello` and `welcome`. Then the client makes calls, each with an id that its answer
+ * carries, and at most one `run`, which binds a process to the connection: the connection's end is the terminal's
+ * hangup. While it runs, the *daemon* asks for input and output operations on the client's standard streams, each
+ * with an id, and the client answers: nothing is read before the program wants it, and a slow reader slows it down.
+ *
+ * Frame: u32 length of what follows, u8 kind (position in the table of its direction), then the message's fields.
+ */
+import { ERRNO, type Errno } from '../abi/errno.ts';
+import { FileType } from '../abi/types.ts';
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { ERROR_CODES, type ErrorCode, GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import {
+  type Carried,
+  type Codec,
+  bool,
+  branded,
+  bytes,
+  decode,
+  f64,
+  list,
+  oneOf,
+  optional,
+  str,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+} from '../base/schema.ts';
+import { NODE_STATES, PROCESS_STATES, type ProcessEnd, type RunStats, STDIO_KINDS } from '../node/daemon.ts';
+
+/** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
+export const CONTROL_VERSION = 1;
+/** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
+export const CONTROL_MAGIC = 0x77_64_6f_67;
+
+/** A codec of another shape: `read` may refuse with a GodwitError('protocol'). */
+function mapped<A, B>(inner: Codec<A>, toInner: (value: B) => A, fromInner: (value: A) => B): Codec<B> {
+  return {
+    type: inner.type,
+    write: (w, v) => inner.write(w, toInner(v)),
+    read: (r) => fromInner(inner.read(r)),
+  };
+}
+
+const s64: Codec<bigint> = {
+  type: 's64',
+  write: (w, v) => w.u64(BigInt.asUintN(64, v)),
+  read: (r) => BigInt.asIntN(64, r.u64()),
+};
+
+const KNOWN_ERRNOS: ReadonlySet<number> = new Set(Object.values(ERRNO));
+const errno: Codec<Errno> = branded(u16, 'errno', (n) => {
+  if (!KNOWN_ERRNOS.has(n)) throw new RangeError(`not an errno: ${n}`);
+  return n as Errno;
+});
+
+const FILE_TYPES: ReadonlySet<number> = new Set(Object.values(FileType));
+const filetype: Codec<FileType> = branded(u8, 'filetype', (n) => {
+  if (!FILE_TYPES.has(n)) throw new RangeError(`not a filetype: ${n}`);
+  return n as FileType;
+});
+
+const errorCode = oneOf(...(Object.keys(ERROR_CODES) as ErrorCode[]));
+
+const processInfo = struct({
+  pid: u32,
+  ppid: u32,
+  home: u32,
+  node: u32,
+  state: oneOf(...PROCESS_STATES),
+  threads: u32,
+  memory: f64,
+  cpu_ms: f64,
+  moves: u32,
+  stay: list(str, 64),
+  command: list(str),
+});
+
+const nodeInfo = struct({
+  id: u32,
+  name: str,
+  address: str,
+  arch: str,
+  os: str,
+  state: oneOf(...NODE_STATES),
+  cpus: u32,
+  load: f64,
+  memory_total: f64,
+  memory_free: f64,
+  processes: u32,
+});
+
+const processEnd: Codec<ProcessEnd> = mapped(
+  struct({ how: oneOf('exited', 'signalled'), value: u32, message: optional(str) }),
+  (end) => ({ how: end.how, value: end.how === 'exited' ? end.code : end.signal, message: end.message }),
+  ({ how, value, message }) => (how === 'exited' ? { how, code: value, message } : { how, signal: value, message }),
+);
+
+const runStats: Codec<RunStats> = mapped(
+  struct({
+    moves: u32,
+    freeze_ms: list(f64),
+    image_bytes: list(f64),
+    home_calls: f64,
+    local_calls: f64,
+    cpu_ms: list(struct({ node: str, ms: f64 })),
+  }),
+  (stats) => ({ ...stats, cpu_ms: Object.entries(stats.cpu_ms).map(([node, ms]) => ({ node, ms })) }),
+  // fromEntries defines own properties: a node called __proto__ does no harm.
+  (stats) => ({ ...stats, cpu_ms: Object.fromEntries(stats.cpu_ms.map(({ node, ms }) => [node, ms])) }),
+);
+
+const identity = struct({ id: u32, name: str, address: str });
+const terminalSize = struct({ columns: u16, rows: u16 });
+
+const runSpec = struct({
+  program: str,
+  args: list(str),
+  env: list(str),
+  cwd: str,
+  dirs: list(struct({ host: str, guest: str }), LIMITS.descriptorsPerProcess),
+  listen: list(str, LIMITS.descriptorsPerProcess),
+  pin: bool,
+  detach: bool,
+  hopMicros: optional(f64),
+  node: optional(str),
+});
+
+/** witx `fdflags` and what the descriptor is open for, as the client found them. */
+const stdio = struct({ kind: oneOf(...STDIO_KINDS), flags: u16, readable: bool, writable: bool });
+
+const fileStat = struct({
+  dev: u64,
+  ino: u64,
+  filetype,
+  nlink: u64,
+  size: u64,
+  atim: u64,
+  mtim: u64,
+  ctim: u64,
+});
+
+/** A call of the client: what it carries and what its answer carries. */
+const call = <A, R>(args: Codec<A>, result: Codec<R>) => ({ args, result });
+const nothing = struct({});
+
+export const CALLS = {
+  ps: call(nothing, list(processInfo)),
+  nodes: call(nothing, list(nodeInfo)),
+  migrate: call(
+    struct({ pid: u32, target: str }),
+    struct({ node: u32, name: str, moved: bool, freeze_ms: f64, total_ms: f64, image_bytes: f64 }),
+  ),
+  kill: call(struct({ pid: u32, signal: u8 }), nothing),
+  wait: call(struct({ pid: u32 }), processEnd),
+  logs: call(
+    struct({ pid: optional(u32), after: f64, wait: bool }),
+    struct({
+      lines: list(
+        struct({ time: f64, level: oneOf('debug', 'info', 'warn', 'error', 'stdout', 'stderr'), text: str }),
+        LIMITS.logPageLines,
+      ),
+      next: f64,
+      complete: bool,
+    }),
+  ),
+  token: call(nothing, struct({ token: str, address: str, expires: f64 })),
+  shutdown: call(nothing, nothing),
+} as const;
+
+export type CallName = keyof typeof CALLS;
+export type CallArgs<N extends CallName> = Carried<(typeof CALLS)[N]['args']>;
+export type CallResult<N extends CallName> = Carried<(typeof CALLS)[N]['result']>;
+export const CALL_NAMES = Object.keys(CALLS) as CallName[];
+
+const callBody = bytes(LIMITS.controlFrameBytes);
+const chunk = bytes(LIMITS.pipeBytes);
+/** 0 stdin, 1 stdout, 2 stderr */
+const fd = oneOf('stdin', 'stdout', 'stderr');
+export type StdioName = Carried<typeof fd>;
+
+/** Client to daemon. New kinds go to the end. */
+export const TO_DAEMON = {
+  hello: struct({ magic: u32, version: u16 }),
+  /** `body`: the arguments as the call's own codec writes them. Ids are the client's choice and are answered once. */
+  call: struct({ id: u32, method: oneOf(...CALL_NAMES), body: callBody }),
+  /** Answered by `started` or, with id 0, by `failure`. `terminal`: if one of the three is one. */
+  run: struct({
+    spec: runSpec,
+    stdio: struct({ stdin: stdio, stdout: stdio, stderr: stdio }),
+    terminal: optional(terminalSize),
+  }),
+  signal: struct({ signal: u8 }),
+  resize: terminalSize,
+  /** Answers to the daemon's operations, with their ids. `data` without bytes is the end of the input. */
+  data: struct({ id: u32, bytes: chunk }),
+  count: struct({ id: u32, count: u32 }),
+  position: struct({ id: u32, position: u64 }),
+  fileStat: struct({ id: u32, stat: fileStat }),
+  failed: struct({ id: u32, errno }),
+} as const;
+
+/** Daemon to client. New kinds go to the end. */
+export const TO_CLIENT = {
+  welcome: struct({ version: u16, self: identity }),
+  answer: struct({ id: u32, body: callBody }),
+  /** A call or, with id 0, the hello or the run failed. */
+  failure: struct({ id: u32, code: errorCode, message: str }),
+  started: struct({ pid: u32 }),
+  /** The program wants at most `max` bytes of input. */
+  pull: struct({ id: u32, fd, max: u32 }),
+  write: struct({ id: u32, fd, bytes: chunk }),
+  seek: struct({ id: u32, fd, offset: s64, whence: u8 }),
+  stat: struct({ id: u32, fd }),
+  ended: struct({ end: processEnd, stats: runStats }),
+} as const;
+
+type Table = Readonly<Record<string, Codec<unknown>>>;
+/** One message of a direction: its kind and its fields. */
+export type Message<T extends Table> = { [K in keyof T & string]: { readonly kind: K } & Carried<T[K]> }[keyof T &
+  string];
+export type ToDaemon = Message<typeof TO_DAEMON>;
+export type ToClient = Message<typeof TO_CLIENT>;
+
+/** The bytes of a frame, its length included. @throws GodwitError `limit` if it would be too long */
+function encodeFrame<T extends Table>(table: T, message: Message<T>): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter();
+  writer.u32(0);
+  writer.u8(Object.keys(table).indexOf(message.kind));
+  table[message.kind]!.write(writer, message);
+  const frame = writer.done();
+  const length = frame.length - 4;
+  if (length > LIMITS.controlFrameBytes) {
+    throw new GodwitError('limit', `a control message of ${length} bytes, ${LIMITS.controlFrameBytes} are allowed`);
+  }
+  new DataView(frame.buffer).setUint32(0, length, true);
+  return frame;
+}
+
+/** @param payload a frame without its length. @throws GodwitError `protocol`; the message's bytes are views of it */
+function decodeFrame<T extends Table>(table: T, payload: Uint8Array): Message<T> {
+  const reader = new ByteReader(payload);
+  const number = reader.u8();
+  const kind = Object.keys(table)[number];
+  if (kind === undefined) throw new GodwitError('protocol', `message kind ${number} is not known`);
+  const fields = decode(table[kind]!, reader) as object;
+  return { ...fields, kind } as Message<T>;
+}
+
+export const encodeToDaemon = (message: ToDaemon): Uint8Array<ArrayBuffer> => encodeFrame(TO_DAEMON, message);
+export const encodeToClient = (message: ToClient): Uint8Array<ArrayBuffer> => encodeFrame(TO_CLIENT, message);
+export const decodeToDaemon = (payload: Uint8Array): ToDaemon => decodeFrame(TO_DAEMON, payload);
+export const decodeToClient = (payload: Uint8Array): ToClient => decodeFrame(TO_CLIENT, payload);
+
+/** Cuts a stream of bytes into frames, however it arrives. Holds at most one frame. */
+export class FrameReader {
+  #parts: Uint8Array[] = [];
+  #held = 0;
+
+  /**
+   * Takes bytes and yields the frames that they complete, without their length. The bytes must not be reused.
+   * @throws GodwitError `protocol` on a length that no frame has
+   */
+  *push(received: Uint8Array): Generator<Uint8Array> {
+    this.#parts.push(received);
+    this.#held += received.length;
+    while (this.#held >= 4) {
+      const length = new ByteReader(this.#prefix(4)).u32();
+      if (length === 0 || length > LIMITS.controlFrameBytes) {
+        throw new GodwitError('protocol', `a frame of ${length} bytes, 1 to ${LIMITS.controlFrameBytes} are allowed`);
+      }
+      if (this.#held < 4 + length) return;
+      const whole = this.#prefix(4 + length);
+      this.#parts[0] = whole.subarray(4 + length);
+      if (whole.length === 4 + length) this.#parts.shift();
+      this.#held -= 4 + length;
+      yield whole.subarray(4, 4 + length);
+    }
+  }
+
+  /** The first part, made at least `size` long: parts are joined only when a frame is complete, not once a packet. */
+  #prefix(size: number): Uint8Array {
+    const first = this.#parts[0]!;
+    if (first.length >= size) return first;
+    const joined = new Uint8Array(this.#held);
+    let at = 0;
+    for (const part of this.#parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [joined];
+    return joined;
+  }
+}
