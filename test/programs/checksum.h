@@ -9,7 +9,7 @@
 #define CHECKSUM_START 0xcbf29ce484222325ull
 
 static inline uint64_t checksum_add(uint64_t sum, const void *data, size_t length) {
-  const unsigned char *bytes = data;
+  const unsigned char *bytes = (const unsigned char *)data;
   for (size_t i = 0; i < length; i++) sum = (sum ^ bytes[i]) * 0x100000001b3ull;
   return sum;
 }

@@ -1,13 +1,13 @@
 /**
- * Builds the guest programs of test/programs/ and keeps the results by content: the name of a built file is a digest
- * of everything that went into it, so it never has to be checked for age, and processes that build the same program
- * at once can only replace a file by an equal one.
+ * Builds the guest programs of test/programs/ and keeps the results by content: a built file stands in a directory
+ * named by a digest of everything that went into it, so it never has to be checked for age, and processes that build
+ * the same program at once can only replace a file by an equal one.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DEFAULT_FLAGS, FIXTURES, type FixtureName, type FixtureSpec } from './fixtures.ts';
-import { LLVM_VERSION, runClang } from './toolchain.ts';
+import { ASSEMBLYSCRIPT_FLAGS, CLANG_FLAGS, FIXTURES, type FixtureName, type FixtureSpec } from './fixtures.ts';
+import { ASSEMBLYSCRIPT_VERSION, LLVM_VERSION, runAssemblyScript, runClang } from './toolchain.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const programs = path.join(root, 'test/programs');
@@ -28,7 +28,7 @@ export interface Fixture {
 export async function fixture(name: FixtureName): Promise<Fixture> {
   const spec = FIXTURES[name];
   const sources = await readSources(spec);
-  const file = path.join(CACHE, 'fixtures', `${name}-${digest(spec, sources)}.wasm`);
+  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
   const cached = await readFile(file).catch(() => null);
   if (cached !== null) return { path: file, bytes: cached };
   const bytes = await compile(spec, sources);
@@ -49,14 +49,26 @@ async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> 
 }
 
 function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {
+  const compiler = isAssemblyScript(spec) ? ASSEMBLYSCRIPT_VERSION : LLVM_VERSION;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([LLVM_VERSION, DEFAULT_FLAGS, spec, [...sources.keys()]]));
+  hash.update(JSON.stringify([compiler, commonFlags(spec), spec, [...sources.keys()]]));
   for (const bytes of sources.values()) hash.update(createHash('sha256').update(bytes).digest());
   return hash.digest('hex').slice(0, 20);
 }
 
 async function compile(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
-  const compiler = spec.source.endsWith('.cc') ? 'clang++' : 'clang';
-  const flags = [...DEFAULT_FLAGS, ...(spec.flags ?? [])];
-  return runClang(compiler, [...flags, spec.source, '-o', 'out.wasm'], sources, 'out.wasm');
+  const flags = [...commonFlags(spec), ...(spec.flags ?? [])];
+  if (isAssemblyScript(spec)) return runAssemblyScript([spec.source, ...flags, '--outFile', OUTPUT], sources, OUTPUT);
+  const driver = spec.source.endsWith('.cc') ? 'clang++' : 'clang';
+  return runClang(driver, [...flags, spec.source, '-o', OUTPUT], sources, OUTPUT);
+}
+
+const OUTPUT = 'out.wasm';
+
+function isAssemblyScript(spec: FixtureSpec): boolean {
+  return spec.source.endsWith('.as.ts');
+}
+
+function commonFlags(spec: FixtureSpec): readonly string[] {
+  return isAssemblyScript(spec) ? ASSEMBLYSCRIPT_FLAGS : CLANG_FLAGS;
 }

@@ -8,6 +8,8 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
+  /** Argument 0; the base name of the program's file if missing. */
+  readonly argv0?: string;
   /** Arguments behind the program's name. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -31,17 +33,19 @@ export interface Outcome {
 /** What the child gets as its argument. */
 export interface Job {
   readonly program: string;
+  readonly argv0: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly dirs: Readonly<Record<string, string>>;
 }
 
 /**
- * @param program path of a WebAssembly module for preview 1; its base name without the ending is argument 0
+ * @param program path of a WebAssembly module for preview 1
  * @throws Error if the module could not be started at all
  */
 export async function reference(program: string, options: RunOptions = {}): Promise<Outcome> {
-  const job: Job = { program, args: options.args ?? [], env: options.env ?? {}, dirs: options.dirs ?? {} };
+  const { argv0 = path.basename(program) } = options;
+  const job: Job = { program, argv0, args: options.args ?? [], env: options.env ?? {}, dirs: options.dirs ?? {} };
   const child = spawn(
     process.execPath,
     ['--no-warnings', path.join(import.meta.dirname, 'wasi-main.ts'), JSON.stringify(job)],

@@ -1,6 +1,7 @@
 /**
- * LLVM for WebAssembly out of the npm package `@yowasp/clang`: itself a WebAssembly program, run inside this process
- * on a tree of files in memory. Loaded when first used, since that takes more than a second and 300 MB.
+ * The compilers for guest programs, run inside this process on files in memory: LLVM for WebAssembly out of the npm
+ * package `@yowasp/clang`, itself a WebAssembly program, and AssemblyScript. Loaded when first used: LLVM takes more
+ * than a second and 300 MB.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,9 +11,9 @@ import type { Tree } from '@yowasp/clang';
 /** The directory of the package: its modules and, in a tar file, headers and libraries. */
 export const LLVM_DIRECTORY = path.dirname(fileURLToPath(import.meta.resolve('@yowasp/clang')));
 
-export const LLVM_VERSION: string = (
-  JSON.parse(readFileSync(path.join(LLVM_DIRECTORY, '../package.json'), 'utf8')) as { version: string }
-).version;
+export const LLVM_VERSION = versionOf(path.join(LLVM_DIRECTORY, '../package.json'));
+
+export const ASSEMBLYSCRIPT_VERSION = versionOf(fileURLToPath(import.meta.resolve('assemblyscript/package.json')));
 
 /**
  * Runs the compiler driver, which compiles and links.
@@ -43,6 +44,45 @@ export async function runClang(
     if (!(error instanceof Exit)) throw error;
   }
   throw new Error(`${driver} ${args.join(' ')} made no ${output}:\n${messages}`);
+}
+
+/**
+ * Runs the AssemblyScript compiler.
+ * @param args its arguments; file names are those of `sources`
+ * @throws Error with the compiler's messages
+ */
+export async function runAssemblyScript(
+  args: readonly string[],
+  sources: ReadonlyMap<string, Uint8Array>,
+  output: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const asc = await import('assemblyscript/asc');
+  const decoder = new TextDecoder();
+  let made: Uint8Array | null = null;
+  let messages = '';
+  const { error } = await asc.main([...args], {
+    readFile: (name) => {
+      const bytes = sources.get(name);
+      return bytes === undefined ? null : decoder.decode(bytes);
+    },
+    writeFile: (name, contents) => {
+      if (name === output && contents instanceof Uint8Array) made = contents;
+    },
+    listFiles: () => [],
+    stderr: {
+      write: (chunk) => {
+        messages += typeof chunk === 'string' ? chunk : decoder.decode(chunk);
+      },
+    },
+  });
+  if (error !== null || made === null) {
+    throw new Error(`asc ${args.join(' ')} made no ${output}:\n${messages}`, { cause: error });
+  }
+  return new Uint8Array(made);
+}
+
+function versionOf(manifest: string): string {
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
 function treeOf(files: ReadonlyMap<string, Uint8Array>): Tree {

@@ -4,14 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
-import path from 'node:path';
 import { WASI } from 'node:wasi';
 import type { Job, Outcome } from './reference.ts';
 
-const { program, args, env, dirs } = JSON.parse(process.argv[2] ?? '') as Job;
+const { program, argv0, args, env, dirs } = JSON.parse(process.argv[2] ?? '') as Job;
 const wasi = new WASI({
   version: 'preview1',
-  args: [path.basename(program, '.wasm'), ...args],
+  args: [argv0, ...args],
   env,
   preopens: dirs,
   returnOnExit: true,
