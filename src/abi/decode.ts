@@ -15,8 +15,7 @@ import { ERRNO, ErrnoError } from './errno.ts';
 import type { Args, ParamKind, ParamTypes, ResultKind } from './kinds.ts';
 import { EVENT, FDSTAT, FILESTAT, IOVEC, PRESTAT, SUBSCRIPTION } from './layout.ts';
 import { checkRange, slice, viewOf } from './memory.ts';
-import { PREVIEW1 } from './preview1.ts';
-import type { Preview1Name } from './preview1.ts';
+import type { PREVIEW1, Preview1Name } from './preview1.ts';
 import { shapeOf } from './signature.ts';
 import type { Subscription } from './types.ts';
 

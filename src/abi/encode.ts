@@ -8,8 +8,7 @@ import { u32At } from './decode.ts';
 import type { Results, ResultKind, ResultTypes } from './kinds.ts';
 import { EVENT, FDSTAT, FILESTAT, PRESTAT } from './layout.ts';
 import { checkRange, viewOf } from './memory.ts';
-import { PREVIEW1 } from './preview1.ts';
-import type { Preview1Name } from './preview1.ts';
+import type { PREVIEW1, Preview1Name } from './preview1.ts';
 import { shapeOf } from './signature.ts';
 import type { Event } from './types.ts';
 

@@ -12,7 +12,32 @@ import type { Event, FdStat, FileStat, FileType, Prestat, Subscription } from '.
 import { EventType, SubClockFlags } from './types.ts';
 
 type Width = 'u8' | 'u16' | 'u32' | 'u64';
-const WIDTH_BYTES = { u8: 1, u16: 2, u32: 4, u64: 8 } as const;
+
+/** How each width is read and written, little-endian. */
+const ACCESS: Readonly<Record<Width, Access>> = {
+  u8: { bytes: 1, read: (view, at) => view.getUint8(at), write: (view, at, v) => view.setUint8(at, Number(v)) },
+  u16: {
+    bytes: 2,
+    read: (view, at) => view.getUint16(at, true),
+    write: (view, at, v) => view.setUint16(at, Number(v), true),
+  },
+  u32: {
+    bytes: 4,
+    read: (view, at) => view.getUint32(at, true),
+    write: (view, at, v) => view.setUint32(at, Number(v), true),
+  },
+  u64: {
+    bytes: 8,
+    read: (view, at) => view.getBigUint64(at, true),
+    write: (view, at, v) => view.setBigUint64(at, BigInt(v), true),
+  },
+};
+
+interface Access {
+  readonly bytes: number;
+  readonly read: (view: DataView, at: number) => number | bigint;
+  readonly write: (view: DataView, at: number, value: number | bigint) => void;
+}
 
 type Value<W extends Width> = W extends 'u64' ? bigint : number;
 type Values<F extends Readonly<Record<string, Width>>> = { -readonly [K in keyof F]: Value<F[K]> };
@@ -23,8 +48,8 @@ export interface Layout<T> {
   /** The record's place must be a multiple of this, says the specification; Godwit does not insist. */
   readonly align: number;
   readonly offsets: Readonly<Record<string, number>>;
-  read(view: DataView, at: number): T;
-  write(view: DataView, at: number, value: T): void;
+  readonly read: (view: DataView, at: number) => T;
+  readonly write: (view: DataView, at: number, value: T) => void;
 }
 
 /** The layout of plain fields one after the other. */
@@ -32,12 +57,13 @@ function plain<const F extends Readonly<Record<string, Width>>>(fields: F): Layo
   let end = 0;
   let align = 1;
   const offsets: Record<string, number> = {};
-  const steps: { readonly name: string; readonly width: Width; readonly at: number }[] = [];
+  const steps: { readonly name: string; readonly access: Access; readonly at: number }[] = [];
   for (const [name, width] of Object.entries(fields)) {
-    const bytes = WIDTH_BYTES[width];
+    const access = ACCESS[width];
+    const { bytes } = access;
     const at = Math.ceil(end / bytes) * bytes;
     offsets[name] = at;
-    steps.push({ name, width, at });
+    steps.push({ name, access, at });
     end = at + bytes;
     align = Math.max(align, bytes);
   }
@@ -47,40 +73,14 @@ function plain<const F extends Readonly<Record<string, Width>>>(fields: F): Layo
     offsets,
     read(view, at) {
       const value: Record<string, number | bigint> = {};
-      for (const step of steps) value[step.name] = readField(view, at + step.at, step.width);
+      for (const step of steps) value[step.name] = step.access.read(view, at + step.at);
       // Each field was read with its width, which is what Values<F> says.
       return value as Values<F>;
     },
     write(view, at, value) {
-      for (const step of steps) writeField(view, at + step.at, step.width, value[step.name] ?? 0);
+      for (const step of steps) step.access.write(view, at + step.at, value[step.name] ?? 0);
     },
   };
-}
-
-function readField(view: DataView, at: number, width: Width): number | bigint {
-  switch (width) {
-    case 'u8':
-      return view.getUint8(at);
-    case 'u16':
-      return view.getUint16(at, true);
-    case 'u32':
-      return view.getUint32(at, true);
-    case 'u64':
-      return view.getBigUint64(at, true);
-  }
-}
-
-function writeField(view: DataView, at: number, width: Width, value: number | bigint): void {
-  switch (width) {
-    case 'u8':
-      return view.setUint8(at, Number(value));
-    case 'u16':
-      return view.setUint16(at, Number(value), true);
-    case 'u32':
-      return view.setUint32(at, Number(value), true);
-    case 'u64':
-      return view.setBigUint64(at, BigInt(value), true);
-  }
 }
 
 /** A pointer and a length: both `iovec` and `ciovec`. */

@@ -180,7 +180,7 @@ export function decodeRequest(bytes: Uint8Array): TypedCall {
 
 /** A codec whose values are of the kind's type: the callers take both from the same place in the table. */
 function codecOf(kind: ParamKind): ParamCodec<unknown> {
-  return PARAM_CODECS[kind] as ParamCodec<unknown>;
+  return PARAM_CODECS[kind];
 }
 
 /** Whether the result `count` says how far the call's out-buffers are filled. */

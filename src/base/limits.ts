@@ -45,6 +45,10 @@ export const LIMITS = {
   pipeBytes: 64 * KIB,
   /** Bytes of in-buffers or out-buffers of one home call; longer reads and writes are cut short, as POSIX allows. */
   homeCallBytes: 512 * KIB,
+  /** Bytes that one fd_allocate writes for real (Node has no fallocate); the daemon does nothing else meanwhile. */
+  allocateBytes: 64 * MIB,
+  /** Entries of one host directory that can be listed: each open directory keeps the names that it is listing. */
+  directoryEntries: 1_048_576,
   /** Bytes of saved frames of one thread: V8's own stack ends long before. */
   savedStackBytes: 64 * MIB,
   /** Bytes of one frame on the control socket: a `run` with its arguments and environment, or a long list of processes. */

@@ -8,6 +8,7 @@
 import type { Errno } from '../abi/errno.ts';
 import type { DirEntry, FileStat, FileType } from '../abi/types.ts';
 import type { Waiting } from '../base/waiting.ts';
+import type { DirectFile } from './direct.ts';
 
 export { ErrnoError } from '../abi/errno.ts';
 
@@ -28,11 +29,13 @@ export interface OpenFile {
   readonly filetype: FileType;
   /** witx `fdflags` as last set. */
   readonly flags: number;
-  /**
-   * The operating system's descriptor if reads, writes and seeks may be done on it directly and at once from any
-   * thread of this daemon (a regular file), with the position kept by the operating system; otherwise null.
-   */
+  /** The operating system's descriptor if there is {@link direct}, otherwise null; it changes when append mode is switched. */
   readonly hostFd: number | null;
+  /**
+   * How reads, writes and seeks may be done at once by any thread of this daemon without the kernel: for a regular
+   * file; other kinds have none. Another thread gets `direct.shared` and makes a DirectFile of it.
+   */
+  readonly direct?: DirectFile;
   /** Fills the buffers from the start. `position` null: at the file's position, which moves on. @returns bytes read, 0 at the end */
   read(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number>;
   /** @returns bytes written, possibly fewer than given */

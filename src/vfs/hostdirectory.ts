@@ -1,0 +1,247 @@
+/**
+ * A directory of the host that is open, and all that preview 1 does with paths relative to it. Paths are resolved by
+ * vfs/resolve.ts; every operation is then one system call on a single name in a directory that is held, and none that
+ * follows a link: what happens on the host between the two can make the call fail, but cannot lead it elsewhere.
+ */
+import {
+  fsyncSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
+import { ERRNO, ErrnoError } from '../abi/errno.ts';
+import { FileType } from '../abi/types.ts';
+import type { DirEntry, FileStat } from '../abi/types.ts';
+import { fileStatOf } from './filestat.ts';
+import { host } from './hosterror.ts';
+import { checkAdvice } from './hostfile.ts';
+import { CHANGED, checkOptions, IS_DIRECTORY, openFound } from './hostopen.ts';
+import { entriesFrom, listNames } from './listing.ts';
+import type { Directory, NewTime, OpenFile, OpenOptions, Readiness } from './openfile.ts';
+import { resolve } from './resolve.ts';
+import type { Found } from './resolve.ts';
+import type { Spot } from './spot.ts';
+import { setPathTimes } from './times.ts';
+
+/** How often a path is resolved again because someone changes it at the same time. */
+const ATTEMPTS = 16;
+
+function refuse(errno: keyof typeof ERRNO): never {
+  throw new ErrnoError(ERRNO[errno]);
+}
+
+/** A name in a directory that a call is to create, remove or rename; `.` and `..` are none. */
+function nameOrRefuse(found: Found, errno: keyof typeof ERRNO): asserts found is Found & { readonly name: string } {
+  if (found.name === null) refuse(errno);
+}
+
+/** What is there, if it agrees with a slash behind the path. */
+function existing(found: Found): NonNullable<Found['stats']> {
+  const { stats, slash } = found;
+  if (stats === undefined) return refuse('noent');
+  if (slash && !stats.isDirectory()) refuse('notdir');
+  return stats;
+}
+
+export class HostDirectory implements Directory {
+  readonly filetype = FileType.directory;
+  readonly hostFd = null;
+  flags = 0;
+  readonly #spot: Spot;
+  /** Null for a directory that was given to the process: that is its own parent, as the root of a system is. */
+  readonly #parentIno: bigint | null;
+  /** The listing that cookies refer to. */
+  #names: readonly string[] | null = null;
+
+  /** @param spot belongs to the object now */
+  constructor(spot: Spot, parentIno: bigint | null = null) {
+    this.#spot = spot;
+    this.#parentIno = parentIno;
+  }
+
+  open(path: string, options: OpenOptions): OpenFile {
+    checkOptions(options);
+    const exclusive = options.create && options.exclusive;
+    const follow = exclusive ? 'never' : options.followFinalLink ? 'always' : 'bySlash';
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const opened = resolve(this.#spot, path, follow, (found) => {
+        const file = openFound(found, options);
+        return file === IS_DIRECTORY ? this.#openDirectory(found, options.flags) : file;
+      });
+      if (opened !== CHANGED) return opened;
+    }
+    return refuse('again');
+  }
+
+  #openDirectory({ spot, name }: Found, flags: number): HostDirectory {
+    const entered = name === null ? spot.again() : spot.enter(name);
+    const own = entered.stat().ino === this.#spot.stat().ino;
+    const opened = new HostDirectory(entered, own ? this.#parentIno : spot.stat().ino);
+    opened.flags = flags;
+    return opened;
+  }
+
+  *entries(cookie: bigint): Generator<DirEntry> {
+    if (cookie === 0n) this.#names = null;
+    this.#names ??= listNames(this.#spot);
+    yield* entriesFrom(this.#spot, this.#names, cookie, this.#parentIno ?? this.#spot.stat().ino);
+  }
+
+  makeDirectory(path: string): void {
+    this.#resolve(path, 'never', (found) => {
+      nameOrRefuse(found, 'exist');
+      host(() => mkdirSync(found.path));
+    });
+  }
+
+  removeDirectory(path: string): void {
+    this.#resolve(path, 'never', (found) => {
+      nameOrRefuse(found, 'inval');
+      host(() => rmdirSync(found.path));
+    });
+  }
+
+  unlink(path: string): void {
+    this.#resolve(path, 'never', (found) => {
+      nameOrRefuse(found, 'isdir');
+      // Before the system is asked: macOS says `perm`, and a superuser of some systems would succeed.
+      if (existing(found).isDirectory()) refuse('isdir');
+      host(() => unlinkSync(found.path));
+    });
+  }
+
+  statPath(path: string, followFinalLink: boolean): FileStat {
+    return this.#resolve(path, followFinalLink ? 'always' : 'bySlash', (found) => fileStatOf(existing(found)));
+  }
+
+  setPathTimes(path: string, followFinalLink: boolean, atim: NewTime, mtim: NewTime): void {
+    this.#resolve(path, followFinalLink ? 'always' : 'bySlash', (found) => {
+      existing(found);
+      // A link found here is not to be followed; the directory itself can only be reached by following its path.
+      setPathTimes(found.path, found.name === null, atim, mtim);
+    });
+  }
+
+  readLink(path: string): Uint8Array {
+    return this.#resolve(path, 'bySlash', (found) => {
+      if (!existing(found).isSymbolicLink()) refuse('inval');
+      return host(() => readlinkSync(found.path, { encoding: 'buffer' }));
+    });
+  }
+
+  /** An absolute target is refused, as in wasmtime: no guest could follow it, only a program of the host. */
+  symlink(target: string, path: string): void {
+    if (target === '') refuse('noent');
+    if (target.startsWith('/')) refuse('perm');
+    this.#resolve(path, 'never', (found) => {
+      nameOrRefuse(found, 'exist');
+      refuseSlashOnNew(found);
+      host(() => symlinkSync(target, found.path));
+    });
+  }
+
+  /** @throws ErrnoError as link(2); `xdev` if `to` is not a directory of the host */
+  link(path: string, followFinalLink: boolean, to: Directory, toPath: string): void {
+    const target = hostDirectory(to);
+    this.#resolve(path, followFinalLink ? 'always' : 'bySlash', (from) => {
+      if (existing(from).isDirectory()) refuse('perm');
+      resolve(target.#spot, toPath, 'never', (found) => {
+        nameOrRefuse(found, 'exist');
+        refuseSlashOnNew(found);
+        host(() => linkSync(from.path, found.path));
+      });
+    });
+  }
+
+  /** @throws ErrnoError as rename(2); `xdev` if `to` is not a directory of the host */
+  rename(path: string, to: Directory, toPath: string): void {
+    const target = hostDirectory(to);
+    this.#resolve(path, 'never', (from) => {
+      nameOrRefuse(from, 'busy');
+      const stats = existing(from);
+      resolve(target.#spot, toPath, 'never', (found) => {
+        nameOrRefuse(found, 'busy');
+        if (found.slash && !stats.isDirectory()) refuse('notdir');
+        host(() => renameSync(from.path, found.path));
+      });
+    });
+  }
+
+  #resolve<T>(path: string, follow: 'always' | 'bySlash' | 'never', use: (found: Found) => T): T {
+    return resolve(this.#spot, path, follow, use);
+  }
+
+  read(): never {
+    return refuse('isdir');
+  }
+
+  write(): never {
+    return refuse('badf');
+  }
+
+  /** There is no position: a listing is continued by cookies. */
+  seek(): never {
+    return refuse('isdir');
+  }
+
+  stat(): FileStat {
+    return fileStatOf(this.#spot.stat());
+  }
+
+  /** Flags concern reads and writes, which a directory does not have. */
+  setFlags(flags: number): void {
+    this.flags = flags;
+  }
+
+  setSize(): never {
+    return refuse('inval');
+  }
+
+  setTimes(atim: NewTime, mtim: NewTime): void {
+    setPathTimes(this.#spot.path, true, atim, mtim);
+  }
+
+  allocate(): never {
+    return refuse('badf');
+  }
+
+  advise(offset: bigint, length: bigint, advice: number): void {
+    checkAdvice(offset, length, advice);
+  }
+
+  sync(): void {
+    // The spot's own descriptor is for looking up names only.
+    const fd = host(() => openSync(`${this.#spot.path}/`, 'r'));
+    try {
+      host(() => fsyncSync(fd));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  poll(): Readiness {
+    return { bytes: 0n, hangup: false };
+  }
+
+  close(): void {
+    this.#names = null;
+    this.#spot.close();
+  }
+}
+
+/** A name to be made may have a slash behind it only if a directory is made. */
+function refuseSlashOnNew({ stats, slash }: Found): void {
+  if (!slash) return;
+  if (stats === undefined) refuse('noent');
+  refuse(stats.isDirectory() ? 'exist' : 'notdir');
+}
+
+function hostDirectory(directory: Directory): HostDirectory {
+  return directory instanceof HostDirectory ? directory : refuse('xdev');
+}
