@@ -172,6 +172,8 @@ export const CALLS = {
   ),
   token: call(nothing, struct({ token: str, address: str, expires: f64 })),
   shutdown: call(nothing, nothing),
+  /** Shows that the node still reacts. */
+  ping: call(nothing, nothing),
 } as const;
 
 export type CallName = keyof typeof CALLS;

@@ -1,0 +1,131 @@
+/**
+ * The standard streams of a client, as the daemon uses them: each operation becomes a message with an id, and the
+ * client's answer settles it. When the client is gone the streams behave as a terminal that was hung up: input is at
+ * its end, everything else fails with EIO.
+ */
+import { ERRNO } from '../abi/errno.ts';
+import type { FileStat } from '../abi/types.ts';
+import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { StdioPort } from '../node/daemon.ts';
+import type { Settled } from '../vfs/openfile.ts';
+import { nullPort } from './null-stdio.ts';
+import type { StdioName, ToClient, ToDaemon } from './protocol.ts';
+
+/** The client's messages that answer an operation. */
+export type Answer = Extract<ToDaemon, { kind: 'data' | 'count' | 'position' | 'fileStat' | 'failed' }>;
+/** What the client says about one stream in `run`. */
+export type StdioDescription = Extract<ToDaemon, { kind: 'run' }>['stdio'][StdioName];
+
+interface Operation {
+  /** Takes the answer, or refuses one that does not fit. */
+  answered(answer: Answer): void;
+  hungUp(): void;
+}
+
+const misfit = (answer: Answer): GodwitError =>
+  new GodwitError('protocol', `the answer ${answer.kind} to operation ${answer.id} does not fit`);
+
+export class RemoteStdio {
+  readonly #send: (message: ToClient) => void;
+  readonly #operations = new Map<number, Operation>();
+  #lastId = 0;
+  #gone = false;
+
+  constructor(send: (message: ToClient) => void) {
+    this.#send = send;
+  }
+
+  port(fd: StdioName, { kind, flags, readable, writable }: StdioDescription): StdioPort {
+    if (kind === 'null' || kind === 'closed') return nullPort(kind);
+    return {
+      kind,
+      flags,
+      readable,
+      writable,
+      read: (max, done) => {
+        assert(max > 0 && max <= LIMITS.pipeBytes, `a pull of ${max} bytes`);
+        this.#start<Uint8Array>(
+          (id) => ({ kind: 'pull', id, fd, max }),
+          { value: new Uint8Array() },
+          done,
+          (answer) => {
+            if (answer.kind !== 'data' || answer.bytes.length > max) throw misfit(answer);
+            return answer.bytes;
+          },
+        );
+      },
+      write: (bytes, done) => {
+        assert(bytes.length <= LIMITS.pipeBytes, `a write of ${bytes.length} bytes`);
+        this.#start<number>(
+          (id) => ({ kind: 'write', id, fd, bytes }),
+          { errno: ERRNO.io },
+          done,
+          (answer) => {
+            if (answer.kind !== 'count' || answer.count > bytes.length) throw misfit(answer);
+            return answer.count;
+          },
+        );
+      },
+      seek: (offset, whence, done) => {
+        this.#start<bigint>(
+          (id) => ({ kind: 'seek', id, fd, offset, whence }),
+          { errno: ERRNO.io },
+          done,
+          (answer) => {
+            if (answer.kind !== 'position') throw misfit(answer);
+            return answer.position;
+          },
+        );
+      },
+      stat: (done) => {
+        this.#start<FileStat>(
+          (id) => ({ kind: 'stat', id, fd }),
+          { errno: ERRNO.io },
+          done,
+          (answer) => {
+            if (answer.kind !== 'fileStat') throw misfit(answer);
+            return answer.stat;
+          },
+        );
+      },
+    };
+  }
+
+  /** @throws GodwitError `protocol` on an answer to nothing or one that does not fit its question */
+  answer(answer: Answer): void {
+    const operation = this.#operations.get(answer.id);
+    if (!operation) throw new GodwitError('protocol', `an answer to operation ${answer.id}, which is not under way`);
+    operation.answered(answer);
+  }
+
+  /** The client is gone: settles what is under way and whatever comes later. */
+  hangUp(): void {
+    this.#gone = true;
+    const underWay = [...this.#operations.values()];
+    for (const operation of underWay) operation.hungUp();
+  }
+
+  #start<T>(
+    message: (id: number) => ToClient,
+    afterHangup: Settled<T>,
+    done: (result: Settled<T>) => void,
+    result: (answer: Answer) => T,
+  ): void {
+    if (this.#gone) {
+      queueMicrotask(() => done(afterHangup));
+      return;
+    }
+    const id = (this.#lastId = (this.#lastId + 1) >>> 0);
+    const settle = (value: Settled<T>): void => {
+      this.#operations.delete(id);
+      done(value);
+    };
+    this.#operations.set(id, {
+      answered: (answer) => settle(answer.kind === 'failed' ? { errno: answer.errno } : { value: result(answer) }),
+      hungUp: () => settle(afterHangup),
+    });
+    this.#send(message(id));
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * One client of the control socket, on the daemon's side: its handshake, its calls and its one `run`.
+ */
+import type { Socket } from 'node:net';
+import { unreachable } from '../base/assert.ts';
+import { ByteReader } from '../base/bytes.ts';
+import type { Log } from '../base/env.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { type Codec, decode, encode } from '../base/schema.ts';
+import type { Daemon, RunHandle } from '../node/daemon.ts';
+import { Connection } from './connection.ts';
+import {
+  CALLS,
+  CONTROL_MAGIC,
+  CONTROL_VERSION,
+  type CallArgs,
+  type CallName,
+  type CallResult,
+  type ToClient,
+  type ToDaemon,
+  decodeToDaemon,
+  encodeToClient,
+} from './protocol.ts';
+import { RemoteStdio } from './remote-stdio.ts';
+
+type Handlers = { readonly [N in CallName]: (daemon: Daemon, args: CallArgs<N>) => Promise<CallResult<N>> };
+
+const HANDLERS: Handlers = {
+  ps: (daemon) => daemon.ps(),
+  nodes: (daemon) => daemon.nodes(),
+  migrate: (daemon, { pid, target }) => daemon.migrate(pid, target),
+  kill: async (daemon, { pid, signal }) => {
+    await daemon.kill(pid, signal);
+    return {};
+  },
+  wait: (daemon, { pid }) => daemon.wait(pid),
+  logs: (daemon, query) => daemon.logs(query),
+  token: (daemon) => daemon.token(),
+  ping: () => Promise.resolve({}),
+  shutdown: async (daemon) => {
+    await daemon.shutdown();
+    return {};
+  },
+};
+
+const SIGHUP = 1;
+
+/** The client's process, from the request on: what comes before it has started is kept for it. */
+interface Run {
+  readonly stdio: RemoteStdio;
+  /** null: not started yet, or detached or ended: no longer the client's. */
+  handle: RunHandle | null;
+  /** Signals and sizes that came before the start. */
+  readonly early: ((handle: RunHandle) => void)[];
+}
+
+/** Signals that are kept for a process that has not started: more are of no use to anyone. */
+const EARLY_LIMIT = 16;
+
+export class Session {
+  readonly #daemon: Daemon;
+  readonly #log: Log;
+  readonly #connection: Connection<ToDaemon, ToClient>;
+  #greeted = false;
+  #gone = false;
+  #closing = false;
+  #pendingCalls = 0;
+  /** From the request to its end, or to its start if it is detached. */
+  #runs = false;
+  #run: Run | null = null;
+
+  constructor(daemon: Daemon, socket: Socket, log: Log, closed: () => void) {
+    this.#daemon = daemon;
+    this.#log = log;
+    this.#connection = new Connection(
+      socket,
+      { encode: encodeToClient, decode: decodeToDaemon },
+      {
+        message: (message) => this.#message(message),
+        closed: (reason) => {
+          if (reason?.code === 'protocol') log.warn('control client cut off', { reason: reason.message });
+          this.#lost();
+          closed();
+        },
+      },
+      true,
+    );
+  }
+
+  /** Ends the connection when what it waits for has been answered. */
+  close(): void {
+    this.#closing = true;
+    this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#closing && this.#pendingCalls === 0 && !this.#runs) this.#connection.close();
+  }
+
+  cut(): void {
+    this.#connection.fail(null);
+  }
+
+  #message(message: ToDaemon): void {
+    if (message.kind === 'hello') return this.#hello(message);
+    if (!this.#greeted) throw new GodwitError('protocol', `${message.kind} before hello`);
+    switch (message.kind) {
+      case 'call':
+        return this.#call(message);
+      case 'run':
+        return this.#start(message);
+      case 'signal':
+        return this.#toProcess((handle) => handle.signal(message.signal));
+      case 'resize':
+        return this.#toProcess((handle) => handle.resize({ columns: message.columns, rows: message.rows }));
+      case 'data':
+      case 'count':
+      case 'position':
+      case 'fileStat':
+      case 'failed':
+        if (!this.#run) throw new GodwitError('protocol', `${message.kind} without a run`);
+        return this.#run.stdio.answer(message);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #hello({ magic, version }: Extract<ToDaemon, { kind: 'hello' }>): void {
+    if (magic !== CONTROL_MAGIC || this.#greeted) throw new GodwitError('protocol', 'not a greeting');
+    if (version !== CONTROL_VERSION) {
+      const message = `this node speaks version ${CONTROL_VERSION} of the control protocol, the command version ${version}; use the command of the node's installation`;
+      this.#connection.send({ kind: 'failure', id: 0, code: 'version_mismatch', message });
+      this.#connection.close();
+      return;
+    }
+    this.#greeted = true;
+    this.#connection.send({ kind: 'welcome', version: CONTROL_VERSION, self: this.#daemon.self });
+  }
+
+  #call({ id, method, body }: Extract<ToDaemon, { kind: 'call' }>): void {
+    if (id === 0) throw new GodwitError('protocol', 'a call with id 0');
+    // The codecs and the handler of one name fit each other (`Handlers`); a name known only at run time loses that.
+    const { args, result } = CALLS[method] as { args: Codec<unknown>; result: Codec<unknown> };
+    const handler = HANDLERS[method] as (daemon: Daemon, args: unknown) => Promise<unknown>;
+    const given = decode(args, new ByteReader(body));
+    if (this.#pendingCalls >= LIMITS.controlCalls) {
+      this.#failure(id, new GodwitError('limit', `${LIMITS.controlCalls} calls of one client wait already`));
+      return;
+    }
+    this.#pendingCalls++;
+    const answered = async (): Promise<void> => {
+      try {
+        const value = await handler(this.#daemon, given);
+        this.#connection.send({ kind: 'answer', id, body: encode(result, value) });
+      } catch (error) {
+        this.#failure(id, error);
+      } finally {
+        this.#pendingCalls--;
+        this.#closeIfIdle();
+      }
+    };
+    void answered();
+  }
+
+  /** Tells the client. What is not a GodwitError is a bug of ours: it goes on, to end the daemon. */
+  #failure(id: number, error: unknown): void {
+    if (!(error instanceof GodwitError)) throw error;
+    this.#connection.send({ kind: 'failure', id, code: error.code, message: error.message });
+  }
+
+  #start({ spec, stdio: { stdin, stdout, stderr }, terminal }: Extract<ToDaemon, { kind: 'run' }>): void {
+    if (this.#run) throw new GodwitError('protocol', 'a second run on one connection');
+    const stdio = new RemoteStdio((message) => this.#connection.send(message));
+    const run: Run = { stdio, handle: null, early: [] };
+    this.#run = run;
+    this.#runs = true;
+    const io = {
+      stdin: stdio.port('stdin', stdin),
+      stdout: stdio.port('stdout', stdout),
+      stderr: stdio.port('stderr', stderr),
+      terminal,
+    };
+    const lived = async (): Promise<void> => {
+      try {
+        const handle = await this.#daemon.run(spec, io);
+        this.#connection.send({ kind: 'started', pid: handle.pid });
+        if (spec.detach) return;
+        run.handle = handle;
+        for (const deliver of run.early.splice(0)) deliver(handle);
+        if (this.#gone) handle.signal(SIGHUP);
+        const { end, stats } = await handle.ended;
+        this.#connection.send({ kind: 'ended', end, stats });
+      } catch (error) {
+        this.#failure(0, error);
+      } finally {
+        run.handle = null;
+        this.#runs = false;
+        this.#closeIfIdle();
+      }
+    };
+    void lived();
+  }
+
+  #toProcess(deliver: (handle: RunHandle) => void): void {
+    const run = this.#run;
+    if (!run) throw new GodwitError('protocol', 'a signal without a run');
+    if (run.handle) deliver(run.handle);
+    else if (run.early.length < EARLY_LIMIT) run.early.push(deliver);
+  }
+
+  /** The client is gone: to its process that is the hangup of its terminal. */
+  #lost(): void {
+    this.#gone = true;
+    this.#run?.stdio.hangUp();
+    this.#run?.handle?.signal(SIGHUP);
+    if (this.#run?.handle) this.#log.info('control client gone, its process hung up', { pid: this.#run.handle.pid });
+  }
+}

@@ -1,0 +1,151 @@
+/** `godwit run`: a program in the foreground, as if it were run here; or detached. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { nullIo } from '../../admin/null-stdio.ts';
+import { GodwitError } from '../../base/errors.ts';
+import type { Daemon, RunHandle, RunIo, RunSpec } from '../../node/daemon.ts';
+import { type Attachable, forwardSignals, forwardSize } from '../attached.ts';
+import type { Command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { endMessage, exitStatus } from '../format.ts';
+import { loadStartEmbedded } from '../node-modules.ts';
+import type { Invocation } from '../parse.ts';
+import { runSpec } from '../run-spec.ts';
+import { localStdio } from '../stdio/local-stdio.ts';
+
+export const run: Command = {
+  name: 'run',
+  arguments: 'PROGRAM.wasm [ARGS...]',
+  argumentCount: [1, null],
+  summary: 'run a program as a process of the cluster, as if it ran here',
+  details: [
+    'Standard input and output, the terminal, its size, Ctrl-C and the exit status are those of this command. Options end at the program: what follows belongs to it.',
+    'If no node is running, the program runs on a single node inside this command.',
+  ],
+  options: [
+    { name: 'node', value: 'NODE', summary: 'start it on this node (name or id)' },
+    {
+      name: 'dir',
+      value: 'HOST[::GUEST]',
+      repeatable: true,
+      summary: 'give it this directory, under the name GUEST; without --dir, the current directory as "."',
+    },
+    {
+      name: 'env',
+      value: 'K[=V]',
+      repeatable: true,
+      summary: 'set an environment variable, or hand on the one of this name; none are handed on by themselves',
+    },
+    { name: 'cwd', value: 'DIR', summary: 'the directory that relative --dir, and ".", are taken from' },
+    { name: 'listen', value: 'ADDR', repeatable: true, summary: 'listen on HOST:PORT and pass the socket in' },
+    { name: 'pin', summary: 'do not let it move (stay reason user_lock)' },
+    { name: 'detach', summary: 'print its pid and leave it running; its output goes to "godwit logs"' },
+    { name: 'hop', value: 'INTERVAL', summary: 'move it to the next node in turn at this interval, such as 20ms' },
+    { name: 'stats', value: 'FILE', summary: 'at its end, write moves, freeze times and counts as JSON' },
+  ],
+  optionsFirst: true,
+  examples: [
+    ['godwit run prog.wasm input.txt', 'run prog.wasm with the current directory'],
+    ['godwit run --dir /data::/in --env TERM prog.wasm -v', '-v is the option of prog.wasm'],
+    ['godwit run --hop 20ms --stats moves.json prog.wasm', 'move it fifty times a second and count'],
+  ],
+  exits: [
+    ['its own', 'the program ended by itself'],
+    ['128+N', 'it was ended by signal N'],
+    ['125', 'Godwit failed'],
+    ['126', 'the file is not a program that can run'],
+    ['127', 'there is no such file'],
+  ],
+  run: carryOut,
+};
+
+/** Where the program runs. */
+interface RunningPlace extends Attachable {
+  run(spec: RunSpec, io: RunIo): Promise<RunHandle>;
+  close(): void;
+}
+
+async function carryOut(invocation: Invocation, context: Context): Promise<number> {
+  try {
+    return await start(invocation, context);
+  } catch (error) {
+    // 1 would look like the program's own status.
+    if (error instanceof GodwitError && error.exitStatus === 1) {
+      throw new GodwitError('internal', error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function start(invocation: Invocation, context: Context): Promise<number> {
+  const spec = runSpec(invocation, context.cwd, context.env);
+  const statsFile = invocation.value('stats');
+  if (spec.detach && statsFile !== undefined) {
+    throw new GodwitError('usage', 'run: --stats needs the end of the process, which --detach does not wait for');
+  }
+  const node = await findNode(invocation, context, spec.detach);
+  try {
+    if (spec.detach) {
+      const { pid } = await node.run(spec, nullIo());
+      context.out(String(pid));
+      return 0;
+    }
+    forwardSignals(node, (status) => process.exit(status));
+    const handle = await node.run(spec, localStdio());
+    forwardSize(handle);
+    const { end, stats } = await handle.ended;
+    if (statsFile !== undefined) {
+      writeFileSync(path.resolve(context.cwd, statsFile), `${JSON.stringify(stats, null, 2)}\n`);
+    }
+    const message = endMessage(end);
+    if (message !== null) context.err(`godwit: ${invocation.args[0]}: ${message}`);
+    return exitStatus(end);
+  } finally {
+    node.close();
+  }
+}
+
+/** The node that the user named or that runs; otherwise one of our own, for this process only. */
+async function findNode(invocation: Invocation, context: Context, detach: boolean): Promise<RunningPlace> {
+  try {
+    return await context.connect();
+  } catch (error) {
+    const absent = error instanceof GodwitError && error.code === 'no_daemon';
+    const named = invocation.value('socket') ?? context.env['GODWIT_SOCKET'];
+    if (!absent || named || detach) throw error;
+  }
+  const startEmbedded = await loadStartEmbedded();
+  return new EmbeddedPlace(await startEmbedded());
+}
+
+/** A node inside this command: the same as one behind a socket, as far as one program in the foreground needs it. */
+class EmbeddedPlace implements RunningPlace {
+  readonly #daemon: Daemon;
+  #handle: RunHandle | null = null;
+  /** Signals that came while the program was being made ready. */
+  readonly #early: number[] = [];
+
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon;
+  }
+
+  async run(spec: RunSpec, io: RunIo): Promise<RunHandle> {
+    this.#handle = await this.#daemon.run(spec, io);
+    for (const signal of this.#early.splice(0)) this.#handle.signal(signal);
+    return this.#handle;
+  }
+
+  signal(signal: number): void {
+    if (this.#handle) this.#handle.signal(signal);
+    else this.#early.push(signal);
+  }
+
+  /** What runs in this very thread reacts if this is called at all, but not while the program is being made ready. */
+  ping(): Promise<void> {
+    return this.#handle ? Promise.resolve() : new Promise(() => {});
+  }
+
+  close(): void {
+    // The command ends now, and with it everything that this node has.
+  }
+}

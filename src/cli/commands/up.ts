@@ -1,0 +1,174 @@
+/** `godwit up`: a node on this machine, in the foreground or detached. */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { connectAdmin } from '../../admin/client.ts';
+import { serveAdmin } from '../../admin/server.ts';
+import { isNamedPipe } from '../../admin/socket-path.ts';
+import type { Log } from '../../base/env.ts';
+import { GodwitError } from '../../base/errors.ts';
+import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
+import type { Command } from '../command.ts';
+import type { Context } from '../context.ts';
+import { loadStartNode } from '../node-modules.ts';
+import type { Invocation } from '../parse.ts';
+import { godwitCommand } from '../self.ts';
+
+export const up: Command = {
+  name: 'up',
+  arguments: '',
+  argumentCount: [0, 0],
+  summary: 'start a node on this machine',
+  details: [
+    'Without --join it is the first node of a new cluster, or comes back to the cluster of its state directory. It prints the line with which another machine joins.',
+    'Stays in the foreground until Ctrl-C, SIGTERM or "godwit down".',
+  ],
+  options: [
+    { name: 'name', value: 'NAME', summary: 'how the node is called (else the name of the machine)' },
+    { name: 'listen', value: 'HOST:PORT', summary: 'where other nodes reach it; port 0 takes a free one' },
+    { name: 'join', value: 'HOST:PORT', summary: 'join the cluster of the node at this address' },
+    { name: 'token', value: 'T', summary: 'the token that "godwit token" printed there' },
+    { name: 'state', value: 'DIR', summary: 'where it keeps its identity and membership' },
+    { name: 'detach', summary: 'return when it is ready and leave it running' },
+    { name: 'json', summary: 'print id, name, address, socket and how to join as JSON' },
+  ],
+  examples: [
+    ['godwit up --listen 192.168.1.10:7370', 'the first node of a cluster'],
+    ['godwit up --join 192.168.1.10:7370 --token T', 'another one; "godwit token" on the first gives the line'],
+  ],
+  run: (invocation, context) =>
+    invocation.flag('detach') ? startDetached(invocation, context) : runNode(invocation, context),
+};
+
+function nodeOptions(invocation: Invocation, cwd: string): NodeOptions {
+  const address = invocation.value('join');
+  const token = invocation.value('token');
+  if ((address === undefined) !== (token === undefined)) {
+    throw new GodwitError('usage', 'up: --join and --token belong together; "godwit token" on a node prints both');
+  }
+  const state = invocation.value('state');
+  return {
+    name: invocation.value('name') ?? null,
+    listen: invocation.value('listen') ?? null,
+    join: address !== undefined && token !== undefined ? { address, token } : null,
+    state: state === undefined ? null : path.resolve(cwd, state),
+  };
+}
+
+async function runNode(invocation: Invocation, context: Context): Promise<number> {
+  const options = nodeOptions(invocation, context.cwd);
+  await requireUnused(context.socketPath);
+  const startNode = await loadStartNode();
+  const daemon = await startNode(options);
+  // A signal while the node starts ends this command at once, as by default: nothing runs yet that could be lost.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void daemon.shutdown());
+  try {
+    const server = await serveAdmin(daemon, context.socketPath, errorLog(context));
+    announce(daemon, await daemon.token(), invocation, context);
+    await daemon.ended;
+    await server.close();
+  } finally {
+    await daemon.shutdown();
+  }
+  return 0;
+}
+
+/** Before anything is started: two nodes on one socket is the commonest mistake. */
+async function requireUnused(socketPath: string): Promise<void> {
+  try {
+    const client = await connectAdmin(socketPath);
+    client.close();
+  } catch (error) {
+    if (error instanceof GodwitError && error.code === 'no_daemon') return;
+    throw error;
+  }
+  throw new GodwitError(
+    'state_in_use',
+    `a node already serves ${socketPath}; end it with "godwit down" or choose another --socket`,
+  );
+}
+
+/** Only what goes wrong with the control socket; the node has its own log. */
+function errorLog(context: Context): Log {
+  const line = (message: string, fields: object = {}): void =>
+    context.err(`godwit: ${message} ${JSON.stringify(fields)}`);
+  return { debug() {}, info() {}, warn: line, error: line };
+}
+
+/** The line with which another machine joins. */
+export function joinLine({ address, token }: JoinToken): string {
+  return `godwit up --join ${address} --token ${token}`;
+}
+
+/** What `up --json` prints, once, when the node is ready. */
+export interface UpJson {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly socket: string;
+  readonly pid: number;
+  readonly join: JoinToken;
+}
+
+function announce({ self }: Daemon, join: JoinToken, invocation: Invocation, context: Context): void {
+  const { id, name, address } = self;
+  if (invocation.flag('json')) {
+    const ready: UpJson = { id, name, address, socket: context.socketPath, pid: process.pid, join };
+    context.out(JSON.stringify(ready));
+    return;
+  }
+  context.out(`node ${name} (${id}) is up${address ? ` on ${address}` : ''}, control socket ${context.socketPath}`);
+  if (address) {
+    context.out(`join it with a token that is good until ${new Date(join.expires).toISOString()}:`);
+    context.out(`  ${joinLine(join)}`);
+  }
+}
+
+/** Starts the same command without --detach in its own session, and waits until it is ready or has failed. */
+async function startDetached(invocation: Invocation, context: Context): Promise<number> {
+  nodeOptions(invocation, context.cwd);
+  await requireUnused(context.socketPath);
+  const words = ['name', 'listen', 'join', 'token', 'state'].flatMap((option) => {
+    const value = invocation.value(option);
+    return value === undefined ? [] : [`--${option}`, value];
+  });
+  const [file, args] = godwitCommand(['up', '--json', '--socket', context.socketPath, ...words]);
+  const errors = isNamedPipe(context.socketPath) ? null : errorFile(context.socketPath);
+  const child = spawn(file, args, {
+    cwd: context.cwd,
+    env: context.env,
+    detached: true,
+    stdio: ['ignore', 'pipe', errors?.fd ?? 'ignore'],
+  });
+  if (errors) closeSync(errors.fd);
+  const ready = await new Promise<UpJson | null>((resolve, reject) => {
+    let text = '';
+    child.on('error', (error) => reject(new GodwitError('internal', `cannot start the node: ${error.message}`)));
+    child.on('close', () => resolve(null));
+    child.stdout!.on('data', (part: Buffer) => {
+      text += part.toString();
+      if (text.includes('\n')) resolve(JSON.parse(text) as UpJson);
+    });
+  });
+  if (!ready) {
+    const [last = 'it ended without a word'] = errors
+      ? readFileSync(errors.path, 'utf8').trim().split('\n').slice(-1)
+      : [];
+    throw new GodwitError('io', `the node did not start: ${last.replace(/^godwit: /, '')}`);
+  }
+  child.stdout!.destroy();
+  child.unref();
+  if (invocation.flag('json')) context.out(JSON.stringify(ready));
+  else
+    context.out(
+      `node ${ready.name} (${ready.id}) runs as process ${ready.pid}\njoin it with:\n  ${joinLine(ready.join)}`,
+    );
+  return 0;
+}
+
+/** A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. */
+function errorFile(socketPath: string): { readonly fd: number; readonly path: string } {
+  const file = `${socketPath}.err`;
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  return { fd: openSync(file, 'w', 0o600), path: file };
+}

@@ -1,0 +1,9 @@
+/** How to start this very command again as another operating-system process. */
+import { fileURLToPath } from 'node:url';
+
+/** @returns file and arguments for `spawn` */
+export function godwitCommand(args: readonly string[]): [file: string, args: string[]] {
+  // This file's own ending, because a package is installed as compiled JavaScript.
+  const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+  return [process.execPath, [...process.execArgv, main, ...args]];
+}
