@@ -5,15 +5,16 @@
  * Every other special file is refused when it is opened: a terminal, a FIFO or a tape would hold the whole node while
  * one guest waits for it. Pipes, terminals and sockets come to a guest as descriptors of the kernel instead.
  */
-import { closeSync, fstatSync, futimesSync, readvSync, statSync, writevSync } from 'node:fs';
+import { closeSync, fstatSync, readvSync, statSync, writevSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
 import type { FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
-import { fileStatOf, hostTime } from './filestat.ts';
+import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
 import type { NewTime, OpenFile, Readiness } from './openfile.ts';
+import { setFdTimes } from './times.ts';
 
 const NEVER_WAITING = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'];
 
@@ -75,7 +76,7 @@ export class HostDevice implements OpenFile {
   }
 
   setTimes(atim: NewTime, mtim: NewTime): void {
-    host(() => futimesSync(this.#fd, hostTime(atim), hostTime(mtim)));
+    setFdTimes(this.#fd, atim, mtim);
   }
 
   allocate(): never {

@@ -7,25 +7,16 @@
  * position (it is not the system's) but needs the permission to open the file; without it, or without procfs, the
  * change is refused with `notsup` rather than forgotten. nonblock means nothing for a regular file and is only kept.
  */
-import {
-  closeSync,
-  constants,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  futimesSync,
-  openSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FdFlags, FileType } from '../abi/types.ts';
 import type { FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
 import { DirectFile } from './direct.ts';
-import { fileStatOf, hostTime } from './filestat.ts';
+import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
 import type { NewTime, OpenFile, Readiness } from './openfile.ts';
+import { setFdTimes } from './times.ts';
 
 /** The `open` flags for an access mode and witx `fdflags`. Neither reading nor writing is opened for reading. */
 export function hostOpenFlags(access: Access, flags: number): number {
@@ -111,8 +102,7 @@ export class HostFile implements OpenFile {
   }
 
   setTimes(atim: NewTime, mtim: NewTime): void {
-    const { fd } = this.direct;
-    host(() => futimesSync(fd, hostTime(atim), hostTime(mtim)));
+    setFdTimes(this.direct.fd, atim, mtim);
   }
 
   /**
