@@ -41,8 +41,8 @@ export interface OpenFile {
   /** @returns bytes written, possibly fewer than given */
   write(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number>;
   /** `whence` as in witx. @returns the new position from the start */
-  seek(offset: bigint, whence: number): bigint;
-  stat(): FileStat;
+  seek(offset: bigint, whence: number): Maybe<bigint>;
+  stat(): Maybe<FileStat>;
   setFlags(flags: number): void;
   setSize(size: bigint): void;
   setTimes(atim: NewTime, mtim: NewTime): void;

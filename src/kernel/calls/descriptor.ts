@@ -1,0 +1,51 @@
+/**
+ * Calls about descriptors themselves: numbers, rights, flags, and what the process was given at its start.
+ */
+import { FdFlags, Rights } from '../../abi/types.ts';
+import { checkFlags, type CallContext, type Implementation, NOTHING } from './implementation.ts';
+import { refuse } from '../maybe.ts';
+
+export const fd_close: Implementation<'fd_close'> = ({ process }, { fd }) => {
+  process.descriptors.close(fd);
+  return NOTHING;
+};
+
+/** Both numbers must be open, as the specification's "atomically replacing" implies and the test suite checks. */
+export const fd_renumber: Implementation<'fd_renumber'> = ({ process }, { fd, to }) => {
+  process.descriptors.renumber(fd, to);
+  return NOTHING;
+};
+
+export const fd_fdstat_get: Implementation<'fd_fdstat_get'> = ({ process }, { fd }) => {
+  const { file, base, inheriting } = process.descriptors.get(fd);
+  return { stat: { filetype: file.filetype, flags: file.flags, rightsBase: base, rightsInheriting: inheriting } };
+};
+
+export const fd_fdstat_set_flags: Implementation<'fd_fdstat_set_flags'> = ({ process }, { fd, flags }) => {
+  const { file } = process.descriptors.require(fd, Rights.fd_fdstat_set_flags);
+  checkFlags(flags, FdFlags);
+  file.setFlags(flags);
+  process.descriptors.flagsChanged(fd);
+  return NOTHING;
+};
+
+export const fd_fdstat_set_rights: Implementation<'fd_fdstat_set_rights'> = ({ process }, { fd, base, inheriting }) => {
+  process.descriptors.reduceRights(fd, { base, inheriting });
+  return NOTHING;
+};
+
+/** A descriptor that is not a directory from the start is EBADF: that is where wasi-libc's search for them ends. */
+function preopenAt({ process }: CallContext, fd: number): Uint8Array {
+  return process.descriptors.get(fd).preopen ?? refuse('badf');
+}
+
+export const fd_prestat_get: Implementation<'fd_prestat_get'> = (context, { fd }) => ({
+  prestat: { nameLength: preopenAt(context, fd).length },
+});
+
+export const fd_prestat_dir_name: Implementation<'fd_prestat_dir_name'> = (context, { fd, name }) => {
+  const preopen = preopenAt(context, fd);
+  if (name.length < preopen.length) refuse('nametoolong');
+  name.set(preopen);
+  return NOTHING;
+};

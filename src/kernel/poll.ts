@@ -1,0 +1,169 @@
+/**
+ * Waiting for the first of several events: clocks and descriptors.
+ *
+ * All subscriptions are looked at in their order; if any is ready, all that are ready are the result and nothing
+ * waits. Otherwise the first one to become ready ends the wait, and all are looked at once more, so that events that
+ * came together are told together. Whatever else was waited for is withdrawn then: no timer and no waiter is left.
+ *
+ * A relative time counts from the moment when the call was first made, also if the process moved meanwhile and made
+ * it again (Process.interruptedPoll): otherwise a process that moves more often than it wakes would sleep for ever.
+ */
+import { clockTime } from '../abi/clocks.ts';
+import type { Errno } from '../abi/errno.ts';
+import { ClockId, type Event, EventRwFlags, EventType, Rights, type Subscription } from '../abi/types.ts';
+import type { Timer } from '../base/env.ts';
+import { Waiting } from '../base/waiting.ts';
+import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
+import { settled } from './maybe.ts';
+import type { Process } from './process.ts';
+
+type ClockSubscription = Extract<Subscription, { type: 'clock' }>;
+type FileSubscription = Exclude<Subscription, ClockSubscription>;
+
+/** Real timers take 31 bits of milliseconds. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
+/** An absolute wait on the wall clock looks at it at least so often, since that clock may be set. */
+const WALL_CLOCK_STEP_MS = 1000;
+
+const RIGHTS: Readonly<Record<FileSubscription['type'], bigint>> = {
+  fdRead: Rights.poll_fd_readwrite | Rights.fd_read,
+  fdWrite: Rights.poll_fd_readwrite | Rights.fd_write,
+};
+
+export class Poll {
+  readonly #process: Process;
+  readonly #subscriptions: readonly Subscription[];
+  readonly #since: number;
+  /** What a waiter has brought, by the position of its subscription. */
+  readonly #arrived = new Map<number, Settled<Readiness>>();
+  readonly #waits = new Map<number, Waiting<Settled<Readiness>>>();
+  #timer: Timer | null = null;
+  #result: Waiting<Settled<readonly Event[]>> | null = null;
+
+  /** @param subscriptions at least one; clocks only those that {@link clockTime} knows */
+  constructor(process: Process, subscriptions: readonly Subscription[]) {
+    this.#process = process;
+    this.#subscriptions = subscriptions;
+    const interrupted = process.interruptedPoll;
+    this.#since =
+      interrupted !== null && sameSubscriptions(interrupted.subscriptions, subscriptions)
+        ? interrupted.since
+        : process.surroundings.clock.now();
+    process.interruptedPoll = null;
+  }
+
+  /** The events that are ready, in the order of their subscriptions, at least one. */
+  start(): Maybe<readonly Event[]> {
+    const ready = this.#look();
+    if (ready.length > 0) {
+      this.#release();
+      return ready;
+    }
+    const result = new Waiting<Settled<readonly Event[]>>(() => {
+      this.#release();
+      this.#process.interruptedPoll = { subscriptions: this.#subscriptions, since: this.#since };
+    });
+    this.#result = result;
+    for (const [index, waiting] of this.#waits) {
+      waiting.whenDone((readiness) => {
+        this.#arrived.set(index, readiness);
+        this.#finish();
+      });
+    }
+    // One of them may have settled just now.
+    if (result.pending) this.#setTimer();
+    return result;
+  }
+
+  #finish(): void {
+    // Withdrawn here, so that looking again does not find its own waiters.
+    this.#release();
+    const events = this.#look();
+    this.#release();
+    this.#result?.settle({ value: events });
+  }
+
+  /** The events that are ready now; leaves a waiter behind for each file that is not. */
+  #look(): readonly Event[] {
+    const events: Event[] = [];
+    for (const [index, wanted] of this.#subscriptions.entries()) {
+      const event = wanted.type === 'clock' ? this.#lookAtClock(wanted) : this.#lookAtFile(index, wanted);
+      if (event !== null) events.push(event);
+    }
+    return events;
+  }
+
+  #lookAtClock(wanted: ClockSubscription): Event | null {
+    if (this.#remainingMs(wanted) > 0) return null;
+    return { userdata: wanted.userdata, error: 0, type: EventType.clock, bytes: 0n, flags: 0 };
+  }
+
+  #lookAtFile(index: number, wanted: FileSubscription): Event | null {
+    const arrived = this.#arrived.get(index);
+    if (arrived !== undefined) return fileEvent(wanted, arrived);
+    const direction = wanted.type === 'fdRead' ? 'read' : 'write';
+    const polled = settled(() =>
+      this.#process.descriptors.require(wanted.fd, RIGHTS[wanted.type]).file.poll(direction),
+    );
+    if ('errno' in polled) return fileEvent(wanted, polled);
+    if (!(polled.value instanceof Waiting)) return fileEvent(wanted, { value: polled.value });
+    this.#waits.set(index, polled.value);
+    return null;
+  }
+
+  /** Milliseconds until the clock is there, 0 or less if it is; for an absolute wall-clock time as it stands now. */
+  #remainingMs({ clock: id, timeout, abstime }: ClockSubscription): number {
+    const { clock } = this.#process.surroundings;
+    if (!abstime) return this.#since + Number(timeout) / 1e6 - clock.now();
+    return Number(timeout - clockTime(clock, id)) / 1e6;
+  }
+
+  /** One timer for the next clock that is due; without clocks there is none. */
+  #setTimer(): void {
+    let delay = Infinity;
+    for (const wanted of this.#subscriptions) {
+      if (wanted.type !== 'clock') continue;
+      const step = wanted.abstime && wanted.clock === ClockId.realtime ? WALL_CLOCK_STEP_MS : LONGEST_TIMER_MS;
+      delay = Math.min(delay, step, this.#remainingMs(wanted));
+    }
+    if (delay === Infinity) return;
+    this.#timer = this.#process.surroundings.clock.after(Math.max(0, delay), () => {
+      this.#timer = null;
+      if (this.#clockIsDue()) this.#finish();
+      else this.#setTimer();
+    });
+  }
+
+  #clockIsDue(): boolean {
+    return this.#subscriptions.some((wanted) => wanted.type === 'clock' && this.#remainingMs(wanted) <= 0);
+  }
+
+  #release(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const waits = [...this.#waits.values()];
+    this.#waits.clear();
+    for (const waiting of waits) waiting.withdraw();
+  }
+}
+
+function fileEvent(wanted: FileSubscription, readiness: Settled<Readiness>): Event {
+  const error: Errno | 0 = 'errno' in readiness ? readiness.errno : 0;
+  const { bytes, hangup } = 'errno' in readiness ? { bytes: 0n, hangup: false } : readiness.value;
+  return {
+    userdata: wanted.userdata,
+    error,
+    type: wanted.type === 'fdRead' ? EventType.fdRead : EventType.fdWrite,
+    bytes,
+    flags: hangup ? EventRwFlags.hangup : 0,
+  };
+}
+
+function sameSubscriptions(a: readonly Subscription[], b: readonly Subscription[]): boolean {
+  return a.length === b.length && a.every((one, index) => sameFields(one, b[index]));
+}
+
+function sameFields(a: Subscription, b: Subscription | undefined): boolean {
+  const other: Readonly<Record<string, unknown>> = { ...b };
+  return Object.entries(a).every(([key, value]) => other[key] === value);
+}

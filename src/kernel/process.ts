@@ -1,0 +1,156 @@
+/**
+ * A process as its home node knows it, wherever its guest runs: the deputy's half. Everything here belongs to the
+ * home node's main thread; "written by" names the part of it that may change a field.
+ */
+import type { Preview1Name } from '../abi/preview1.ts';
+import type { Subscription } from '../abi/types.ts';
+import { assert } from '../base/assert.ts';
+import type { Clock, Random } from '../base/env.ts';
+import type { Incarnation, NodeId, Pid } from '../base/ids.ts';
+import { Waiting } from '../base/waiting.ts';
+import { ProcessCounters } from './counters.ts';
+import { type DescriptorListener, DescriptorTable } from './descriptors.ts';
+import type { ExitStatus } from './status.ts';
+import type { StayReason } from './stay.ts';
+
+/** What a process starts with and keeps. Texts as bytes, as the program sees them, without the NUL at the end. */
+export interface ProcessIdentity {
+  readonly pid: Pid;
+  /** null: its parent is not a process of the cluster */
+  readonly ppid: Pid | null;
+  /** What the user called it by: argv as text, for `ps`. */
+  readonly command: readonly string[];
+  readonly args: readonly Uint8Array[];
+  /** `NAME=value` entries. */
+  readonly env: readonly Uint8Array[];
+  /** The user's working directory on the home node's machine; a path for people, nothing is resolved against it. */
+  readonly cwd: string;
+}
+
+/** Time and chance as a process sees them. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A call that has not finished; at most one a thread, and a process has one thread so far. */
+export interface BlockedCall {
+  readonly name: Preview1Name;
+  /** Takes the call back as `Waiting.withdraw` does. */
+  readonly withdraw: () => boolean;
+}
+
+/**
+ * `starting`: has no guest yet. `alive`: has one; it may be stopped, blocked and moving all at once.
+ * `ended`: has neither guest nor descriptors, only a status.
+ */
+export type Life =
+  | { readonly phase: 'starting' }
+  | { readonly phase: 'alive' }
+  | { readonly phase: 'ended'; readonly status: ExitStatus };
+
+/** What `ps` shows, the most telling first. */
+export type ProcessState = 'starting' | 'running' | 'blocked' | 'stopped' | 'moving' | 'ended';
+
+/** A poll_oneoff that was withdrawn, so that its time goes on when it is made again. */
+export interface InterruptedPoll {
+  readonly subscriptions: readonly Subscription[];
+  /** When it was first made, in monotonic milliseconds. */
+  readonly since: number;
+}
+
+export class Process {
+  readonly identity: ProcessIdentity;
+  readonly surroundings: Surroundings;
+  readonly descriptors: DescriptorTable;
+  readonly counters = new ProcessCounters();
+  /** Why it may not move now. Written by whoever holds or gives up a reason. */
+  readonly stay = new Set<StayReason>();
+
+  /** Where its guest is. Written by the migration's home role, in one step with {@link incarnation}. */
+  node: NodeId;
+  /** Written by the migration's home role. */
+  incarnation: Incarnation;
+  /** Where it is being moved to, or null. Written by the migration's home role. */
+  movingTo: NodeId | null = null;
+  /** Stopped by a signal. Written by the process table. */
+  stopped = false;
+  /** Written by the kernel's dispatcher. */
+  blocked: BlockedCall | null = null;
+  /** Written by poll_oneoff and the dispatcher. */
+  interruptedPoll: InterruptedPoll | null = null;
+
+  #life: Life = { phase: 'starting' };
+  readonly #waiters = new Set<Waiting<ExitStatus>>();
+
+  constructor(
+    identity: ProcessIdentity,
+    surroundings: Surroundings,
+    place: { readonly node: NodeId; readonly incarnation: Incarnation },
+    descriptorChanged: DescriptorListener,
+  ) {
+    this.identity = identity;
+    this.surroundings = surroundings;
+    this.node = place.node;
+    this.incarnation = place.incarnation;
+    this.descriptors = new DescriptorTable(descriptorChanged);
+  }
+
+  get pid(): Pid {
+    return this.identity.pid;
+  }
+
+  get life(): Life {
+    return this.#life;
+  }
+
+  get ended(): boolean {
+    return this.#life.phase === 'ended';
+  }
+
+  /** Its status, or null while it lives. */
+  get status(): ExitStatus | null {
+    return this.#life.phase === 'ended' ? this.#life.status : null;
+  }
+
+  get state(): ProcessState {
+    if (this.#life.phase !== 'alive') return this.#life.phase;
+    if (this.movingTo !== null) return 'moving';
+    if (this.stopped) return 'stopped';
+    return this.blocked === null ? 'running' : 'blocked';
+  }
+
+  /** Its guest exists now. */
+  begin(): void {
+    assert(this.#life.phase === 'starting', 'a process begins once');
+    this.#life = { phase: 'alive' };
+  }
+
+  /**
+   * Its status once it has ended, to any number of waiters. Withdrawing takes the waiter away.
+   */
+  wait(): Waiting<ExitStatus> {
+    const waiting = new Waiting<ExitStatus>(() => {
+      this.#waiters.delete(waiting);
+    });
+    if (this.#life.phase === 'ended') waiting.settle(this.#life.status);
+    else this.#waiters.add(waiting);
+    return waiting;
+  }
+
+  /**
+   * Ends it: the call that it is in is taken back, its descriptors are closed, its waiters are told. Only the process
+   * table calls this; others use Processes.end.
+   */
+  end(status: ExitStatus): void {
+    assert(this.#life.phase !== 'ended', 'a process ends once');
+    this.#life = { phase: 'ended', status };
+    this.blocked?.withdraw();
+    this.blocked = null;
+    this.interruptedPoll = null;
+    this.descriptors.closeAll();
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiting of waiters) waiting.settle(status);
+  }
+}
