@@ -38,9 +38,15 @@ export const bool: Codec<boolean> = {
   },
 };
 
+/** A byte string's codec tells its limit: a link sends a frame's last byte string by reference instead of copying it. */
+export interface BytesCodec extends Codec<Uint8Array> {
+  readonly limit: number;
+}
+
 /** A byte string: u32 length, then the bytes. Decoded as a view of the frame: copy what must outlive it. */
-export function bytes(limit: number): Codec<Uint8Array> {
+export function bytes(limit: number): BytesCodec {
   return {
+    limit,
     type: `bytes (u32 length, at most ${limit})`,
     write(w, v) {
       if (v.length > limit) refuse(`${v.length} bytes where ${limit} are allowed`);

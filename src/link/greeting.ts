@@ -1,0 +1,94 @@
+/**
+ * What two nodes must agree on before anything else: protocol version, capabilities, cluster, identity. Mixed builds
+ * work together as far as they can, and otherwise refuse with a sentence that tells both sides what to do.
+ */
+import type { NodeId } from '../base/ids.ts';
+import type { FrameOf } from './frames.ts';
+import type { REFUSALS } from './frames/session.ts';
+
+/** The versions of the protocol that this build speaks. A change that old builds cannot live with raises both. */
+export const PROTOCOL = { min: 1, max: 1 } as const;
+
+/** This node, as it introduces itself. */
+export interface Identity {
+  readonly cluster: string;
+  readonly node: NodeId;
+  /** Drawn at random at every start of the node. */
+  readonly boot: bigint;
+  readonly build: string;
+  /** What this build can do, as names that never change their meaning. */
+  readonly capabilities: readonly string[];
+  /** Those that a peer must have too. */
+  readonly required: readonly string[];
+}
+
+export interface Refusal {
+  readonly code: (typeof REFUSALS)[number];
+  readonly reason: string;
+}
+
+/** What the link knows of its peer once they agree. */
+export interface Agreement {
+  readonly protocol: number;
+  readonly build: string;
+  /** What both can do. */
+  readonly capabilities: ReadonlySet<string>;
+  readonly boot: bigint;
+}
+
+/** What both greetings say. */
+type Greeting = Pick<FrameOf<'hello'>, 'build' | 'capabilities' | 'required' | 'boot'>;
+
+/** The highest version that both speak, or null. */
+export function commonProtocol(theirs: { readonly protocolMin: number; readonly protocolMax: number }): number | null {
+  const highest = Math.min(PROTOCOL.max, theirs.protocolMax);
+  return highest >= Math.max(PROTOCOL.min, theirs.protocolMin) ? highest : null;
+}
+
+/** The acceptor's check of `hello`. @param peer the node that the certificate names */
+export function checkHello(self: Identity, hello: FrameOf<'hello'>, peer: NodeId): Agreement | Refusal {
+  if (hello.cluster !== self.cluster) {
+    return { code: 'identity', reason: `this is cluster ${self.cluster}, not ${hello.cluster}` };
+  }
+  if (hello.node !== peer) {
+    return { code: 'identity', reason: `the certificate is node ${peer}'s, the greeting node ${hello.node}'s` };
+  }
+  const protocol = commonProtocol(hello);
+  if (protocol === null) return { code: 'version', reason: versionReason(self.build, hello) };
+  return checkCapabilities(self, hello, protocol);
+}
+
+/** The dialer's check of `welcome`. */
+export function checkWelcome(self: Identity, welcome: FrameOf<'welcome'>): Agreement | Refusal {
+  const { protocol, build } = welcome;
+  if (protocol < PROTOCOL.min || protocol > PROTOCOL.max) {
+    return {
+      code: 'version',
+      reason: versionReason(self.build, { protocolMin: protocol, protocolMax: protocol, build }),
+    };
+  }
+  return checkCapabilities(self, welcome, protocol);
+}
+
+function versionReason(
+  ownBuild: string,
+  theirs: { readonly protocolMin: number; readonly protocolMax: number; readonly build: string },
+): string {
+  return (
+    `build ${ownBuild} speaks protocol ${PROTOCOL.min} to ${PROTOCOL.max}, ` +
+    `build ${theirs.build} ${theirs.protocolMin} to ${theirs.protocolMax}: install the same Godwit on both nodes`
+  );
+}
+
+function checkCapabilities(self: Identity, theirs: Greeting, protocol: number): Agreement | Refusal {
+  const mine = new Set(self.capabilities);
+  const has = new Set(theirs.capabilities);
+  const lacking = [
+    ...self.required.filter((name) => !has.has(name)).map((name) => `build ${theirs.build} lacks ${name}`),
+    ...theirs.required.filter((name) => !mine.has(name)).map((name) => `build ${self.build} lacks ${name}`),
+  ];
+  if (lacking.length > 0) {
+    return { code: 'capability', reason: `${lacking.join(', ')}: install the same Godwit on both nodes` };
+  }
+  return { protocol, build: theirs.build, capabilities: mine.intersection(has), boot: theirs.boot };
+}

@@ -1,0 +1,69 @@
+/**
+ * Cuts a stream of bytes into frames. No I/O inside: it is fed slices of any size and calls back for every frame that
+ * is complete. It holds one unfinished frame at most, bounded by its limit.
+ */
+import type { Frame, FrameHeader } from './frames.ts';
+import { decodeFrame, decodeHeader, HEADER_BYTES } from './frames.ts';
+
+/** @returns false to stop: what is left of the slice is dropped */
+export type FrameSink = (frame: Frame, header: FrameHeader) => boolean;
+
+export class FrameParser {
+  /** Bytes that a frame's fields may take; small until the peer has introduced itself. */
+  limit: number;
+  /** The header, then the fields, of a frame that has not arrived completely. */
+  #header: FrameHeader | null = null;
+  #partial: Uint8Array<ArrayBuffer>;
+  #filled = 0;
+  readonly #head = new Uint8Array(HEADER_BYTES);
+
+  constructor(limit: number) {
+    this.limit = limit;
+    this.#partial = this.#head;
+  }
+
+  /**
+   * @param slice the next bytes. Frames that lie completely in it are decoded in place: their byte strings are views
+   *   of it, so the caller must not use it again.
+   * @throws GodwitError('protocol') at the first byte that cannot be right; the parser is of no use afterwards
+   */
+  push(slice: Uint8Array, sink: FrameSink): void {
+    let at = 0;
+    for (;;) {
+      if (!this.#header) {
+        if (this.#filled === 0 && slice.length - at >= HEADER_BYTES) {
+          this.#header = decodeHeader(slice.subarray(at, at + HEADER_BYTES), this.limit);
+          at += HEADER_BYTES;
+        } else {
+          at += this.#collect(slice, at);
+          if (this.#filled < HEADER_BYTES) return;
+          this.#header = decodeHeader(this.#head, this.limit);
+          this.#filled = 0;
+        }
+      }
+      const header = this.#header;
+      let body: Uint8Array;
+      if (this.#filled === 0 && slice.length - at >= header.length) {
+        body = slice.subarray(at, at + header.length);
+        at += header.length;
+      } else {
+        if (this.#filled === 0) this.#partial = new Uint8Array(header.length);
+        at += this.#collect(slice, at);
+        if (this.#filled < header.length) return;
+        body = this.#partial;
+        this.#filled = 0;
+      }
+      this.#header = null;
+      this.#partial = this.#head;
+      if (!sink(decodeFrame(header.type, body), header)) return;
+    }
+  }
+
+  /** Copies what is there into the unfinished part. @returns the number of bytes taken */
+  #collect(slice: Uint8Array, at: number): number {
+    const size = Math.min(this.#partial.length - this.#filled, slice.length - at);
+    this.#partial.set(slice.subarray(at, at + size), this.#filled);
+    this.#filled += size;
+    return size;
+  }
+}
