@@ -45,6 +45,12 @@ export const LIMITS = {
   pipeBytes: 64 * KIB,
   /** Bytes of in-buffers or out-buffers of one home call; longer reads and writes are cut short, as POSIX allows. */
   homeCallBytes: 512 * KIB,
+  /** Bytes of one marshalled home call or reply: the buffers and, beside them, paths, poll subscriptions and fixed fields. */
+  homeCallFrameBytes: 768 * KIB,
+  /** What one node can hold of the processes of one home: guests, frozen copies and reservations. */
+  holdings: 4096,
+  /** Names (stay reasons, features) in one message: all the tables that they come from are shorter. */
+  namesInMessage: 256,
   /** Bytes of saved frames of one thread: V8's own stack ends long before. */
   savedStackBytes: 64 * MIB,
 } as const;
