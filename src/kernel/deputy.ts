@@ -78,7 +78,7 @@ export class Deputy {
   call(from: NodeId, message: Named<ProcessMessage, 'call'>): void {
     const { pid, incarnation, call } = message;
     if (from !== this.#node || incarnation !== this.#incarnation) {
-      this.#send(from, { type: 'free', pid, incarnation });
+      this.#send(from, { frame: 'free', pid, incarnation });
       return;
     }
     if (call < this.#last) return;
@@ -86,7 +86,7 @@ export class Deputy {
       throw new GodwitError('protocol', `call ${call} of process ${pid} after call ${this.#last}`);
     }
     if (call > this.#last) this.#begin(this.#execute(message.request));
-    this.#listen((reply) => this.#send(from, { type: 'reply', pid, incarnation, call, reply }));
+    this.#listen((reply) => this.#send(from, { frame: 'reply', pid, incarnation, call, reply }));
   }
 
   /**

@@ -70,6 +70,6 @@ export class HomeCalls {
   }
 
   #sendCall(pid: Pid, { home, incarnation, next }: Caller, request: Uint8Array): void {
-    this.#send(home, { type: 'call', pid, incarnation, call: next, request });
+    this.#send(home, { frame: 'call', pid, incarnation, call: next, request });
   }
 }

@@ -95,18 +95,18 @@ export class Destination {
       this.#host.start(pid, incarnation, from, guest.paused);
     } else if (this.#guests.of(from, pid)?.incarnation !== incarnation) {
       // An entry of the guest table means that home's word came twice; otherwise the reservation is gone.
-      this.#send(from, { type: 'startFailed', pid, incarnation, reason: 'the reservation is gone' });
+      this.#send(from, { frame: 'start_failed', pid, incarnation, reason: 'the reservation is gone' });
     }
   }
 
-  giveUp(from: NodeId, message: Named<MigrationMessage, 'giveUp'>): void {
+  giveUp(from: NodeId, message: Named<MigrationMessage, 'give_up'>): void {
     const entry = this.#incoming.get(message.pid);
     if (entry?.home === from && entry.move <= message.move) this.#drop(entry);
   }
 
   // Frames from the source.
 
-  imageStart(from: NodeId, message: Named<MigrationMessage, 'imageStart'>): void {
+  imageStart(from: NodeId, message: Named<MigrationMessage, 'image_start'>): void {
     const entry = this.#from(from, message, 'reserved');
     if (!entry) return;
     const reason = this.#host.open(entry.pid, Number(message.bytes));
@@ -119,7 +119,7 @@ export class Destination {
     entry.waitedMs = message.waitedMs;
   }
 
-  imageChunk(from: NodeId, message: Named<MigrationMessage, 'imageChunk'>): void {
+  imageChunk(from: NodeId, message: Named<MigrationMessage, 'image_chunk'>): void {
     const entry = this.#from(from, message, 'receiving');
     if (!entry) return;
     const end = entry.received + BigInt(message.payload.length);
@@ -131,7 +131,7 @@ export class Destination {
     this.#host.write(entry.pid, message.payload);
   }
 
-  imageEnd(from: NodeId, message: Named<MigrationMessage, 'imageEnd'>): void {
+  imageEnd(from: NodeId, message: Named<MigrationMessage, 'image_end'>): void {
     const entry = this.#from(from, message, 'receiving');
     if (!entry) return;
     if (entry.received !== entry.bytes) {
@@ -158,7 +158,7 @@ export class Destination {
     const entry = this.#at(pid, move, 'reserving');
     if (!entry) return;
     this.#forget(entry);
-    this.#send(entry.home, { type: 'refused', pid, move, reason });
+    this.#send(entry.home, { frame: 'refused', pid, move, reason });
   }
 
   sealed(pid: Pid, move: MoveId): void {
@@ -216,8 +216,8 @@ export class Destination {
   }
 
   #report({ pid, home, move, phase, bytes, waitedMs }: Incoming): void {
-    if (phase === 'reserved') this.#send(home, { type: 'reserved', pid, move });
-    else if (phase === 'ready') this.#send(home, { type: 'ready', pid, move, bytes, waitedMs });
+    if (phase === 'reserved') this.#send(home, { frame: 'reserved', pid, move });
+    else if (phase === 'ready') this.#send(home, { frame: 'ready', pid, move, bytes, waitedMs });
   }
 
   #watch(entry: Incoming): void {
@@ -229,7 +229,7 @@ export class Destination {
   #fail(entry: Incoming, reason: string): void {
     this.#log.info('reservation given up', { pid: entry.pid, reason });
     this.#drop(entry);
-    this.#send(entry.home, { type: 'failed', pid: entry.pid, move: entry.move, reason });
+    this.#send(entry.home, { frame: 'failed', pid: entry.pid, move: entry.move, reason });
   }
 
   #drop(entry: Incoming): void {

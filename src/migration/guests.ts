@@ -102,14 +102,14 @@ export class Guests {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'starting') return;
     guest.phase = { name: 'running' };
-    this.#send(guest.home, { type: 'running', pid, incarnation: guest.incarnation });
+    this.#send(guest.home, { frame: 'running', pid, incarnation: guest.incarnation });
   }
 
   startFailed(pid: Pid, reason: string): void {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'starting') return;
     this.drop(guest);
-    this.#send(guest.home, { type: 'startFailed', pid, incarnation: guest.incarnation, reason });
+    this.#send(guest.home, { frame: 'start_failed', pid, incarnation: guest.incarnation, reason });
   }
 
   ended(pid: Pid, end: GuestEnd): void {
@@ -127,7 +127,7 @@ export class Guests {
     if (guest && guest.incarnation <= message.incarnation) this.drop(guest);
   }
 
-  setStopped(from: NodeId, message: Named<ProcessMessage, 'setStopped'>): void {
+  setStopped(from: NodeId, message: Named<ProcessMessage, 'set_stopped'>): void {
     const guest = this.of(from, message.pid);
     if (guest?.incarnation === message.incarnation) this.setStop(guest, message.stopped);
   }
@@ -166,7 +166,7 @@ export class Guests {
   }
 
   #reportEnd({ home, pid, incarnation }: Guest, end: GuestEnd): void {
-    this.#send(home, { type: 'ended', pid, incarnation, ...end });
+    this.#send(home, { frame: 'ended', pid, incarnation, ...end });
   }
 
   #applyPause(guest: Guest): void {

@@ -127,7 +127,7 @@ export class Home {
     const process = this.#processes.get(pid);
     if (!process) return;
     process.stopped = stopped;
-    this.#send(process.place, { type: 'setStopped', pid, incarnation: process.incarnation, stopped });
+    this.#send(process.place, { frame: 'set_stopped', pid, incarnation: process.incarnation, stopped });
   }
 
   // Frames of the destination.
@@ -145,7 +145,7 @@ export class Home {
     move.phase = 'freeze';
     move.freezeAt = this.#clock.now();
     const { incarnation } = process;
-    this.#send(move.source, { type: 'freeze', pid, move: id, incarnation, destination: move.target });
+    this.#send(move.source, { frame: 'freeze', pid, move: id, incarnation, destination: move.target });
   }
 
   refused(from: NodeId, { pid, move: id, reason }: Named<MigrationMessage, 'refused'>): void {
@@ -158,7 +158,7 @@ export class Home {
     const process = this.#processes.get(pid);
     const move = process?.move;
     if (!process || move?.id !== id || move.target !== from) {
-      this.#send(from, { type: 'giveUp', pid, move: id });
+      this.#send(from, { frame: 'give_up', pid, move: id });
       return;
     }
     if (move.phase === 'freeze') {
@@ -169,7 +169,7 @@ export class Home {
     }
     // Told again after a lost session: the order may have been lost.
     const { incarnation, stopped } = process;
-    if (move.phase === 'commit') this.#send(from, { type: 'commit', pid, move: id, incarnation, stopped });
+    if (move.phase === 'commit') this.#send(from, { frame: 'commit', pid, move: id, incarnation, stopped });
   }
 
   running(from: NodeId, { pid, incarnation }: Named<MigrationMessage, 'running'>): void {
@@ -177,7 +177,7 @@ export class Home {
     if (process) this.#confirm(process);
   }
 
-  startFailed(from: NodeId, { pid, incarnation, reason }: Named<MigrationMessage, 'startFailed'>): void {
+  startFailed(from: NodeId, { pid, incarnation, reason }: Named<MigrationMessage, 'start_failed'>): void {
     const process = this.#current(from, pid, incarnation);
     if (process?.move?.phase === 'commit') this.#targetGone(process, process.move, ['move_failed', reason]);
   }
@@ -215,7 +215,7 @@ export class Home {
     if (this.#current(from, pid, incarnation)) this.#host.usage(pid, from, usage);
   }
 
-  leaseAsk(from: NodeId, message: Named<ProcessMessage, 'leaseAsk'>): void {
+  leaseAsk(from: NodeId, message: Named<ProcessMessage, 'lease_ask'>): void {
     this.#grants.asked(from, message);
   }
 
@@ -247,7 +247,7 @@ export class Home {
   #current(from: NodeId, pid: Pid, incarnation: Incarnation): Process | undefined {
     const process = this.#processes.get(pid);
     if (process?.place === from && process.incarnation === incarnation) return process;
-    this.#send(from, { type: 'free', pid, incarnation });
+    this.#send(from, { frame: 'free', pid, incarnation });
     return undefined;
   }
 
@@ -278,7 +278,7 @@ export class Home {
     };
     process.move = move;
     const { incarnation } = process;
-    this.#send(target, { type: 'prepare', pid, move: move.id, incarnation, source, spec: this.#host.spec(pid) });
+    this.#send(target, { frame: 'prepare', pid, move: move.id, incarnation, source, spec: this.#host.spec(pid) });
   }
 
   #obstacle({ pid, place }: Process, target: NodeId): Failure | null {
@@ -295,8 +295,8 @@ export class Home {
   /** Before commit: it stays at the source. */
   #abort(process: Process, move: Move, failure: Failure): void {
     const { pid, incarnation, stopped } = process;
-    this.#send(move.target, { type: 'giveUp', pid, move: move.id });
-    if (move.phase === 'freeze') this.#send(move.source, { type: 'goOn', pid, move: move.id, incarnation, stopped });
+    this.#send(move.target, { frame: 'give_up', pid, move: move.id });
+    if (move.phase === 'freeze') this.#send(move.source, { frame: 'go_on', pid, move: move.id, incarnation, stopped });
     this.#finish(process, move, refusal(...failure));
   }
 
@@ -306,11 +306,11 @@ export class Home {
     if (move.sourceGone) {
       this.#lost(process, move.phase === 'commit' ? move.target : move.source);
     } else if (move.phase === 'commit') {
-      this.#send(move.target, { type: 'free', pid, incarnation });
+      this.#send(move.target, { frame: 'free', pid, incarnation });
       takeBack(process, move, this.#nextIncarnation());
       this.#host.placed(pid, process.place, process.incarnation);
       const { incarnation: next, stopped } = process;
-      this.#send(move.source, { type: 'goOn', pid, move: move.id, incarnation: next, stopped });
+      this.#send(move.source, { frame: 'go_on', pid, move: move.id, incarnation: next, stopped });
       this.#finish(process, move, refusal(...failure));
     } else {
       this.#abort(process, move, failure);
@@ -329,7 +329,7 @@ export class Home {
     process.frozenAs = null;
     if (move?.phase !== 'commit') return;
     process.moves++;
-    this.#send(move.source, { type: 'free', pid, incarnation: move.from });
+    this.#send(move.source, { frame: 'free', pid, incarnation: move.from });
     this.#finish(process, move, { ok: true, stats: statsOf(move, this.#clock.now()) });
   }
 
@@ -350,11 +350,11 @@ export class Home {
   #end(process: Process, end: ProcessEnd): void {
     const { pid, incarnation, move, wish } = process;
     this.#processes.delete(pid);
-    this.#send(process.place, { type: 'free', pid, incarnation });
+    this.#send(process.place, { frame: 'free', pid, incarnation });
     if (move) {
       move.timer?.cancel();
-      if (move.phase === 'commit') this.#send(move.source, { type: 'free', pid, incarnation });
-      else this.#send(move.target, { type: 'giveUp', pid, move: move.id });
+      if (move.phase === 'commit') this.#send(move.source, { frame: 'free', pid, incarnation });
+      else this.#send(move.target, { frame: 'give_up', pid, move: move.id });
     }
     this.#host.ended(pid, end);
     for (const give of [...(move?.answers ?? []), ...(wish?.answers ?? [])]) {
@@ -397,18 +397,18 @@ export class Home {
       // It never got the order to freeze, or its `cannot` was lost, or it is still frozen for an earlier move.
       this.#abort(process, move, ['move_failed', `the connection to node ${place} was lost`]);
     } else if (frozen && entry.move !== null) {
-      this.#send(place, { type: 'goOn', pid, move: entry.move, incarnation, stopped });
+      this.#send(place, { frame: 'go_on', pid, move: entry.move, incarnation, stopped });
     }
     if (entry.state === 'running') {
       this.#confirm(process);
-      this.#send(place, { type: 'setStopped', pid, incarnation, stopped });
+      this.#send(place, { frame: 'set_stopped', pid, incarnation, stopped });
     }
     return true;
   }
 
   #refuse(node: NodeId, { pid, incarnation, move, state }: Holding): void {
-    if (GUEST_STATES.has(state)) this.#send(node, { type: 'free', pid, incarnation });
-    else if (move !== null) this.#send(node, { type: 'giveUp', pid, move });
+    if (GUEST_STATES.has(state)) this.#send(node, { frame: 'free', pid, incarnation });
+    else if (move !== null) this.#send(node, { frame: 'give_up', pid, move });
   }
 
   /** Whatever this home believes that the node holds of the process is not there. */

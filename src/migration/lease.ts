@@ -88,7 +88,7 @@ export class LeaseKeeper {
   /** Ask now, not only when it is time: something has just been heard of this home. */
   ask(home: NodeId): void {
     if (!this.#kept.has(home)) return;
-    this.#send(home, { type: 'leaseAsk', monotonicMs: this.#clock.now(), wallNanos: this.#clock.wallNanos() });
+    this.#send(home, { frame: 'lease_ask', monotonicMs: this.#clock.now(), wallNanos: this.#clock.wallNanos() });
   }
 
   /** Home's answer. */
@@ -138,10 +138,10 @@ export class LeaseGrants {
     this.#send = send;
   }
 
-  asked(from: NodeId, message: Named<ProcessMessage, 'leaseAsk'>): void {
+  asked(from: NodeId, message: Named<ProcessMessage, 'lease_ask'>): void {
     if (this.#withheld.has(from)) return;
     this.#granted.set(from, this.#clock.now());
-    this.#send(from, { ...message, type: 'lease' });
+    this.#send(from, { ...message, frame: 'lease' });
   }
 
   /** Gives this node no lease from now on, and calls `expired` once the last one has run out, unless {@link restore} comes first. */

@@ -16,9 +16,9 @@ const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_COD
 
 /** What the home says, as a frame. */
 function answerFrame(ticket: number, result: MoveResult): Named<MigrationMessage, 'answer'> {
-  if (!result.ok) return { type: 'answer', ticket, code: result.code, reason: result.reason, stats: null };
+  if (!result.ok) return { frame: 'answer', ticket, code: result.code, reason: result.reason, stats: null };
   const stats = result.stats && { ...result.stats, imageBytes: BigInt(result.stats.imageBytes) };
-  return { type: 'answer', ticket, code: null, reason: '', stats };
+  return { frame: 'answer', ticket, code: null, reason: '', stats };
 }
 
 function resultOf({ code, reason, stats }: Named<MigrationMessage, 'answer'>): MoveResult {
@@ -42,7 +42,7 @@ export class Requests {
   ask(home: NodeId, pid: Pid, target: NodeId, answer: Answer): void {
     const ticket = ++this.#ticket;
     this.#asked.set(ticket, { home, answer });
-    this.#send(home, { type: 'request', ticket, pid, target });
+    this.#send(home, { frame: 'request', ticket, pid, target });
   }
 
   /** At home. */

@@ -25,8 +25,8 @@ import { Requests } from './requests.ts';
 import { Source } from './source.ts';
 
 /** Frames that others deal with: home calls (kernel/deputy.ts, kernel/homecall.ts) and modules (migration/modules.ts). */
-export type ForOthers = 'call' | 'reply' | 'moduleAsk' | 'moduleChunk';
-export type RoleMessage = Exclude<Message, { readonly type: ForOthers }>;
+export type ForOthers = 'call' | 'reply' | 'module_ask' | 'module_chunk';
+export type RoleMessage = Exclude<Message, { readonly frame: ForOthers }>;
 
 export interface Hosts {
   readonly network: Network;
@@ -42,7 +42,7 @@ export interface Env {
   readonly log: Log;
 }
 
-type Handlers = { readonly [K in RoleMessage['type']]: (from: NodeId, message: Named<RoleMessage, K>) => void };
+type Handlers = { readonly [K in RoleMessage['frame']]: (from: NodeId, message: Named<RoleMessage, K>) => void };
 
 export class Roles {
   readonly home: Home;
@@ -115,7 +115,7 @@ export class Roles {
   /** Tells home what a guest here has used so far. */
   reportUsage(pid: Pid, usage: Usage): void {
     const guest = this.guests.get(pid);
-    if (guest) this.#send(guest.home, { type: 'usage', pid, incarnation: guest.incarnation, usage });
+    if (guest) this.#send(guest.home, { frame: 'usage', pid, incarnation: guest.incarnation, usage });
   }
 
   // What comes in from other nodes.
@@ -189,7 +189,7 @@ export class Roles {
   /** First of all in a new session, so that everything behind it fits to it. */
   #tellHoldings(home: NodeId): void {
     const entries = [...this.guests.holdings(home), ...this.#destination.holdings(home)];
-    this.#send(home, { type: 'holdings', entries });
+    this.#send(home, { frame: 'holdings', entries });
     this.guests.reportEnds(home);
     this.#destination.report(home);
   }
@@ -205,9 +205,9 @@ export class Roles {
     }
   }
 
-  #dispatch<K extends RoleMessage['type']>(from: NodeId, message: Named<RoleMessage, K>): void {
+  #dispatch<K extends RoleMessage['frame']>(from: NodeId, message: Named<RoleMessage, K>): void {
     // The table has for each type the handler of just that type.
-    const handle = this.#handlers[message.type] as (from: NodeId, message: Named<RoleMessage, K>) => void;
+    const handle = this.#handlers[message.frame] as (from: NodeId, message: Named<RoleMessage, K>) => void;
     handle(from, message);
   }
 
@@ -221,8 +221,8 @@ export class Roles {
       ended: (from, message) => home.ended(from, message),
       usage: (from, message) => home.usage(from, message),
       free: (from, message) => guests.free(from, message),
-      setStopped: (from, message) => guests.setStopped(from, message),
-      leaseAsk: (from, message) => home.leaseAsk(from, message),
+      set_stopped: (from, message) => guests.setStopped(from, message),
+      lease_ask: (from, message) => home.leaseAsk(from, message),
       lease: (from, message) => guests.leases.granted(from, message),
       holdings: (from, message) => home.holdings(from, message),
       request: (from, message) => requests.request(from, message),
@@ -232,16 +232,16 @@ export class Roles {
       refused: (from, message) => home.refused(from, message),
       freeze: (from, message) => source.freeze(from, message),
       cannot: (from, message) => home.cannot(from, message),
-      imageStart: (from, message) => destination.imageStart(from, message),
-      imageChunk: (from, message) => destination.imageChunk(from, message),
-      imageEnd: (from, message) => destination.imageEnd(from, message),
+      image_start: (from, message) => destination.imageStart(from, message),
+      image_chunk: (from, message) => destination.imageChunk(from, message),
+      image_end: (from, message) => destination.imageEnd(from, message),
       ready: (from, message) => home.ready(from, message),
       failed: (from, message) => home.failed(from, message),
       commit: (from, message) => destination.commit(from, message),
       running: (from, message) => home.running(from, message),
-      startFailed: (from, message) => home.startFailed(from, message),
-      goOn: (from, message) => source.goOn(from, message),
-      giveUp: (from, message) => destination.giveUp(from, message),
+      start_failed: (from, message) => home.startFailed(from, message),
+      go_on: (from, message) => source.goOn(from, message),
+      give_up: (from, message) => destination.giveUp(from, message),
     };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The source's part of a move: freeze the guest at home's word, send its image straight to the destination as fast as
- * the link takes it, and keep the frozen guest until home says `goOn` (the move is off) or `free` (it runs at the
+ * the link takes it, and keep the frozen guest until home says `go_on` (the move is off) or `free` (it runs at the
  * destination). The source decides nothing: while home is silent, the guest stays frozen.
  *
  * Live pre-copy comes in between `freeze`'s arrival and `SourceHost.freeze`: memory is sent while the guest runs,
@@ -11,7 +11,7 @@ import type { MoveId, NodeId, Pid } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { MigrationMessage } from '../link/frames/migration.ts';
 import type { Named } from '../link/frames/process.ts';
-import type { Guest, Guests, Transfer } from './guests.ts';
+import type { Guests, Transfer } from './guests.ts';
 import type { ImageSource, Message, Network, SourceHost } from './hosts.ts';
 
 export class Source {
@@ -37,7 +37,7 @@ export class Source {
     // A guest that has just ended has told home so.
     if (guest?.phase.name === 'ended') return;
     if (guest?.incarnation !== incarnation || guest.phase.name !== 'running') {
-      this.#network.send(from, { type: 'failed', pid, move, reason: 'the source does not run it' });
+      this.#network.send(from, { frame: 'failed', pid, move, reason: 'the source does not run it' });
       return;
     }
     const transfer: Transfer = { move, destination, orderedAt: this.#clock.now(), image: null, offset: 0n };
@@ -45,7 +45,7 @@ export class Source {
     this.#host.freeze(pid, move);
   }
 
-  goOn(from: NodeId, message: Named<MigrationMessage, 'goOn'>): void {
+  goOn(from: NodeId, message: Named<MigrationMessage, 'go_on'>): void {
     const guest = this.#guests.of(from, message.pid);
     if (!guest || !('transfer' in guest.phase) || guest.phase.transfer.move > message.move) return;
     guest.incarnation = message.incarnation;
@@ -64,7 +64,7 @@ export class Source {
     transfer.image = image;
     const waitedMs = this.#clock.now() - transfer.orderedAt;
     const bytes = BigInt(image.bytes);
-    this.#network.send(transfer.destination, { type: 'imageStart', pid, move, bytes, waitedMs });
+    this.#network.send(transfer.destination, { frame: 'image_start', pid, move, bytes, waitedMs });
     this.#pump(pid, transfer);
   }
 
@@ -72,7 +72,7 @@ export class Source {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'freezing' || guest.phase.transfer.move !== move) return;
     guest.phase = { name: 'running' };
-    this.#network.send(guest.home, { type: 'cannot', pid, move, reasons });
+    this.#network.send(guest.home, { frame: 'cannot', pid, move, reasons });
   }
 
   // Events of the links.
@@ -88,7 +88,7 @@ export class Source {
       transfer.image = null;
       this.#log.info('transfer broke off', { pid, destination: node });
       const reason = `the source lost its connection to node ${node}`;
-      this.#network.send(home, { type: 'failed', pid, move: transfer.move, reason });
+      this.#network.send(home, { frame: 'failed', pid, move: transfer.move, reason });
     }
   }
 
@@ -110,10 +110,10 @@ export class Source {
       const payload = image.next(LIMITS.imageChunkBytes);
       if (payload === null) {
         transfer.image = null;
-        send({ type: 'imageEnd', pid, move, digest: image.digest() });
+        send({ frame: 'image_end', pid, move, digest: image.digest() });
         return;
       }
-      send({ type: 'imageChunk', pid, move, offset: transfer.offset, payload });
+      send({ frame: 'image_chunk', pid, move, offset: transfer.offset, payload });
       transfer.offset += BigInt(payload.length);
     }
   }

@@ -6,6 +6,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { bool, bytes, f64, list, optional, str, struct, u32, u64 } from '../../base/schema.ts';
 import { incarnationField, moveField, nodeField, pidField } from './process.ts';
 import type { MessageOf } from './process.ts';
+import type { FrameTable } from './table.ts';
 
 /** Bytes of a SHA-256 value. */
 const HASH_BYTES = 32;
@@ -56,7 +57,7 @@ export const MIGRATION_FRAMES = {
   },
   freeze: {
     type: 0x65,
-    doc: 'H to S: stop the process and send its image to `destination`. Keep it frozen until `goOn` or `free`.',
+    doc: 'H to S: stop the process and send its image to `destination`. Keep it frozen until `go_on` or `free`.',
     fields: { pid: pidField, move: moveField, incarnation: incarnationField, destination: nodeField },
   },
   cannot: {
@@ -64,17 +65,17 @@ export const MIGRATION_FRAMES = {
     doc: 'S to H: it cannot be stopped for a move now, for these reasons (names of stay reasons); it runs on.',
     fields: { pid: pidField, move: moveField, reasons: list(str, LIMITS.namesInMessage) },
   },
-  imageStart: {
+  image_start: {
     type: 0x67,
     doc: 'S to D: an image of so many bytes follows. `waitedMs`: from the order to stop to the stop itself.',
     fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: f64 },
   },
-  imageChunk: {
+  image_chunk: {
     type: 0x68,
     doc: 'S to D, bulk: the next piece of the image, without gap or overlap.',
     fields: { pid: pidField, move: moveField, offset: u64, payload: bytes(LIMITS.imageChunkBytes) },
   },
-  imageEnd: {
+  image_end: {
     type: 0x69,
     doc: 'S to D: that was all; SHA-256 of the image.',
     fields: { pid: pidField, move: moveField, digest: hash },
@@ -86,7 +87,7 @@ export const MIGRATION_FRAMES = {
   },
   failed: {
     type: 0x6b,
-    doc: 'S or D to H: the transfer broke off. D has given up its reservation; S is frozen until `goOn`.',
+    doc: 'S or D to H: the transfer broke off. D has given up its reservation; S is frozen until `go_on`.',
     fields: { pid: pidField, move: moveField, reason: str },
   },
   commit: {
@@ -99,31 +100,31 @@ export const MIGRATION_FRAMES = {
     doc: 'D to H: it runs. Sent before the guest’s first home call.',
     fields: { pid: pidField, incarnation: incarnationField },
   },
-  startFailed: {
+  start_failed: {
     type: 0x6e,
     doc: 'D to H: it did not start, or there is no such reservation any more. Nothing of it has run here.',
     fields: { pid: pidField, incarnation: incarnationField, reason: str },
   },
-  goOn: {
+  go_on: {
     type: 0x6f,
     doc: 'H to S: the move is off; run on, in this incarnation. Also takes back an order to freeze under way.',
     fields: { pid: pidField, move: moveField, incarnation: incarnationField, stopped: bool },
   },
-  giveUp: {
+  give_up: {
     type: 0x70,
     doc: 'H to D: drop the reservation of this move or an earlier one of this process.',
     fields: { pid: pidField, move: moveField },
   },
-  moduleAsk: {
+  module_ask: {
     type: 0x78,
     doc: 'D to the node that has the module: send it, from this offset on.',
     fields: { module: hash, offset: u64 },
   },
-  moduleChunk: {
+  module_chunk: {
     type: 0x79,
     doc: 'Bulk: the next piece of a module of `total` bytes; `total` 0: this node does not have it.',
     fields: { module: hash, total: u64, offset: u64, payload: bytes(LIMITS.imageChunkBytes) },
   },
-} as const;
+} as const satisfies FrameTable;
 
 export type MigrationMessage = MessageOf<typeof MIGRATION_FRAMES>;

@@ -8,6 +8,7 @@ import { callNumber, incarnation, moveId, nodeId, pid } from '../../base/ids.ts'
 import { LIMITS } from '../../base/limits.ts';
 import type { Struct } from '../../base/schema.ts';
 import { bool, branded, bytes, f64, list, oneOf, optional, str, struct, u16, u32, u64 } from '../../base/schema.ts';
+import type { FrameTable } from './table.ts';
 
 export const pidField = branded(u32, 'pid', pid);
 export const nodeField = branded(u16, 'node id', nodeId);
@@ -74,12 +75,12 @@ export const PROCESS_FRAMES = {
       'copy after a move, a killed process, one that has ended, one that is no longer current.',
     fields: { pid: pidField, incarnation: incarnationField },
   },
-  setStopped: {
+  set_stopped: {
     type: 0x45,
     doc: 'Home to guest: the process is stopped (SIGSTOP) or goes on (SIGCONT).',
     fields: { pid: pidField, incarnation: incarnationField, stopped: bool },
   },
-  leaseAsk: {
+  lease_ask: {
     type: 0x48,
     doc: 'Node to home: let the guests of your processes here run on. Carries the asking node’s own two clocks.',
     fields: { monotonicMs: f64, wallNanos: u64 },
@@ -101,19 +102,14 @@ export const PROCESS_FRAMES = {
       ),
     },
   },
-} as const;
+} as const satisfies FrameTable;
 
-/** A table of frames: the type number on the wire, what it is for, its fields in order. */
-export type FrameTable = Readonly<
-  Record<string, { readonly type: number; readonly doc: string; readonly fields: Readonly<Record<string, unknown>> }>
->;
-
-/** The messages of a table: `{ type: 'name', ...fields }`. */
+/** The frames of a table as values: `{ frame: 'name', ...fields }`. */
 export type MessageOf<T extends FrameTable> = {
-  [K in keyof T]: { readonly type: K } & Struct<T[K]['fields']>;
+  [K in keyof T]: { readonly frame: K } & Struct<T[K]['fields']>;
 }[keyof T];
 
 export type ProcessMessage = MessageOf<typeof PROCESS_FRAMES>;
 
 /** One message of a union by its name. */
-export type Named<M extends { readonly type: string }, N extends M['type']> = Extract<M, { readonly type: N }>;
+export type Named<M extends { readonly frame: string }, N extends M['frame']> = Extract<M, { readonly frame: N }>;
