@@ -51,6 +51,12 @@ export const LIMITS = {
   allocateBytes: 64 * MIB,
   /** Entries of one host directory that can be listed: each open directory keeps the names that it is listing. */
   directoryEntries: 1_048_576,
+  /** Bytes of one marshalled home call or reply: the buffers and, beside them, paths, poll subscriptions and fixed fields. */
+  homeCallFrameBytes: 768 * KIB,
+  /** What one node can hold of the processes of one home: guests, frozen copies and reservations. */
+  holdings: 4096,
+  /** Names (stay reasons, features) in one message: all the tables that they come from are shorter. */
+  namesInMessage: 256,
   /** Bytes of saved frames of one thread: V8's own stack ends long before. */
   savedStackBytes: 64 * MIB,
   /** Bytes of one frame on the control socket: a `run` with its arguments and environment, or a long list of processes. */
