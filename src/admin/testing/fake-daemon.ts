@@ -27,9 +27,9 @@ export interface FakeProcess {
   readonly spec: RunSpec;
   readonly io: RunIo;
   /** The next signal; those that nobody waits for are kept. */
-  signal(): Promise<number>;
+  readonly signal: () => Promise<number>;
   /** The next size of the terminal. */
-  size(): Promise<TerminalSize>;
+  readonly size: () => Promise<TerminalSize>;
 }
 
 export type FakeProgram = (process: FakeProcess) => Promise<ProcessEnd>;

@@ -10,6 +10,7 @@ import { GodwitError } from '../../base/errors.ts';
 import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
+import { joinLine } from '../join-line.ts';
 import { loadStartNode } from '../node-modules.ts';
 import type { Invocation } from '../parse.ts';
 import { godwitCommand } from '../self.ts';
@@ -93,11 +94,6 @@ function errorLog(context: Context): Log {
   const line = (message: string, fields: object = {}): void =>
     context.err(`godwit: ${message} ${JSON.stringify(fields)}`);
   return { debug() {}, info() {}, warn: line, error: line };
-}
-
-/** The line with which another machine joins. */
-export function joinLine({ address, token }: JoinToken): string {
-  return `godwit up --join ${address} --token ${token}`;
 }
 
 /** What `up --json` prints, once, when the node is ready. */
