@@ -2,6 +2,7 @@
 import type { Command } from './command.ts';
 import { down } from './commands/down.ts';
 import { kill } from './commands/kill.ts';
+import { lab } from './commands/lab.ts';
 import { logs } from './commands/logs.ts';
 import { migrate } from './commands/migrate.ts';
 import { nodes } from './commands/nodes.ts';
@@ -11,4 +12,4 @@ import { token } from './commands/token.ts';
 import { up } from './commands/up.ts';
 import { wait } from './commands/wait.ts';
 
-export const COMMANDS: readonly Command[] = [up, down, token, run, ps, nodes, migrate, kill, wait, logs];
+export const COMMANDS: readonly Command[] = [lab, up, down, token, run, ps, nodes, migrate, kill, wait, logs];

@@ -15,7 +15,7 @@ import {
   writeAll,
 } from '../../admin/testing/fake-daemon.ts';
 import { serveFake, temporaryDirectory } from '../../admin/testing/served.ts';
-import { type Outcome, type Started, godwitInShell, start, startGodwit } from '../testing.ts';
+import { type Outcome, type Started, godwitInShell, start, startGodwit } from '../testing/commands.ts';
 
 const posix = process.platform === 'win32' ? 'needs a POSIX shell' : false;
 

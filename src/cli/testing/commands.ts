@@ -2,7 +2,7 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
-import { godwitCommand } from './self.ts';
+import { godwitCommand } from '../self.ts';
 
 export interface Outcome {
   readonly status: number | null;
