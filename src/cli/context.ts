@@ -7,13 +7,13 @@ export interface Context {
   /** The control socket that this command is to use, whether or not it exists. */
   readonly socketPath: string;
   /** To stdout, with its own newline. */
-  out(text: string): void;
+  readonly out: (text: string) => void;
   /** To stderr, with its own newline. */
-  err(text: string): void;
+  readonly err: (text: string) => void;
   /** Columns that a table may take; null: no terminal, as wide as it likes. */
   readonly columns: number | null;
   /** The node's control socket. @throws GodwitError `no_daemon` */
-  connect(): Promise<AdminClient>;
+  readonly connect: () => Promise<AdminClient>;
 }
 
 /** Carries `use` out with a connection to the node, which is closed afterwards. */

@@ -81,10 +81,19 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
       process.stderr.write(`godwit: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
       return 125;
     }
-    const json = name !== 'run' && words.includes('--json');
+    const json = wantsJson(
+      COMMANDS.find((command) => command.name === name),
+      words,
+    );
     process.stderr.write(`${json ? errorJson(known) : errorLine(known)}\n`);
     return known.exitStatus;
   }
+}
+
+/** Also when the rest of the command line is wrong. Words behind a program's name are the program's. */
+function wantsJson(command: Command | undefined, words: readonly string[]): boolean {
+  const knows = command?.options.some(({ name }) => name === 'json') ?? false;
+  return knows && !command?.optionsFirst && words.includes('--json');
 }
 
 /** `godwit ps | head -1` ends quietly. `run` writes past these streams and never comes here. */

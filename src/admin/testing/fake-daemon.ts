@@ -2,6 +2,7 @@
  * A {@link Daemon} without a cluster, for tests of the control socket and the commands: its "programs" are functions
  * that use the standard streams they are given.
  */
+import path from 'node:path';
 import { GodwitError } from '../../base/errors.ts';
 import type {
   Daemon,
@@ -27,9 +28,9 @@ export interface FakeProcess {
   readonly spec: RunSpec;
   readonly io: RunIo;
   /** The next signal; those that nobody waits for are kept. */
-  signal(): Promise<number>;
+  readonly signal: () => Promise<number>;
   /** The next size of the terminal. */
-  size(): Promise<TerminalSize>;
+  readonly size: () => Promise<TerminalSize>;
 }
 
 export type FakeProgram = (process: FakeProcess) => Promise<ProcessEnd>;
@@ -116,7 +117,7 @@ export class FakeDaemon implements Daemon {
   }
 
   run(spec: RunSpec, io: RunIo): Promise<RunHandle> {
-    const name = spec.program.split('/').at(-1)!;
+    const name = path.basename(spec.program);
     const program = this.programs.get(name);
     if (!program)
       return Promise.reject(new GodwitError('not_a_module', `cannot run ${name}: not a WebAssembly module`));

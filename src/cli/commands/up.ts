@@ -1,5 +1,6 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
@@ -10,9 +11,11 @@ import { GodwitError } from '../../base/errors.ts';
 import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
+import { joinLine } from '../join-line.ts';
 import { loadStartNode } from '../node-modules.ts';
 import type { Invocation } from '../parse.ts';
 import { godwitCommand } from '../self.ts';
+import { type UpJson, parseReady } from '../up-json.ts';
 
 export const up: Command = {
   name: 'up',
@@ -29,6 +32,7 @@ export const up: Command = {
     { name: 'join', value: 'HOST:PORT', summary: 'join the cluster of the node at this address' },
     { name: 'token', value: 'T', summary: 'the token that "godwit token" printed there' },
     { name: 'state', value: 'DIR', summary: 'where it keeps its identity and membership' },
+    { name: 'attended', summary: 'end when standard input ends: for programs that start nodes' },
     { name: 'detach', summary: 'return when it is ready and leave it running' },
     { name: 'json', summary: 'print id, name, address, socket and how to join as JSON' },
   ],
@@ -60,11 +64,13 @@ async function runNode(invocation: Invocation, context: Context): Promise<number
   await requireUnused(context.socketPath);
   const startNode = await loadStartNode();
   const daemon = await startNode(options);
-  // A signal while the node starts ends this command at once, as by default: nothing runs yet that could be lost.
+  if (invocation.flag('attended')) process.stdin.once('end', () => void daemon.shutdown()).resume();
+  // Only from here on: a signal while the node starts ends it at once, because nothing runs yet that could be lost.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void daemon.shutdown());
   try {
     const server = await serveAdmin(daemon, context.socketPath, errorLog(context));
-    announce(daemon, await daemon.token(), invocation, context);
+    const join = await joinToken(daemon);
+    announce({ ...daemon.self, socket: context.socketPath, pid: process.pid, join }, invocation, context);
     await daemon.ended;
     await server.close();
   } finally {
@@ -95,32 +101,27 @@ function errorLog(context: Context): Log {
   return { debug() {}, info() {}, warn: line, error: line };
 }
 
-/** The line with which another machine joins. */
-export function joinLine({ address, token }: JoinToken): string {
-  return `godwit up --join ${address} --token ${token}`;
-}
-
-/** What `up --json` prints, once, when the node is ready. */
-export interface UpJson {
-  readonly id: number;
-  readonly name: string;
-  readonly address: string;
-  readonly socket: string;
-  readonly pid: number;
-  readonly join: JoinToken;
-}
-
-function announce({ self }: Daemon, join: JoinToken, invocation: Invocation, context: Context): void {
-  const { id, name, address } = self;
+/** What the node says when it is ready, for people or programs. */
+function announce(ready: UpJson, invocation: Invocation, context: Context): void {
   if (invocation.flag('json')) {
-    const ready: UpJson = { id, name, address, socket: context.socketPath, pid: process.pid, join };
     context.out(JSON.stringify(ready));
     return;
   }
-  context.out(`node ${name} (${id}) is up${address ? ` on ${address}` : ''}, control socket ${context.socketPath}`);
-  if (address) {
-    context.out(`join it with a token that is good until ${new Date(join.expires).toISOString()}:`);
+  const { id, name, address, socket, pid, join } = ready;
+  context.out(`node ${name} (${id}) is up${address ? ` on ${address}` : ''}: process ${pid}, control socket ${socket}`);
+  if (join) {
+    context.out(`another machine joins with this line, until ${new Date(join.expires).toISOString()}:`);
     context.out(`  ${joinLine(join)}`);
+  }
+}
+
+/** A node that cannot give out tokens, because it does not reach the one that can, is up all the same. */
+async function joinToken(daemon: Daemon): Promise<JoinToken | null> {
+  try {
+    return await daemon.token();
+  } catch (error) {
+    if (error instanceof GodwitError) return null;
+    throw error;
   }
 }
 
@@ -141,15 +142,12 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
     stdio: ['ignore', 'pipe', errors?.fd ?? 'ignore'],
   });
   if (errors) closeSync(errors.fd);
-  const ready = await new Promise<UpJson | null>((resolve, reject) => {
-    let text = '';
-    child.on('error', (error) => reject(new GodwitError('internal', `cannot start the node: ${error.message}`)));
-    child.on('close', () => resolve(null));
-    child.stdout!.on('data', (part: Buffer) => {
-      text += part.toString();
-      if (text.includes('\n')) resolve(JSON.parse(text) as UpJson);
-    });
-  });
+  const ready = await Promise.race([
+    parseReady(child.stdout!),
+    once(child, 'error').then(([error]) => {
+      throw new GodwitError('internal', `cannot start the node: ${(error as Error).message}`);
+    }),
+  ]);
   if (!ready) {
     const [last = 'it ended without a word'] = errors
       ? readFileSync(errors.path, 'utf8').trim().split('\n').slice(-1)
@@ -158,11 +156,7 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
   }
   child.stdout!.destroy();
   child.unref();
-  if (invocation.flag('json')) context.out(JSON.stringify(ready));
-  else
-    context.out(
-      `node ${ready.name} (${ready.id}) runs as process ${ready.pid}\njoin it with:\n  ${joinLine(ready.join)}`,
-    );
+  announce(ready, invocation, context);
   return 0;
 }
 

@@ -1,0 +1,50 @@
+/** `godwit kill` */
+import { parsePid } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { withNode } from '../context.ts';
+import { SIGNALS, parseSignal, requireSignal } from '../signals.ts';
+import { GodwitError } from '../../base/errors.ts';
+
+const TERM = 'TERM';
+
+export const kill: Command = {
+  name: 'kill',
+  arguments: 'PID...',
+  argumentCount: [0, null],
+  summary: 'send a signal to processes (TERM, unless another is named)',
+  details: [
+    'The signal can be written as in kill(1): -TERM, -SIGTERM, -15 or --signal TERM. Signal 0 only asks whether the process is there.',
+  ],
+  options: [
+    { name: 'signal', short: 's', value: 'SIGNAL', summary: 'the signal, by name or number' },
+    { name: 'list', short: 'l', summary: 'list the signals with their numbers' },
+  ],
+  examples: [
+    ['godwit kill 65537', 'ask it to end'],
+    ['godwit kill -9 65537', 'end it'],
+    ['godwit kill -STOP 65537', 'stop it; -CONT lets it go on'],
+  ],
+  // Only the first word, as in kill(1): `-9` behind a pid would be a mistake.
+  prepare: ([first = '', ...rest]) => {
+    const named = /^-(?!-)(.+)$/.exec(first)?.[1];
+    const signal = named !== undefined && named !== 'l' && named !== 's' && named !== 'h';
+    // Words that no signal has are left for the parser to complain about, unless they are numbers or names in capitals.
+    return signal && (parseSignal(named) !== null || /^[A-Z\d]+$/.test(named))
+      ? ['--signal', named, ...rest]
+      : [first, ...rest].filter((word) => word !== '');
+  },
+  async run(invocation, context) {
+    if (invocation.flag('list')) {
+      for (const [name, number] of SIGNALS) context.out(`${String(number).padStart(2)} ${name}`);
+      return 0;
+    }
+    const signal = requireSignal(invocation.value('signal') ?? TERM);
+    if (invocation.args.length === 0)
+      throw new GodwitError('usage', 'kill: PID is missing; "godwit help kill" shows how');
+    const pids = invocation.args.map(parsePid);
+    await withNode(context, async (node) => {
+      for (const pid of pids) await node.kill(pid, signal);
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,45 @@
+/** `godwit logs` */
+import type { LogLine } from '../../node/daemon.ts';
+import { parsePid } from '../arguments.ts';
+import { type Command, JSON_OPTION } from '../command.ts';
+import { withNode } from '../context.ts';
+import { printable } from '../format.ts';
+
+export const logs: Command = {
+  name: 'logs',
+  arguments: '[PID]',
+  argumentCount: [0, 1],
+  summary: "print the node's log, or what a detached process wrote",
+  options: [
+    { name: 'follow', short: 'f', summary: 'go on as lines come, until there can be no more or Ctrl-C' },
+    JSON_OPTION,
+  ],
+  examples: [
+    ['godwit logs', "the node's own log"],
+    ['godwit logs --follow 65537', 'the output of a detached process, as it comes'],
+  ],
+  async run(invocation, context) {
+    const [pidText] = invocation.args;
+    const pid = pidText === undefined ? null : parsePid(pidText);
+    const json = invocation.flag('json');
+    const wait = invocation.flag('follow');
+    await withNode(context, async (node) => {
+      for (let after = 0; ;) {
+        const { lines, next, complete } = await node.logs({ pid, after, wait });
+        for (const line of lines) context.out(json ? JSON.stringify(line) : humanLine(line, pid !== null));
+        // Without --follow the log is at its end when there is no more now.
+        if (complete || (!wait && next === after)) return;
+        after = next;
+      }
+    });
+    return 0;
+  },
+};
+
+/** Output of one process stands alone; the node's log says when and what. */
+function humanLine({ time, level, text }: LogLine, ofProcess: boolean): string {
+  // Tabs are part of a program's output; other control characters would move the reader's cursor.
+  const clean = text.split('\t').map(printable).join('\t');
+  if (ofProcess && (level === 'stdout' || level === 'stderr')) return clean;
+  return `${new Date(time).toISOString()} ${level.padEnd(6)} ${clean}`;
+}

@@ -1,0 +1,22 @@
+/** `godwit wait` */
+import { parsePid } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { withNode } from '../context.ts';
+import { endMessage, exitStatus } from '../format.ts';
+
+export const wait: Command = {
+  name: 'wait',
+  arguments: 'PID',
+  argumentCount: [1, 1],
+  summary: 'wait for the end of a process',
+  options: [],
+  examples: [['pid=$(godwit run --detach job.wasm); godwit wait $pid; echo $?', 'its exit status']],
+  exits: [['its own', 'the status of the process; 128+N after signal N']],
+  async run(invocation, context) {
+    const pid = parsePid(invocation.args[0] ?? '');
+    const end = await withNode(context, (node) => node.wait(pid));
+    const message = endMessage(end);
+    if (message !== null) context.err(`godwit: ${pid}: ${message}`);
+    return exitStatus(end);
+  },
+};

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, rmSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { connectAdmin } from '../../admin/client.ts';
+import { start } from '../testing/commands.ts';
+import { Lab } from './lab.ts';
+
+const FAKE_NODE = fileURLToPath(new URL('../testing/fake-node.ts', import.meta.url));
+const command = (args: readonly string[]): [string, string[]] => [process.execPath, [FAKE_NODE, ...args]];
+
+async function startLab(t: TestContext, nodes: number, env: NodeJS.ProcessEnv = {}): Promise<Lab> {
+  const lab = await Lab.start({ nodes, env: { ...process.env, ...env }, command });
+  t.after(() => lab.stop());
+  return lab;
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+async function answers(socketPath: string): Promise<boolean> {
+  try {
+    const client = await connectAdmin(socketPath);
+    client.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const unstartable = (): [string, string[]] => ['/no/such/node', []];
+
+test('a lab is so many joined nodes, and nothing when it has stopped', async (t) => {
+  const lab = await startLab(t, 3);
+  assert.deepEqual(
+    lab.nodes.map(({ name, ready }) => [name, ready.address]),
+    [
+      ['node1', 'joined:'],
+      ['node2', 'joined:127.0.0.1:7370'],
+      ['node3', 'joined:127.0.0.1:7370'],
+    ],
+  );
+  const client = await connectAdmin(lab.socketPath);
+  await client.ping();
+  client.close();
+  await lab.stop();
+  assert.deepEqual(
+    lab.nodes.map(({ pid }) => isAlive(pid)),
+    [false, false, false],
+  );
+  assert.equal(existsSync(lab.directory), false);
+});
+
+test('a node that does not start takes the others with it and says why', async () => {
+  const env = { ...process.env, FAKE_NODE_FAILS: 'node2' };
+  await assert.rejects(Lab.start({ nodes: 3, env, command }), { message: 'node2 did not start: the port is taken' });
+});
+
+test('a node that cannot be started at all', async () => {
+  await assert.rejects(Lab.start({ nodes: 1, env: {}, command: unstartable }), {
+    message: /node1 did not start: .*ENOENT/,
+  });
+});
+
+test('an interrupted start leaves nothing', async () => {
+  const interrupted = new AbortController();
+  const starting = Lab.start({ nodes: 3, env: process.env, command }, interrupted.signal);
+  setImmediate(() => interrupted.abort());
+  await assert.rejects(starting, { code: 'internal' });
+});
+
+test('the end of a node that nobody ended is told', async (t) => {
+  const lost = Promise.withResolvers<string>();
+  const options = {
+    nodes: 2,
+    env: process.env,
+    command,
+    lost: (name: string, how: string) => lost.resolve(`${name} ${how}`),
+  };
+  const lab = await Lab.start(options);
+  t.after(() => lab.stop());
+  process.kill(lab.nodes[1]!.pid, 'SIGKILL');
+  assert.equal(await lost.promise, 'node2 ended by SIGKILL');
+});
+
+test('when the one who started the lab is killed, its nodes end', { skip: process.platform === 'win32' }, async (t) => {
+  const script = `
+    const { Lab } = await import(${JSON.stringify(new URL('lab.ts', import.meta.url).href)});
+    const command = (args) => [process.execPath, [${JSON.stringify(FAKE_NODE)}, ...args]];
+    const lab = await Lab.start({ nodes: 2, env: process.env, command });
+    console.log(JSON.stringify([lab.directory, ...lab.nodes.map(({ ready }) => ready.socket)]));
+    setInterval(() => {}, 1000);`;
+  const owner = start(t, process.execPath, ['--input-type=module', '-e', script]);
+  const [line] = (await once(owner.child.stdout!, 'data')) as [Buffer];
+  const [directory = '', ...sockets] = JSON.parse(line.toString()) as string[];
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  process.kill(owner.pid, 'SIGKILL');
+  await owner.outcome;
+  for (const socket of sockets) while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 5));
+});

@@ -1,0 +1,118 @@
+/**
+ * A cluster on this machine for trying things out, for tests and for the demonstration: daemons as separate
+ * operating-system processes on loopback, all state in a temporary directory, nothing left behind.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { connectAdmin } from '../../admin/client.ts';
+import { GodwitError } from '../../base/errors.ts';
+import type { JoinToken } from '../../node/daemon.ts';
+import { godwitCommand } from '../self.ts';
+import { type NodeProcess, startNodeProcess } from './node-process.ts';
+
+/** More daemons than this on one machine show nothing new and take 100 MB each. */
+export const MAX_LAB_NODES = 64;
+
+export interface LabOptions {
+  readonly nodes: number;
+  readonly env: NodeJS.ProcessEnv;
+  /** How a node is started; for tests. */
+  readonly command?: (args: readonly string[]) => readonly [string, readonly string[]];
+  /** Told when a node ends that nobody ended. */
+  readonly lost?: (name: string, how: string) => void;
+}
+
+export class Lab {
+  readonly directory: string;
+  readonly nodes: NodeProcess[] = [];
+  readonly #stops: (() => Promise<void>)[] = [];
+  readonly #options: LabOptions;
+  #stopping: Promise<void> | null = null;
+
+  private constructor(options: LabOptions) {
+    this.#options = options;
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'godwit-lab-'));
+  }
+
+  /**
+   * Starts the nodes `node1`, `node2`, ... and waits until all are members.
+   * @param interrupted ends what has been started so far, and the waiting with it
+   * @throws GodwitError if one does not start; nothing is left then
+   */
+  static async start(options: LabOptions, interrupted?: AbortSignal): Promise<Lab> {
+    const lab = new Lab(options);
+    const abort = (): void => void lab.stop();
+    interrupted?.addEventListener('abort', abort);
+    try {
+      const first = await lab.#start(1, null);
+      const others = Array.from({ length: options.nodes - 1 }, async (_, i) =>
+        lab.#start(i + 2, await joinToken(first)),
+      );
+      await Promise.all(others);
+      lab.nodes.sort((a, b) => a.ready.id - b.ready.id);
+      return lab;
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    } finally {
+      interrupted?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The control socket of the first node. */
+  get socketPath(): string {
+    return this.#socketOf('node1');
+  }
+
+  /** Ends all nodes, kills those that do not, and removes the directory. A second call joins the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** For the impatient: no node gets time to leave in order. */
+  kill(): void {
+    for (const node of this.nodes) node.kill();
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#stops.map((stop) => stop()));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #socketOf(name: string): string {
+    return process.platform === 'win32'
+      ? `\\\\.\\pipe\\${path.basename(this.directory)}-${name}`
+      : path.join(this.directory, `${name}.sock`);
+  }
+
+  async #start(number: number, join: JoinToken | null): Promise<NodeProcess> {
+    if (this.#stopping) throw new GodwitError('internal', 'interrupted');
+    const name = `node${number}`;
+    const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0'];
+    args.push('--state', path.join(this.directory, name), '--socket', this.#socketOf(name));
+    if (join) args.push('--join', join.address, '--token', join.token);
+    const { command = godwitCommand, env } = this.#options;
+    const logFile = path.join(this.directory, `${name}.log`);
+    const node = await startNodeProcess(name, command(args), env, logFile, (stop) => this.#stops.push(stop));
+    this.nodes.push(node);
+    void this.#watch(node);
+    return node;
+  }
+
+  async #watch({ name, ended }: NodeProcess): Promise<void> {
+    const how = await ended;
+    if (!this.#stopping) this.#options.lost?.(name, how);
+  }
+}
+
+/** One for each node: a token is good for one. */
+async function joinToken(node: NodeProcess): Promise<JoinToken> {
+  const client = await connectAdmin(node.ready.socket);
+  try {
+    return await client.token();
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,72 @@
+/** One daemon of a lab: an operating-system process of its own that ends with us, whatever happens to us. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { assert } from '../../base/assert.ts';
+import { GodwitError } from '../../base/errors.ts';
+import { parseReady, type UpJson } from '../up-json.ts';
+
+/** Milliseconds in which a daemon has to leave the cluster in order before it is killed. */
+const STOP_GRACE = 5000;
+
+export interface NodeProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** What `godwit up --json` said when it was ready. */
+  readonly ready: UpJson;
+  /** Its end, wanted or not: a word on how. */
+  readonly ended: Promise<string>;
+  /** Ends it and waits for that. Harmless if it has ended. */
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/**
+ * Starts a daemon and waits until it is ready.
+ * @param command file and arguments of `godwit up --json --attended ...`
+ * @param logFile gets its stderr
+ * @param spawned told as soon as there is a process that has to be ended
+ * @throws GodwitError with the daemon's own last words if it ends before it is ready
+ */
+export async function startNodeProcess(
+  name: string,
+  [file, args]: readonly [string, readonly string[]],
+  env: NodeJS.ProcessEnv,
+  logFile: string,
+  spawned: (stop: () => Promise<void>) => void,
+): Promise<NodeProcess> {
+  const log = openSync(logFile, 'w', 0o600);
+  // A session of its own: Ctrl-C in the terminal is for the command that uses the lab. Its stdin is its lifeline: when
+  // this process ends, even by SIGKILL, the pipe closes and `--attended` makes the daemon end.
+  const child = spawn(file, args, { env, detached: true, stdio: ['pipe', 'pipe', log] });
+  const { stdin, stdout } = child;
+  assert(stdin && stdout, 'a child with pipes has streams');
+  closeSync(log);
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(`it cannot be started: ${error.message}`));
+    child.on('exit', (status, signal) => resolve(signal ? `ended by ${signal}` : `ended with status ${status}`));
+  });
+  stdin.on('error', () => {});
+  spawned(() => stop(child, ended));
+  const ready = await Promise.race([parseReady(stdout), ended]);
+  if (ready === null || typeof ready === 'string') {
+    const [last] = readFileSync(logFile, 'utf8').trim().split('\n').slice(-1);
+    const reason = last?.replace(/^godwit: /, '') || (await ended);
+    throw new GodwitError('internal', `${name} did not start: ${reason}`);
+  }
+  return {
+    name,
+    pid: child.pid!,
+    ready,
+    ended,
+    stop: () => stop(child, ended),
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
+  child.stdin?.end();
+  child.kill('SIGTERM');
+  const cut = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE);
+  await ended;
+  clearTimeout(cut);
+}
