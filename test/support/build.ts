@@ -1,0 +1,74 @@
+/**
+ * Builds the guest programs of test/programs/ and keeps the results by content: a built file stands in a directory
+ * named by a digest of everything that went into it, so it never has to be checked for age, and processes that build
+ * the same program at once can only replace a file by an equal one.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ASSEMBLYSCRIPT_FLAGS, CLANG_FLAGS, FIXTURES, type FixtureName, type FixtureSpec } from './fixtures.ts';
+import { ASSEMBLYSCRIPT_VERSION, LLVM_VERSION, runAssemblyScript, runClang } from './toolchain.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const programs = path.join(root, 'test/programs');
+
+/** Where built fixtures are kept; may be deleted at any time. */
+export const CACHE = path.join(root, 'node_modules/.cache/godwit');
+
+export interface Fixture {
+  readonly path: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * @param name a program of {@link FIXTURES}
+ * @returns the built module: from the cache (a few milliseconds) or built now (about 2 s for the first of a process)
+ * @throws Error with the compiler's messages if the program does not compile
+ */
+export async function fixture(name: FixtureName): Promise<Fixture> {
+  const spec = FIXTURES[name];
+  const sources = await readSources(spec);
+  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
+  const cached = await readFile(file).catch(() => null);
+  if (cached !== null) return { path: file, bytes: cached };
+  const bytes = await compile(spec, sources);
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}`;
+  await writeFile(temporary, bytes);
+  await rename(temporary, file);
+  return { path: file, bytes };
+}
+
+/** The program's own file and every header, by path inside test/programs/. */
+async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
+  const headers = (await readdir(programs)).filter((name) => name.endsWith('.h')).sort();
+  const names = [spec.source, ...headers];
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(path.join(programs, name))] as const)),
+  );
+}
+
+function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {
+  const compiler = isAssemblyScript(spec) ? ASSEMBLYSCRIPT_VERSION : LLVM_VERSION;
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([compiler, commonFlags(spec), spec, [...sources.keys()]]));
+  for (const bytes of sources.values()) hash.update(createHash('sha256').update(bytes).digest());
+  return hash.digest('hex').slice(0, 20);
+}
+
+async function compile(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const flags = [...commonFlags(spec), ...(spec.flags ?? [])];
+  if (isAssemblyScript(spec)) return runAssemblyScript([spec.source, ...flags, '--outFile', OUTPUT], sources, OUTPUT);
+  const driver = spec.source.endsWith('.cc') ? 'clang++' : 'clang';
+  return runClang(driver, [...flags, spec.source, '-o', OUTPUT], sources, OUTPUT);
+}
+
+const OUTPUT = 'out.wasm';
+
+function isAssemblyScript(spec: FixtureSpec): boolean {
+  return spec.source.endsWith('.as.ts');
+}
+
+function commonFlags(spec: FixtureSpec): readonly string[] {
+  return isAssemblyScript(spec) ? ASSEMBLYSCRIPT_FLAGS : CLANG_FLAGS;
+}

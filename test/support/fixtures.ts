@@ -1,0 +1,47 @@
+/**
+ * The guest programs that tests, benchmarks and the demonstration run: how each is built.
+ */
+
+export interface FixtureSpec {
+  /** File in test/programs/. `.c` and `.cc` go through clang, `.as.ts` through AssemblyScript. */
+  readonly source: string;
+  /** Options in addition to those that every program of its language gets. */
+  readonly flags?: readonly string[];
+}
+
+/** The options that every C and C++ program is built with; 1 MiB of stack for the recursive ones. */
+export const CLANG_FLAGS: readonly string[] = ['-O2', '-Wall', '-Wextra', '-Werror', '-Wl,-z,stack-size=1048576'];
+
+/** `--debug` keeps the names of functions; without WASI's library a failed assertion is a plain trap. */
+export const ASSEMBLYSCRIPT_FLAGS: readonly string[] = [
+  '--optimize',
+  '--debug',
+  '--runtime',
+  'incremental',
+  '--use',
+  'abort=',
+];
+
+const programs = {
+  hello: { source: 'hello.c' },
+  echo: { source: 'echo.c' },
+  ends: { source: 'ends.c', flags: ['-Wl,--max-memory=67108864'] },
+  awk: { source: 'awk.c' },
+  lisp: { source: 'lisp.c' },
+  ray: { source: 'ray.c' },
+  files: { source: 'files.c' },
+  waits: { source: 'waits.c' },
+  sort: { source: 'sort.c' },
+  sieve: { source: 'sieve.c' },
+  sha256: { source: 'sha256.c' },
+  matmul: { source: 'matmul.c' },
+  i64: { source: 'i64.c' },
+  simd: { source: 'simd.c', flags: ['-msimd128'] },
+  simd_relaxed: { source: 'simd.c', flags: ['-msimd128', '-mrelaxed-simd'] },
+  features: { source: 'features.c', flags: ['-mmultivalue', '-Xclang', '-target-abi', '-Xclang', 'experimental-mv'] },
+  words: { source: 'words.cc', flags: ['-fno-exceptions'] },
+  life: { source: 'life.as.ts' },
+} as const satisfies Record<string, FixtureSpec>;
+
+export type FixtureName = keyof typeof programs;
+export const FIXTURES: Readonly<Record<FixtureName, FixtureSpec>> = programs;
