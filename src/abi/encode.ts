@@ -3,11 +3,12 @@
  * have been checked by `decodeArgs` before the call took effect, and memory never shrinks, so a range that is
  * outside here is a bug of ours (a RangeError of the view), not the guest's.
  */
+import { assert } from '../base/assert.ts';
 import type { Raw } from './decode.ts';
-import { u32At } from './decode.ts';
 import type { Results, ResultKind, ResultTypes } from './kinds.ts';
 import { EVENT, FDSTAT, FILESTAT, PRESTAT } from './layout.ts';
-import { checkRange, viewOf } from './memory.ts';
+import { checkRange, guestView } from './memory.ts';
+import { CALL_NAMES } from './preview1.ts';
 import type { PREVIEW1, Preview1Name } from './preview1.ts';
 import { shapeOf } from './signature.ts';
 import type { Event } from './types.ts';
@@ -27,6 +28,23 @@ export function writeResult<K extends ResultKind>(kind: K, view: DataView, at: n
   WRITERS[kind](view, at, value);
 }
 
+type Encoder = (raw: readonly Raw[], view: DataView, results: object) => void;
+
+/** The encoder of one call as JavaScript, for the reasons given in abi/decode.ts. */
+function compile(name: Preview1Name): Encoder {
+  const { params, results } = shapeOf(name);
+  const events = params
+    .filter((param) => param.kind === 'events')
+    .map(({ index }) => `events(view, raw[${index}] >>> 0, results.events);`);
+  const writes = results.map(({ name: result, index }, i) => `w${i}(view, raw[${index}] >>> 0, results.${result});`);
+  const text = `return (raw, view, results) => { ${[...events, ...writes].join(' ')} };`;
+  // oxlint-disable-next-line typescript/no-implied-eval -- see above
+  const make = new Function('events', ...results.map((_, i) => `w${i}`), text) as (...used: unknown[]) => Encoder;
+  return make(writeEvents, ...results.map(({ kind }) => WRITERS[kind]));
+}
+
+const COMPILED: ReadonlyMap<Preview1Name, Encoder> = new Map(CALL_NAMES.map((name) => [name, compile(name)]));
+
 /**
  * Writes the results of a call that has succeeded.
  * @param raw the same arguments that `decodeArgs` was given
@@ -38,16 +56,9 @@ export function encodeResults<N extends Preview1Name>(
   memory: Uint8Array,
   results: Results<(typeof PREVIEW1)[N]>,
 ): void {
-  const shape = shapeOf(name);
-  if (shape.results.length === 0) return;
-  const view = viewOf(memory);
-  const values = results as Readonly<Record<string, ResultTypes[ResultKind]>> & { readonly events?: readonly Event[] };
-  const place = shape.params.find((param) => param.kind === 'events');
-  if (place !== undefined) writeEvents(view, u32At({ raw }, place.index), values.events ?? []);
-  for (const { name: result, kind, index } of shape.results) {
-    const value = values[result];
-    if (value !== undefined) writeResult(kind, view, u32At({ raw }, index), value);
-  }
+  const encoder = COMPILED.get(name);
+  assert(encoder, `no encoder of ${name}`);
+  encoder(raw, guestView(memory), results);
 }
 
 function writeEvents(view: DataView, at: number, events: readonly Event[]): void {
@@ -76,7 +87,7 @@ export function writeStrings(
   const sizes = stringSizes(strings);
   checkRange(memory, pointers, sizes.count * POINTER_BYTES);
   checkRange(memory, bytes, sizes.bytes);
-  const view = viewOf(memory);
+  const view = guestView(memory);
   let at = bytes;
   for (const [i, string] of strings.entries()) {
     view.setUint32(pointers + i * POINTER_BYTES, at, true);

@@ -17,6 +17,18 @@ export function checkRange(memory: Uint8Array, pointer: number, length: number):
   if (pointer + length > memory.length) throw new ErrnoError(ERRNO.fault);
 }
 
+const views = new WeakMap<Uint8Array, DataView>();
+
+/** A DataView of guest memory, kept for as long as the caller uses the same Uint8Array: making one costs as much as a call. */
+export function guestView(memory: Uint8Array): DataView {
+  let view = views.get(memory);
+  if (view === undefined) {
+    view = viewOf(memory);
+    views.set(memory, view);
+  }
+  return view;
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -54,15 +54,15 @@ export class HostDirectory implements Directory {
   readonly hostFd = null;
   flags = 0;
   readonly #spot: Spot;
-  /** Null for a directory that was given to the process: that is its own parent, as the root of a system is. */
-  readonly #parentIno: bigint | null;
+  /** Given to the process, not opened below such a one: its own parent, as the root of a system is. */
+  readonly #given: boolean;
   /** The listing that cookies refer to. */
   #names: readonly string[] | null = null;
 
   /** @param spot belongs to the object now */
-  constructor(spot: Spot, parentIno: bigint | null = null) {
+  constructor(spot: Spot, given = true) {
     this.#spot = spot;
-    this.#parentIno = parentIno;
+    this.#given = given;
   }
 
   open(path: string, options: OpenOptions): OpenFile {
@@ -81,8 +81,8 @@ export class HostDirectory implements Directory {
 
   #openDirectory({ spot, name }: Found, flags: number): HostDirectory {
     const entered = name === null ? spot.again() : spot.enter(name);
-    const own = entered.stat().ino === this.#spot.stat().ino;
-    const opened = new HostDirectory(entered, own ? this.#parentIno : spot.stat().ino);
+    const [own, other] = [this.#spot.stat(), entered.stat()];
+    const opened = new HostDirectory(entered, this.#given && own.ino === other.ino && own.dev === other.dev);
     opened.flags = flags;
     return opened;
   }
@@ -90,7 +90,7 @@ export class HostDirectory implements Directory {
   *entries(cookie: bigint): Generator<DirEntry> {
     if (cookie === 0n) this.#names = null;
     this.#names ??= listNames(this.#spot);
-    yield* entriesFrom(this.#spot, this.#names, cookie, this.#parentIno ?? this.#spot.stat().ino);
+    yield* entriesFrom(this.#spot, this.#names, cookie, this.#given);
   }
 
   makeDirectory(path: string): void {

@@ -51,17 +51,12 @@ function utf8Name(bytes: Uint8Array): string | null {
 /**
  * The entries behind `cookie`.
  * @param names what {@link listNames} gave
- * @param parentIno the inode number of `..`
+ * @param own whether the directory is to look like its own parent
  */
-export function* entriesFrom(
-  spot: Spot,
-  names: readonly string[],
-  cookie: bigint,
-  parentIno: bigint,
-): Generator<DirEntry> {
+export function* entriesFrom(spot: Spot, names: readonly string[], cookie: bigint, own: boolean): Generator<DirEntry> {
   const dots = [
     { name: '.', ino: () => spot.stat().ino },
-    { name: '..', ino: () => parentIno },
+    { name: '..', ino: () => (own ? spot.stat() : host(() => lstatSync(`${spot.path}/..`, { bigint: true }))).ino },
   ];
   const count = dots.length + names.length;
   for (let at = cookie < count ? Number(cookie) : count; at < count; at++) {
