@@ -7,6 +7,8 @@
  * Specification: witx `signal`; signal(7) for the numbers and the default actions. A core dump is `terminate`: a guest
  * has no core.
  */
+import { assert } from '../base/assert.ts';
+
 export type DefaultAction = 'terminate' | 'stop' | 'continue' | 'ignore';
 
 export interface Signal {
@@ -77,6 +79,13 @@ export function parseSignal(text: string): Signal | null {
   const name = text.toUpperCase().replace(/^SIG/, '');
   const meant = ALIASES[name] ?? name;
   return SIGNALS.find((signal) => signal.name === meant) ?? null;
+}
+
+/** A signal that Godwit itself raises. */
+export function signalNamed(name: SignalName): Signal {
+  const signal = SIGNALS.find((signal) => signal.name === name);
+  assert(signal !== undefined, `there is a signal ${name}`);
+  return signal;
 }
 
 /** @param number Linux's number @returns null if there is none */

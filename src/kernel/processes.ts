@@ -1,7 +1,7 @@
 /**
  * The processes whose home is this node: how they come to be, get signals and end.
  */
-import { SIGNALS, type SignalName } from '../abi/signals.ts';
+import type { Signal } from '../abi/signals.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
@@ -134,9 +134,9 @@ export class Processes {
   /**
    * Sends a signal, whose default action is carried out at once. Harmless if the process has ended.
    */
-  signal(process: Process, signal: SignalName): void {
+  signal(process: Process, signal: Signal): void {
     if (process.ended) return;
-    switch (SIGNALS[signal].action) {
+    switch (signal.action) {
       case 'terminate':
         this.end(process, { how: 'signalled', signal, report: null });
         break;

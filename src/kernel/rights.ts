@@ -137,12 +137,12 @@ const ALL_KINDS = Object.values(FileType);
 
 /** What POSIX says about a right that a kind of file lacks; the first row that fits counts. */
 const UNFIT: readonly Unfit[] = [
+  { rights: union(Rights.fd_write, Rights.fd_allocate), kinds: [FileType.directory], errno: ERRNO.badf },
   {
     rights: union(Rights.fd_read, SEEKING, Rights.fd_advise),
     kinds: [FileType.directory],
     errno: ERRNO.isdir,
   },
-  { rights: union(Rights.fd_write, Rights.fd_allocate), kinds: [FileType.directory], errno: ERRNO.badf },
   { rights: Rights.fd_filestat_set_size, kinds: [FileType.directory, ...STREAMS], errno: ERRNO.inval },
   { rights: DIRECTORY_ONLY, kinds: ALL_KINDS.filter((kind) => kind !== FileType.directory), errno: ERRNO.notdir },
   { rights: SOCKET_ONLY, kinds: ALL_KINDS.filter((kind) => !SOCKETS.some((s) => s === kind)), errno: ERRNO.notsock },

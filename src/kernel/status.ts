@@ -2,14 +2,14 @@
  * How a process ended, as its parent and its user see it.
  */
 import type { NodeId } from '../base/ids.ts';
-import { SIGNALS, type SignalName } from '../abi/signals.ts';
+import { exitStatusOf, type Signal } from '../abi/signals.ts';
 
 export type ExitStatus =
   /** proc_exit or the end of `_start`. `code` is what the program said, 0 to 2^32-1. */
   | { readonly how: 'exited'; readonly code: number }
   | {
       readonly how: 'signalled';
-      readonly signal: SignalName;
+      readonly signal: Signal;
       /** For people: a trap and where. */ readonly report: string | null;
     }
   /** Godwit could not go on with it, or it was on a node that was lost. */
@@ -18,5 +18,5 @@ export type ExitStatus =
 /** The status that a shell sees: 0 to 255; 128+n after signal n; 125 if Godwit failed. */
 export function shellStatus(status: ExitStatus): number {
   if (status.how === 'exited') return status.code & 0xff;
-  return status.how === 'signalled' ? 128 + SIGNALS[status.signal].number : 125;
+  return status.how === 'signalled' ? exitStatusOf(status.signal) : 125;
 }

@@ -3,6 +3,7 @@
  */
 import { ERRNO, ErrnoError, type Errno } from '../../abi/errno.ts';
 import { DIRENT } from '../../abi/layout.ts';
+import { signalNamed } from '../../abi/signals.ts';
 import { FileType, FstFlags, Rights, Whence } from '../../abi/types.ts';
 import { encodeUtf8 } from '../../base/bytes.ts';
 import { Waiting } from '../../base/waiting.ts';
@@ -16,6 +17,8 @@ import {
   NOTHING,
 } from './implementation.ts';
 import { mapMaybe, refuse } from '../maybe.ts';
+
+const SIGPIPE = signalNamed('PIPE');
 
 /** witx `advice`: normal, sequential, random, willneed, dontneed, noreuse. */
 const LAST_ADVICE = 5;
@@ -43,7 +46,7 @@ export const fd_pwrite: Implementation<'fd_pwrite'> = ({ process }, { fd, buffer
  */
 function brokenPipe({ process, control }: CallContext, file: OpenFile, write: () => Maybe<number>): Maybe<number> {
   const check = (errno: Errno): void => {
-    if (errno === ERRNO.pipe && file.filetype !== FileType.socketStream) control.signal(process, 'SIGPIPE');
+    if (errno === ERRNO.pipe && file.filetype !== FileType.socketStream) control.signal(process, SIGPIPE);
   };
   try {
     const count = write();

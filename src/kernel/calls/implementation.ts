@@ -3,7 +3,7 @@
  */
 import type { Args, Results } from '../../abi/kinds.ts';
 import type { PREVIEW1, Preview1Name } from '../../abi/preview1.ts';
-import type { SignalName } from '../../abi/signals.ts';
+import type { Signal } from '../../abi/signals.ts';
 import { FileType } from '../../abi/types.ts';
 import type { Directory, Maybe, OpenFile, Socket } from '../../vfs/openfile.ts';
 import type { Process } from '../process.ts';
@@ -16,7 +16,7 @@ export type ResultsOf<N extends Preview1Name> = Results<(typeof PREVIEW1)[N]>;
 /** What a call can do to processes beyond its own descriptors. */
 export interface ProcessControl {
   end(process: Process, status: ExitStatus): void;
-  signal(process: Process, signal: SignalName): void;
+  signal(process: Process, signal: Signal): void;
 }
 
 export interface CallContext {

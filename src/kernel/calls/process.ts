@@ -4,7 +4,7 @@
  */
 import { stringSizes } from '../../abi/encode.ts';
 import { clockResolution, clockTime } from '../../abi/clocks.ts';
-import { signalByWitx } from '../../abi/signals.ts';
+import { signalFromWitx } from '../../abi/signals.ts';
 import { type Implementation, NOTHING } from './implementation.ts';
 import { refuse } from '../maybe.ts';
 
@@ -43,6 +43,6 @@ export const proc_exit: Implementation<'proc_exit'> = ({ process, control }, { s
 /** Carries out the signal's default action: a preview 1 program cannot have another one. */
 export const proc_raise: Implementation<'proc_raise'> = ({ process, control }, { signal }) => {
   if (signal === 0) return NOTHING;
-  control.signal(process, signalByWitx(signal) ?? refuse('inval'));
+  control.signal(process, signalFromWitx(signal) ?? refuse('inval'));
   return NOTHING;
 };

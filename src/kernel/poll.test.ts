@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ERRNO } from '../abi/errno.ts';
+import { ClockId, type Event, EventRwFlags, EventType, type Subscription } from '../abi/types.ts';
+import { encodeUtf8 } from '../base/bytes.ts';
+import { makePipe } from './pipe.ts';
+import type { Process } from './process.ts';
+import { streamRights } from './rights.ts';
+import { Harness, soFar } from './testing/harness.ts';
+
+const MS = 1_000_000n;
+
+function clock(userdata: bigint, milliseconds: number, id: number = ClockId.monotonic, abstime = false): Subscription {
+  return { type: 'clock', userdata, clock: id, timeout: BigInt(milliseconds) * MS, abstime };
+}
+
+const onRead = (userdata: bigint, fd: number): Subscription => ({ type: 'fdRead', userdata, fd });
+const onWrite = (userdata: bigint, fd: number): Subscription => ({ type: 'fdWrite', userdata, fd });
+
+function args(...subscriptions: Subscription[]) {
+  return { subscriptions, events: undefined, capacity: subscriptions.length };
+}
+
+/** Two pipes: the process reads from 4 and writes to 5; the other ends are the test's. */
+function withPipes() {
+  const harness = new Harness();
+  const [input, output] = [makePipe(), makePipe()];
+  const { descriptors }: Process = harness.process;
+  assert.equal(descriptors.open(input.reader, streamRights(true, false, false)), 0);
+  assert.equal(descriptors.open(output.writer, streamRights(false, true, false)), 1);
+  return { harness, input, output };
+}
+
+const clockEvent = (userdata: bigint): Event => ({ userdata, error: 0, type: EventType.clock, bytes: 0n, flags: 0 });
+
+test('a sleep lasts as long as it says and not shorter', () => {
+  const harness = new Harness();
+  const sleep = harness.block('poll_oneoff', args(clock(7n, 20)));
+  harness.clock.inner.advance(19.999);
+  assert.equal(soFar(sleep), null);
+  assert.equal(harness.process.state, 'blocked');
+  harness.clock.inner.advance(0.001);
+  assert.deepEqual(soFar(sleep), { count: 1, events: [clockEvent(7n)] });
+  assert.equal(harness.process.state, 'running');
+  assert.equal(harness.clock.timers, 0);
+});
+
+test('times that are over, and zero, are events at once', () => {
+  const harness = new Harness();
+  harness.clock.inner.advance(50);
+  const wall = Number(harness.clock.wallNanos() / MS);
+  for (const over of [
+    clock(1n, 0),
+    clock(1n, 0, ClockId.realtime),
+    clock(1n, 49, ClockId.monotonic, true),
+    clock(1n, wall - 1, ClockId.realtime, true),
+  ]) {
+    assert.deepEqual(harness.ok('poll_oneoff', args(over, clock(2n, 5))).events, [clockEvent(1n)]);
+  }
+  assert.equal(harness.clock.timers, 0);
+});
+
+test('an absolute time on the wall clock follows the clock when it is set', () => {
+  const harness = new Harness();
+  const wall = Number(harness.clock.wallNanos() / MS);
+  const sleep = harness.block('poll_oneoff', args(clock(1n, wall + 3_600_000, ClockId.realtime, true)));
+  harness.clock.inner.jumpWall(3_600_000);
+  harness.clock.inner.advance(1000);
+  assert.deepEqual(soFar(sleep), { count: 1, events: [clockEvent(1n)] });
+
+  const relative = harness.block('poll_oneoff', args(clock(1n, 10, ClockId.realtime)));
+  harness.clock.inner.jumpWall(-5_000_000);
+  harness.clock.inner.advance(10);
+  assert.equal(relative.pending, false);
+});
+
+test('a time of centuries waits without an overflowing timer', () => {
+  const harness = new Harness();
+  const sleep = harness.block('poll_oneoff', {
+    ...args({ type: 'clock', userdata: 1n, clock: ClockId.monotonic, timeout: (1n << 64n) - 1n, abstime: false }),
+  });
+  harness.clock.inner.advance(2 ** 33);
+  assert.ok(sleep.pending);
+  assert.ok(sleep.withdraw());
+  assert.equal(harness.clock.timers, 0);
+});
+
+test('no subscriptions, and clocks of processor time, are EINVAL', () => {
+  const harness = new Harness();
+  assert.equal(harness.call('poll_oneoff', args()), 'inval');
+  assert.equal(harness.call('poll_oneoff', args(clock(1n, 1, ClockId.processCputime))), 'inval');
+  assert.equal(harness.call('poll_oneoff', args(clock(1n, 1, 99))), 'inval');
+});
+
+test('what is wrong with a descriptor is an event', () => {
+  const { harness } = withPipes();
+  const { events } = harness.ok('poll_oneoff', args(onRead(1n, 99), onWrite(2n, 0), onRead(3n, 1), clock(4n, 100)));
+  assert.deepEqual(
+    events.map(({ userdata, error }) => [userdata, error]),
+    [
+      [1n, ERRNO.badf],
+      [2n, ERRNO.badf],
+      [3n, ERRNO.badf],
+    ],
+  );
+});
+
+test('regular files are ready at once', () => {
+  const harness = new Harness();
+  const fd = harness.open('file');
+  assert.deepEqual(
+    harness.ok('poll_oneoff', args(onRead(1n, fd), onWrite(2n, fd))).events.map(({ userdata }) => userdata),
+    [1n, 2n],
+  );
+});
+
+test('the first event ends the wait, and what else is ready by then is told in order', () => {
+  const { harness, input } = withPipes();
+  const wait = harness.block('poll_oneoff', args(clock(1n, 10), onRead(2n, 0), clock(3n, 20), onRead(4n, 0)));
+  harness.clock.inner.advance(5);
+  input.writer.write([encodeUtf8('abc')], null);
+  const read = { error: 0, type: EventType.fdRead, bytes: 3n, flags: 0 };
+  assert.deepEqual(soFar(wait), {
+    count: 2,
+    events: [
+      { userdata: 2n, ...read },
+      { userdata: 4n, ...read },
+    ],
+  });
+  assert.equal(harness.clock.timers, 0);
+  harness.clock.inner.advance(100);
+});
+
+test('writable, hung up', () => {
+  const { harness, input, output } = withPipes();
+  assert.equal(harness.ok('poll_oneoff', args(onWrite(1n, 1))).count, 1);
+  output.writer.write([new Uint8Array(65_536)], null);
+  const wait = harness.block('poll_oneoff', args(onWrite(1n, 1), onRead(2n, 0)));
+  output.reader.read([new Uint8Array(65_536)], null);
+  assert.equal(wait.pending, false);
+  const hangup = harness.block('poll_oneoff', args(onRead(2n, 0)));
+  input.writer.close();
+  assert.deepEqual(soFar(hangup), {
+    count: 1,
+    events: [{ userdata: 2n, error: 0, type: EventType.fdRead, bytes: 0n, flags: EventRwFlags.hangup }],
+  });
+});
+
+test('a withdrawn sleep goes on where it was when it is made again, and only then', () => {
+  const harness = new Harness();
+  for (let moves = 0; moves < 9; moves++) {
+    const sleep = harness.block('poll_oneoff', args(clock(1n, 100)));
+    harness.clock.inner.advance(10);
+    assert.ok(sleep.withdraw());
+    assert.equal(harness.clock.timers, 0);
+    assert.equal(harness.process.state, 'running');
+  }
+  const last = harness.block('poll_oneoff', args(clock(1n, 100)));
+  harness.clock.inner.advance(10);
+  assert.equal(last.pending, false);
+
+  const other = harness.block('poll_oneoff', args(clock(1n, 100)));
+  harness.clock.inner.advance(50);
+  assert.ok(other.withdraw());
+  harness.ok('sched_yield', {});
+  const anew = harness.block('poll_oneoff', args(clock(1n, 100)));
+  harness.clock.inner.advance(60);
+  assert.ok(anew.pending);
+  anew.withdraw();
+});
+
+test('any set of subscriptions gives exactly those that are ready, in order, and leaves no timer', () => {
+  const subscription = fc.oneof(
+    fc.record({ kind: fc.constant('clock' as const), value: fc.nat(20) }),
+    fc.record({ kind: fc.constantFrom('read' as const, 'write' as const, 'bad' as const), value: fc.nat(20) }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(subscription, { minLength: 1, maxLength: 10 }),
+      fc.option(fc.nat(20)),
+      fc.boolean(),
+      (wanted, inputAt, withdraw) => {
+        const { harness, input, output } = withPipes();
+        output.writer.write([new Uint8Array(65_536)], null);
+        const subscriptions = wanted.map(({ kind, value }, i): Subscription => {
+          if (kind === 'clock') return clock(BigInt(i), value);
+          return kind === 'write' ? onWrite(BigInt(i), 1) : onRead(BigInt(i), kind === 'bad' ? 77 : 0);
+        });
+        const dueAt = (i: number): number => {
+          const { kind, value } = wanted[i] ?? assert.fail();
+          if (kind === 'clock') return value;
+          if (kind === 'bad') return 0;
+          return kind === 'read' ? (inputAt ?? Infinity) : Infinity;
+        };
+        const end = Math.min(...wanted.keys().map(dueAt));
+        if (inputAt === 0) input.writer.write([Uint8Array.of(1)], null);
+        const result = harness.kernel.call(harness.process, 'poll_oneoff', args(...subscriptions));
+        let found: readonly Event[] | null = null;
+        if (end === 0) {
+          assert.ok('value' in result);
+          found = result.value.events;
+        } else {
+          assert.ok('withdraw' in result);
+          for (let time = 1; time <= 20 && result.pending; time++) {
+            if (withdraw && time === 10) break;
+            // Input comes just before the timers of that moment.
+            harness.clock.inner.advance(0.5);
+            if (time === inputAt) input.writer.write([Uint8Array.of(1)], null);
+            harness.clock.inner.advance(0.5);
+          }
+          if (result.pending) assert.ok(result.withdraw());
+          else result.whenDone((settled) => (found = 'value' in settled ? settled.value.events : assert.fail()));
+        }
+        assert.equal(harness.clock.timers, 0);
+        assert.equal(harness.process.blocked, null);
+        if (found === null) return;
+        // Input comes half a moment early, so that of what falls due together with it the clocks are not told yet.
+        const early = inputAt !== null && end === inputAt && end > 0;
+        const expected = [...wanted.keys()].filter(
+          (i) => dueAt(i) <= end && !(early && wanted.some((w) => w.kind === 'read') && wanted[i]?.kind === 'clock'),
+        );
+        assert.deepEqual(
+          found.map(({ userdata }) => Number(userdata)),
+          expected,
+        );
+      },
+    ),
+  );
+});
