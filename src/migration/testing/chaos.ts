@@ -46,10 +46,9 @@ const FAULTS: readonly { readonly weight: number; readonly fault: Fault }[] = [
   },
   {
     weight: 2,
-    fault: (world, random, node, other) => {
+    fault: (world, _random, node, other) => {
       world.count('wrongly down');
       world.network.declareDown(node.id, other.id);
-      world.clock.after(random.below(40_000), () => world.network.back(node.id, other.id));
     },
   },
   {

@@ -11,6 +11,7 @@ import type { SeededRandom, VirtualClock } from '../../base/virtual.ts';
 import { MIGRATION_FRAMES } from '../../link/frames/migration.ts';
 import { PROCESS_FRAMES } from '../../link/frames/process.ts';
 import type { Message, NodeState, PeerEvent } from '../hosts.ts';
+import { traceMessage } from './trace.ts';
 
 const UNREACHABLE_MS = 3_000;
 const DOWN_MS = 33_000;
@@ -51,6 +52,8 @@ interface Line {
   held: (() => void)[];
   /** The session in which this end is. */
   session: number;
+  /** It has given the peer up and that session with it; what it sends waits for the next one. */
+  closed: boolean;
   peerBoot: number;
   state: NodeState;
   /** Counts the times when the far end fell silent. */
@@ -85,7 +88,8 @@ export class SimNetwork {
       const line = this.#line(node.id, peer.id);
       line.silence += line.silence % 2;
       if (known) this.#newSession(node.id, peer.id);
-      Object.assign(line, { session: this.#session(node.id, peer.id), peerBoot: peer.boot, state: 'up', bulk: 0 });
+      Object.assign(line, { session: this.#session(node.id, peer.id), peerBoot: peer.boot });
+      Object.assign(line, { closed: false, state: 'up', bulk: 0 });
       if (known) this.#tell(peer.id, node.id);
       else this.#line(peer.id, node.id).peerBoot = node.boot;
     }
@@ -94,7 +98,7 @@ export class SimNetwork {
 
   send(from: NodeId, to: NodeId, message: Message): void {
     const line = this.#line(from, to);
-    const { session } = line;
+    const session = line.closed ? this.#session(from, to) : line.session;
     const bulk = 'payload' in message;
     if (bulk) line.bulk++;
     const carried = this.wire ? overTheWire(message) : message;
@@ -103,9 +107,10 @@ export class SimNetwork {
       this.#arrive(from, to, () => {
         if (bulk) this.#roomAgain(from, to, line);
         const there = this.#line(to, from);
-        if (session < there.session) return;
-        if (session > there.session) this.#learn(to, from);
+        if (session < there.session || (session === there.session && there.closed)) return;
+        if (session > there.session) this.#learn(to, from, true);
         this.onDelivery(from, to, message);
+        traceMessage(this.#clock.now(), from, to, message);
         this.#nodes.get(to)?.run(() => this.#nodes.get(to)?.deliver(from, carried));
       }),
     );
@@ -152,8 +157,7 @@ export class SimNetwork {
   /** Everything that is under way between the two is lost. */
   loseSession(a: NodeId, b: NodeId): void {
     this.#newSession(a, b);
-    this.#tell(a, b);
-    this.#tell(b, a);
+    this.#tellBoth(a, b);
   }
 
   /** The membership tells `node` that `about` is down, rightly or not. */
@@ -175,17 +179,17 @@ export class SimNetwork {
           this.#suspect(a.id, b.id, line, silence, DOWN_MS, 'down');
         } else {
           this.#clock.after(this.#random.below(1000), () => {
-            if (line.silence === silence) this.back(a.id, b.id);
+            if (line.silence === silence) this.#back(a.id, b.id);
           });
         }
       }
     }
   }
 
-  /** `a` hears of `b` again; whether the session has survived depends on how it went. */
-  back(a: NodeId, b: NodeId): void {
+  /** `a` hears of `b` again, in the old session or by greeting it for a new one. */
+  #back(a: NodeId, b: NodeId): void {
     const line = this.#line(a, b);
-    if (line.state === 'down' && this.#random.oneIn(2)) this.loseSession(a, b);
+    if (line.session !== this.#session(a, b)) this.#tellBoth(a, b);
     else if (line.state !== 'up') this.#enter(a, b, 'reachable');
   }
 
@@ -197,8 +201,14 @@ export class SimNetwork {
 
   #enter(a: NodeId, b: NodeId, event: 'unreachable' | 'down' | 'reachable'): void {
     this.#nodes.get(a)?.run(() => {
-      this.#line(a, b).state = event === 'reachable' ? 'up' : event;
+      const line = this.#line(a, b);
+      if (line.closed) return;
+      line.state = event === 'reachable' ? 'up' : event;
       this.#nodes.get(a)?.peerEvent(b, event);
+      if (event !== 'down') return;
+      // The session goes with the verdict. If it was wrong, the two greet each other anew.
+      line.closed = true;
+      this.loseSession(a, b);
     });
   }
 
@@ -218,17 +228,23 @@ export class SimNetwork {
 
   /** `a` will learn that its session with `b` is a new one. */
   #tell(a: NodeId, b: NodeId): void {
-    this.#clock.after(this.#random.below(100), () => this.#arrive(b, a, () => this.#learn(a, b)));
+    this.#clock.after(this.#random.below(100), () => this.#arrive(b, a, () => this.#learn(a, b, false)));
   }
 
-  #learn(a: NodeId, b: NodeId): void {
+  #tellBoth(a: NodeId, b: NodeId): void {
+    this.#tell(a, b);
+    this.#tell(b, a);
+  }
+
+  /** @param heard something of the new session has come from there; otherwise it must be there to greet */
+  #learn(a: NodeId, b: NodeId, heard: boolean): void {
     this.#nodes.get(a)?.run(() => {
       const line = this.#line(a, b);
       const session = this.#session(a, b);
       const there = this.#nodes.get(b);
-      if (line.session === session || !there?.alive) return;
+      if (line.session === session || !there || (!heard && (!there.alive || there.paused))) return;
       const restarted = line.peerBoot !== there.boot;
-      Object.assign(line, { session, peerBoot: there.boot, state: 'up', bulk: 0 });
+      Object.assign(line, { session, closed: false, peerBoot: there.boot, state: 'up', bulk: 0 });
       this.#nodes.get(a)?.peerEvent(b, restarted ? 'restarted' : 'reset');
       this.#nodes.get(a)?.room(b);
     });
@@ -252,6 +268,7 @@ export class SimNetwork {
         wantsRoom: false,
         held: [],
         session: this.#session(from, to),
+        closed: false,
         peerBoot: 0,
         state: 'up',
         silence: 0,

@@ -19,6 +19,7 @@ import type { RoleMessage } from '../roles.ts';
 import type { Peer } from './network.ts';
 import type { GuestState, Program } from './program.ts';
 import { mix, replyTo } from './program.ts';
+import { trace } from './trace.ts';
 import type { World } from './world.ts';
 
 interface SimGuest {
@@ -110,17 +111,20 @@ export class SimNode implements Peer {
   }
 
   kill(): void {
+    trace(this.world.clock.now(), `${this.id} dies`);
     this.alive = false;
     this.world.network.changed();
   }
 
   pause(): void {
+    trace(this.world.clock.now(), `${this.id} stops`);
     this.paused = true;
     this.world.network.changed();
   }
 
   goOn(): void {
-    if (!this.paused) return;
+    if (!this.paused || !this.alive) return;
+    trace(this.world.clock.now(), `${this.id} goes on`);
     this.paused = false;
     this.waking = true;
     for (let task = this.#deferred.shift(); task; task = this.#deferred.shift()) task();
@@ -142,6 +146,7 @@ export class SimNode implements Peer {
   }
 
   peerEvent(node: NodeId, event: PeerEvent): void {
+    trace(this.world.clock.now(), `${this.id} learns: ${node} ${event}`);
     this.roles.peer(node, event);
     if (event === 'reset') this.calls.reset(node);
   }
