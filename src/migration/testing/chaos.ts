@@ -52,7 +52,7 @@ const FAULTS: readonly { readonly weight: number; readonly fault: Fault }[] = [
     },
   },
   {
-    weight: 2,
+    weight: 1,
     fault: (world, random) => {
       const pids = [...world.processes.keys()];
       if (pids.length > 0) world.kill(random.pick(pids));

@@ -106,6 +106,9 @@ export class SimNode implements Peer {
   /** Does it now; when the node goes on, if it is stopped; never, if it is dead by then. */
   run(task: () => void): void {
     if (!this.alive) return;
+    this.world.onEvent();
+    // The event before which a node dies or stops is not seen by it.
+    if (!this.alive) return;
     if (this.paused || this.waking) this.#deferred.push(task);
     else task();
   }
@@ -322,7 +325,7 @@ export class SimNode implements Peer {
   #freeze(guest: SimGuest, move: MoveId): void {
     const { pid } = guest;
     if (this.guests.get(pid) !== guest || guest.phase !== 'freezing') return;
-    if (this.random.oneIn(20)) {
+    if (this.#mood(20)) {
       guest.phase = 'running';
       this.roles.cannot(pid, move, ['safepoint']);
       return;
@@ -376,14 +379,14 @@ export class SimNode implements Peer {
         this.reservations.set(pid, reservation);
         this.#clock.after(this.random.below(50), () => {
           if (this.reservations.get(pid) !== reservation) return;
-          if (!this.random.oneIn(15)) this.roles.reserved(pid, move);
+          if (!this.#mood(15)) this.roles.reserved(pid, move);
           else {
             this.reservations.delete(pid);
             this.roles.refused(pid, move, 'no memory');
           }
         });
       },
-      open: () => (this.random.oneIn(40) ? 'larger than the reservation' : null),
+      open: () => (this.#mood(40) ? 'larger than the reservation' : null),
       write: (pid, chunk) => {
         const reservation = this.#reservation(pid);
         reservation.head ??= chunk.slice();
@@ -395,7 +398,7 @@ export class SimNode implements Peer {
         const right = digest[0] === (numbersOf(reservation.head ?? new Uint8Array(4))[0] ?? 0) % 256;
         this.#clock.after(this.random.below(20), () => {
           if (this.reservations.get(pid) !== reservation) return;
-          if (right && !this.random.oneIn(40)) this.roles.sealed(pid, move);
+          if (right && !this.#mood(40)) this.roles.sealed(pid, move);
           else this.roles.unsealed(pid, move, 'the digest is wrong');
         });
       },
@@ -414,7 +417,7 @@ export class SimNode implements Peer {
   #start(guest: SimGuest): void {
     const { pid } = guest;
     if (this.guests.get(pid) !== guest) return;
-    if (this.random.oneIn(40)) {
+    if (this.#mood(40)) {
       this.roles.startFailed(pid, 'no worker');
       return;
     }
@@ -422,6 +425,10 @@ export class SimNode implements Peer {
     this.world.started(this, pid, guest.incarnation);
     this.roles.started(pid);
     this.#later(guest);
+  }
+
+  #mood(times: number): boolean {
+    return this.world.moody && this.random.oneIn(times);
   }
 
   #reservation(pid: Pid): Reservation {
@@ -432,7 +439,7 @@ export class SimNode implements Peer {
 
   #homeHost(): HomeHost {
     return {
-      stayReasons: () => (this.random.oneIn(30) ? ['user_lock'] : []),
+      stayReasons: () => (this.#mood(30) ? ['user_lock'] : []),
       spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
       placed: (pid, node, incarnation) => {

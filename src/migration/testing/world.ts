@@ -50,6 +50,10 @@ export class World {
   readonly counts = new Map<string, number>();
   /** Longest time of one step of a program. */
   stepMs = 50;
+  /** Hosts refuse and fail now and then. */
+  moody = true;
+  /** Called before each event of any node. */
+  onEvent: () => void = () => {};
   readonly usage = { cpuMs: 1, memoryBytes: 1n, localCalls: 1n };
   readonly #nodes = new Map<NodeId, SimNode>();
   #serial = 0;
