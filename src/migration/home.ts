@@ -196,7 +196,7 @@ export class Home {
     const move = process?.move;
     if (!process || move?.id !== id || move.phase === 'commit') return;
     if (from === move.target) this.#targetGone(process, move, ['move_failed', reason]);
-    else if (from === move.source) this.#abort(process, move, ['move_failed', reason]);
+    else if (from === move.source && !move.sourceGone) this.#abort(process, move, ['move_failed', reason]);
   }
 
   // Frames of whoever has the guest.
@@ -383,15 +383,16 @@ export class Home {
       return move?.target === node && move.id === entry.move;
     }
     if (node === process.place) return this.#acceptGuest(process, entry);
-    return (
-      move?.phase === 'commit' && node === move.source && entry.state === 'frozen' && entry.incarnation === move.from
-    );
+    if (move?.phase !== 'commit' || node !== move.source || entry.incarnation !== move.from) return false;
+    move.sourceGone = entry.state !== 'frozen';
+    return !move.sourceGone;
   }
 
   #acceptGuest(process: Process, entry: Holding): boolean {
     const { pid, incarnation, stopped, move, place } = process;
     const frozen = entry.state === 'frozen' || entry.state === 'freezing';
     if (entry.incarnation !== incarnation && !(frozen && entry.incarnation === process.frozenAs)) return false;
+    if (move && move.phase !== 'commit') move.sourceGone = false;
     if (frozen && move?.phase === 'freeze' && move.id === entry.move) return true;
     if (move?.phase === 'freeze') {
       // It never got the order to freeze, or its `cannot` was lost, or it is still frozen for an earlier move.

@@ -34,9 +34,9 @@ export type PeerEvent =
   | 'reachable'
   /** The session was lost, and with it perhaps messages of both directions; the node is the same daemon as before. */
   | 'reset'
-  /** The daemon is a new one: what the old one held is gone. */
+  /** The daemon is a new one: what the old one held is gone. Instead of `reset`, or right behind it. */
   | 'restarted'
-  /** The membership has given the node up. May still be followed by any of the others. */
+  /** The membership has given the node up. Its session is closed with that: if it was wrong, `reset` or `restarted` comes first. */
   | 'down';
 
 /** Called for guests on this node, at home and away. */

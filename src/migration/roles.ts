@@ -53,8 +53,6 @@ export class Roles {
   readonly #self: NodeId;
   readonly #send: (to: NodeId, message: Message) => void;
   readonly #handlers: Handlers;
-  /** Nodes that were given up here, so that all guests of theirs were ended: they may not know that yet. */
-  readonly #abandoned = new Set<NodeId>();
   readonly #inputs: (() => void)[] = [];
   #busy = false;
 
@@ -137,9 +135,7 @@ export class Roles {
         this.guests.orphaned(node);
         this.#destination.homeLost(node);
       }
-      if (event === 'reset' || (event === 'reachable' && this.#abandoned.has(node))) this.#tellHoldings(node);
-      if (event === 'down') this.#abandoned.add(node);
-      else if (event !== 'unreachable') this.#abandoned.delete(node);
+      if (event === 'reset') this.#tellHoldings(node);
       if (event === 'reset' || event === 'restarted' || event === 'down') {
         this.#source.destinationLost(node);
         this.#destination.sourceLost(node);

@@ -34,12 +34,8 @@ export class Source {
   freeze(from: NodeId, message: Named<MigrationMessage, 'freeze'>): void {
     const { pid, move, incarnation, destination } = message;
     const guest = this.#guests.of(from, pid);
-    // A guest that has just ended has told home so.
-    if (guest?.phase.name === 'ended') return;
-    if (guest?.incarnation !== incarnation || guest.phase.name !== 'running') {
-      this.#network.send(from, { frame: 'failed', pid, move, reason: 'the source does not run it' });
-      return;
-    }
+    // What is not here (any more) home hears of otherwise: by `ended`, or by `holdings`.
+    if (guest?.incarnation !== incarnation || guest.phase.name !== 'running') return;
     const transfer: Transfer = { move, destination, orderedAt: this.#clock.now(), image: null, offset: 0n };
     guest.phase = { name: 'freezing', transfer };
     this.#host.freeze(pid, move);

@@ -1,0 +1,144 @@
+/**
+ * One move, and one fault just before each of its events in turn: not at random but all of them. A move is that of a
+ * process with home H from S to D; the three ways in which two of them can be one node are all tried.
+ */
+import assert from 'node:assert/strict';
+import type { Pid } from '../../base/ids.ts';
+import { SeededRandom } from '../../base/virtual.ts';
+import { calm } from './chaos.ts';
+import type { SimNode } from './node.ts';
+import { randomProgram } from './program.ts';
+import { World } from './world.ts';
+
+export interface Places {
+  readonly home: number;
+  readonly source: number;
+  readonly target: number;
+}
+
+export const PLACES: readonly Places[] = [
+  { home: 1, source: 1, target: 2 },
+  { home: 1, source: 2, target: 1 },
+  { home: 1, source: 2, target: 3 },
+];
+
+export interface Fault {
+  readonly name: string;
+  /** @returns whether the process may be lost by it */
+  strike(world: World, pid: Pid, places: Places): boolean;
+}
+
+const ROLES = ['home', 'source', 'target'] as const;
+type Role = (typeof ROLES)[number];
+
+/** What dies with this node, at this moment, if it never comes back. */
+function holdsAll(world: World, pid: Pid, places: Places, role: Role): boolean {
+  const node = world.node(places[role]);
+  if (places[role] === places.home) return true;
+  const guest = node.guests.get(pid);
+  if (role === 'target') return guest !== undefined && guest.phase !== 'starting';
+  const held = node.roles.guests.get(pid);
+  const sent = held?.phase.name === 'frozen' && held.phase.transfer.image === null;
+  return held !== undefined && !sent;
+}
+
+function onNode(
+  name: string,
+  mayLose: 'never' | 'all' | 'always',
+  strike: (world: World, node: SimNode) => void,
+): Fault[] {
+  return ROLES.map((role) => ({
+    name: `${role} ${name}`,
+    strike(world, pid, places) {
+      const all = holdsAll(world, pid, places, role);
+      strike(world, world.node(places[role]));
+      return mayLose === 'always' || (mayLose === 'all' && all);
+    },
+  }));
+}
+
+function onPair(name: string, mayLose: boolean, strike: (world: World, a: SimNode, b: SimNode) => void): Fault[] {
+  return ROLES.map((role) => ({
+    name: `${role}’s other pair: ${name}`,
+    strike(world, _pid, places) {
+      const [a, b] = ROLES.filter((other) => other !== role).map((other) => world.node(places[other])) as [
+        SimNode,
+        SimNode,
+      ];
+      if (a !== b) strike(world, a, b);
+      return mayLose;
+    },
+  }));
+}
+
+export const FAULTS: readonly Fault[] = [
+  ...onNode('is killed', 'all', (_world, node) => node.kill()),
+  ...onNode('restarts at once', 'always', (world, node) => {
+    node.kill();
+    world.boot(node.id);
+  }),
+  ...onNode('restarts after a minute', 'all', (world, node) => {
+    node.kill();
+    world.clock.after(60_000, () => world.boot(node.id));
+  }),
+  ...onNode('stops for 8 s', 'never', (world, node) => {
+    node.pause();
+    world.clock.after(8_000, () => node.goOn());
+  }),
+  ...onNode('stops for 90 s', 'always', (world, node) => {
+    node.pause();
+    world.clock.after(90_000, () => node.goOn());
+  }),
+  ...onPair('session lost', false, (world, a, b) => world.network.loseSession(a.id, b.id)),
+  ...onPair('cut for 8 s', false, (world, a, b) => {
+    world.network.cut(a.id, b.id);
+    world.clock.after(8_000, () => world.network.heal(a.id, b.id));
+  }),
+  ...onPair('cut for 90 s', true, (world, a, b) => {
+    world.network.cut(a.id, b.id);
+    world.clock.after(90_000, () => world.network.heal(a.id, b.id));
+  }),
+  ...onPair('one gives the other up', true, (world, a, b) => world.network.declareDown(a.id, b.id)),
+  ...onPair('the other gives the one up', true, (world, a, b) => world.network.declareDown(b.id, a.id)),
+  {
+    name: 'the process is killed',
+    strike(world, pid) {
+      world.kill(pid);
+      return true;
+    },
+  },
+];
+
+/**
+ * One life with one fault.
+ * @param at the number of the event before which it strikes; none is struck if the move is over by then
+ * @returns false if it was
+ */
+export function life(places: Places, fault: Fault, at: number, seed: number): boolean {
+  const random = new SeededRandom(seed);
+  const world = new World(random.next());
+  world.moody = false;
+  world.stepMs = 20;
+  for (const id of [1, 2, 3]) world.boot(id);
+  const home = world.node(places.home);
+  const pid = world.spawn(home, randomProgram(random, 150));
+  // It is away already where it is to start from another node.
+  const before = world.migrate(home, pid, world.node(places.source).id);
+  assert(world.clock.runUntil(() => before.answers.length > 0, 5_000));
+  const asked = world.migrate(home, pid, world.node(places.target).id);
+  let events = 0;
+  let mayLose: boolean | null = null;
+  // A little beyond the answer, so that the last orders are met too.
+  let left = 25;
+  world.onEvent = () => {
+    if (asked.answers.length > 0) left--;
+    if (mayLose === null && left > 0 && events++ === at) mayLose = fault.strike(world, pid, places);
+  };
+  world.clock.advance(100_000);
+  world.onEvent = () => {};
+  calm(world);
+  const { end } = world.process(pid);
+  const lost = end !== null && end.cause !== 'exit';
+  assert(!lost || mayLose === true, `the process ends by ${end?.cause}`);
+  return mayLose !== null;
+}
