@@ -17,6 +17,8 @@ export const LIMITS = {
   linkQueueBytes: 64 * MIB,
   /** Bytes of a module file. clang (75 MB) must fit; V8 itself stops at 1 GiB. */
   moduleBytes: 512 * MIB,
+  /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
+  functionLocals: 50_000,
   /** Bytes of a string in any message. */
   stringBytes: 64 * KIB,
   /** Entries of a list in any message. */

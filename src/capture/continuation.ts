@@ -1,0 +1,278 @@
+/**
+ * Continuations: functions that take up another function's frame and run the rest of that function.
+ *
+ * The continuation of (function, site) restores the locals from the last frame record, lets the continuation of the
+ * frame above finish the call at the site (or, at a poll, goes on with the loop), and runs the rest of the function.
+ * The rest is built from the original's structure: of each construct around the site only the part behind the site
+ * is left; a loop around the site becomes
+ *
+ *     block $exit
+ *       block $again
+ *         <rest of the body; branches to the loop go to $again>
+ *         br $exit
+ *       end
+ *       loop <whole body> end
+ *     end
+ *
+ * so that after its partial round it is the original loop again. The code is rewritten like any other, with the same
+ * sites and the same frame plan, so a continuation can be captured like the function that it continues.
+ */
+import { assert } from '../base/assert.ts';
+import type { Module } from '../wasm/module.ts';
+import { typeOf } from '../wasm/module.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { FUNCREF, I32, NO_TYPES, isReference } from '../wasm/types.ts';
+import type { TypeList } from '../wasm/types.ts';
+import type { WasmWriter } from '../wasm/writer.ts';
+import { Assembler } from './assembler.ts';
+import { BodyRewriter } from './body.ts';
+import type { CallFacts } from './body.ts';
+import { savedSize } from './frame.ts';
+import type { FramePlan } from './frame.ts';
+import type { Numbering } from './numbering.ts';
+import type { ContinuationTarget } from './link.ts';
+
+/** Writes the body of one continuation. */
+export class ContinuationRewriter extends BodyRewriter {
+  readonly #n: Numbering;
+  readonly #link: ContinuationTarget;
+  #plan: FramePlan | null = null;
+  #wanted = -1;
+  /** True until the wanted site has been reached; what is written before that is thrown away. */
+  #seeking = false;
+  /** Depth of labels in the new code; by frame depth of the original: the new depth of its label. */
+  #depth = 0;
+  readonly #labels: number[] = [];
+  /** By frame depth: number of sites before the frame, so that a loop can be written again with the same ones. */
+  readonly #sitesBefore: number[] = [];
+  /** By frame depth: the frame lies around the site and only its rest is being written. */
+  readonly #partial: boolean[] = [];
+  /** By frame depth: length of the code and of the hints before an arm of an `if` that is not wanted. */
+  readonly #unwanted: ({ readonly code: number; readonly hints: number } | undefined)[] = [];
+  /** By frame depth: the whole loop is being written behind its partial round, `$exit` is open around it. */
+  readonly #exits: boolean[] = [];
+
+  constructor(module: Module, facts: CallFacts, target: ContinuationTarget, numbering: Numbering) {
+    super(module, facts, target);
+    this.#n = numbering;
+    this.#link = target;
+  }
+
+  /**
+   * Writes the rest of function `index` behind site `site` into {@link out}.
+   * @param plan the function's frame plan, from rewriting it normally
+   */
+  write(index: number, site: number, plan: FramePlan): void {
+    this.begin(index);
+    this.#plan = plan;
+    this.#wanted = site;
+    this.#seeking = true;
+    for (const list of [this.#labels, this.#sitesBefore, this.#partial, this.#unwanted, this.#exits]) list.length = 0;
+    this.extraLocals = [...plan.extraLocals];
+    this.spills = new Map(plan.spills);
+    this.temporaries = new Map(plan.temporaries);
+    if (this.facts.entryPolls[index] === 1) this.poll();
+    this.walk(this.walker.step());
+    assert(!this.#seeking, `function ${index} has no site ${site}`);
+    assert(this.extraLocals.length === plan.extraLocals.length, 'a continuation needs the locals of its function only');
+    this.copy(this.walker.start);
+    this.closeWrapper(plan);
+  }
+
+  /** The site is reached: what was written is dropped, and the frames around the site are opened as far as `depth`. */
+  #start(depth: number): void {
+    const { out, walker } = this;
+    this.#seeking = false;
+    out.length = 0;
+    this.hints.length = 0;
+    if (this.copies !== null) this.copies = [];
+    restoreFrame(out, this.#plan!, this.#n, this.#link);
+    this.openWrapper();
+    this.#labels[0] = 0;
+    this.#depth = 0;
+    let operand = 0;
+    for (let frame = 1; frame <= depth; frame++) {
+      operand = this.#pushOperands(operand, walker.frameBase[frame]!);
+      this.#openPartial(frame);
+    }
+    this.#pushOperands(operand, depth === walker.depth ? walker.low : walker.height);
+  }
+
+  /** Puts saved operands back onto the stack. @returns `to` */
+  #pushOperands(from: number, to: number): number {
+    for (let at = from; at < to; at++) this.readLocal(this.spillLocal(at, this.walker.operands[at]!));
+    return to;
+  }
+
+  #openPartial(frame: number): void {
+    const { out, walker, target } = this;
+    this.#openBlock(walker.frameResults[frame]!);
+    if (walker.frameOpcode[frame] === OP.loop) {
+      out.u8(OP.block);
+      target.types.writeBlockType(out, walker.frameParams[frame]!);
+      this.#depth++;
+    }
+    this.#labels[frame] = this.#depth;
+    this.#partial[frame] = true;
+  }
+
+  #openBlock(results: TypeList): void {
+    this.out.u8(OP.block);
+    this.target.types.writeBlockType(this.out, results);
+    this.#depth++;
+  }
+
+  protected override poll(): void {
+    if (!this.#seeking || this.sites !== this.#wanted) {
+      super.poll();
+      return;
+    }
+    const { walker } = this;
+    assert(walker.depth > 0, 'a poll at the entry is resumed by calling the function');
+    this.#start(walker.depth - 1);
+    walker.leaveLoop();
+    walker.rewindToLoop();
+    this.watermark = walker.frameBase[walker.depth + 1]!;
+    this.replaced();
+  }
+
+  protected override callSite(site: number, results: TypeList): boolean {
+    if (!this.#seeking || site !== this.#wanted) return false;
+    this.#start(this.walker.depth);
+    this.setPc(site);
+    // The frame above has the last record now; the host has put the number of its continuation into the trailer.
+    const { out } = this;
+    out.u8(OP.globalGet);
+    out.u32(this.#n.savePointer);
+    this.constant(4);
+    out.u8(OP.i32Sub);
+    const load = new Assembler(8).load(I32, this.#n.controlMemory, 0);
+    out.copy(load.bytes, 0, load.length);
+    out.u8(OP.callIndirect);
+    out.u32(this.target.types.index(NO_TYPES, results));
+    out.u32(this.#link.continuationTable);
+    this.replaced();
+    return true;
+  }
+
+  protected override opened(): void {
+    const { depth } = this.walker;
+    this.#sitesBefore[depth] = this.sites;
+    this.#partial[depth] = false;
+    if (this.#seeking) return;
+    this.#labels[depth] = ++this.#depth;
+  }
+
+  protected override otherwise(): void {
+    const { depth } = this.walker;
+    if (this.#seeking || this.#partial[depth] !== true) return;
+    this.copy(this.walker.start);
+    this.replaced();
+    this.#unwanted[depth] = { code: this.out.length, hints: this.hints.length };
+  }
+
+  protected override close(): void {
+    super.close();
+    if (this.#seeking) return;
+    const { walker, out } = this;
+    const frame = walker.depth + 1;
+    if (frame === 0) return;
+    if (this.#partial[frame] === true) {
+      this.#partial[frame] = false;
+      if (walker.frameOpcode[frame] === OP.loop) {
+        this.#repeat(frame);
+        return;
+      }
+      const unwanted = this.#unwanted[frame];
+      if (unwanted !== undefined) {
+        this.#unwanted[frame] = undefined;
+        out.length = unwanted.code;
+        this.hints.length = unwanted.hints;
+        this.copyFrom = walker.start;
+      }
+    }
+    this.#depth--;
+    if (this.#exits[frame] !== true) return;
+    this.#exits[frame] = false;
+    this.copy(walker.pos);
+    out.u8(OP.end);
+    this.#depth--;
+  }
+
+  /** The partial round of a loop ends: now the whole loop. */
+  #repeat(frame: number): void {
+    const { walker, out } = this;
+    this.copy(walker.start);
+    out.raw(OP.br, 1, OP.end);
+    this.#depth--;
+    this.#exits[frame] = true;
+    this.sites = this.#sitesBefore[frame]!;
+    walker.rewindToLoop();
+    this.watermark = walker.frameBase[frame]!;
+    this.replaced();
+  }
+
+  /** The label that means in the new code what `label` means in the original. */
+  #mapped(label: number): number {
+    return this.#depth - this.#labels[this.walker.depth - label]!;
+  }
+
+  protected override branch(): void {
+    if (this.#seeking) return;
+    const { walker, out } = this;
+    const label = this.#mapped(walker.immediate);
+    if (label === walker.immediate) return;
+    this.copy(walker.start);
+    out.u8(walker.opcode);
+    out.u32(label);
+    this.replaced();
+  }
+
+  protected override branchTable(): void {
+    super.branchTable();
+    if (this.#seeking) return;
+    this.copy(this.walker.start);
+    const labels: number[] = [];
+    this.eachTarget((label) => labels.push(this.#mapped(label)));
+    this.out.u8(OP.brTable);
+    this.out.u32(labels.length - 1);
+    for (const label of labels) this.out.u32(label);
+    this.replaced();
+  }
+}
+
+/** Takes the last record off the save area and its values into the locals; the pc local serves as the address. */
+function restoreFrame(out: WasmWriter, plan: FramePlan, n: Numbering, link: ContinuationTarget): void {
+  const code = new Assembler(256);
+  code.op(OP.globalGet, n.savePointer).constant(plan.frameBytes).op(OP.i32Sub);
+  code.op(OP.localTee, plan.pcLocal).op(OP.globalSet, n.savePointer);
+  let offset = 0;
+  for (const { local, type } of plan.saved) {
+    code.get(plan.pcLocal).load(type, n.controlMemory, offset);
+    if (isReference(type)) {
+      code.op(OP.call, link.rewrittenFunction(n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern')));
+    }
+    code.op(OP.localSet, local);
+    offset += savedSize(type);
+  }
+  out.copy(code.bytes, 0, code.length);
+}
+
+/** The continuation of a frame whose function is called again with its saved arguments: wrappers, and polls at an entry. */
+export function recallBody(
+  module: Module,
+  index: number,
+  plan: FramePlan,
+  n: Numbering,
+  link: ContinuationTarget,
+): Uint8Array {
+  const { params } = typeOf(module, index);
+  const code = new Assembler(256);
+  restoreFrame(code, plan, n, link);
+  params.forEach((_, local) => code.get(local));
+  code.op(OP.call, link.functionIndex(index));
+  const locals = new Uint8Array(Math.max(plan.pcLocal + 1, params.length));
+  locals.fill(I32);
+  locals.set(params);
+  return code.body(locals);
+}

@@ -1,0 +1,42 @@
+/**
+ * Reading frame records of a state that may be hostile: wrong code must not run on them. Checked is what keeps the
+ * engine itself safe: sizes, that each pair of neighbours can call one another in type, and where the stack begins.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { TRAILER_BYTES } from './frame.ts';
+import type { Linker } from './link.ts';
+
+export interface FrameRecord {
+  /** The function, by the original's index, and the site at which it was. */
+  readonly index: number;
+  readonly site: number;
+  /** Offset behind the record. */
+  readonly end: number;
+}
+
+/**
+ * @param area the records, innermost first
+ * @param root the function that the outermost record must be of
+ * @returns the records, innermost first
+ * @throws GodwitError `corrupt`
+ */
+export function readFrames(area: Uint8Array, linker: Linker, root: number): FrameRecord[] {
+  const view = new DataView(area.buffer, area.byteOffset, area.byteLength);
+  const frames: FrameRecord[] = [];
+  let end = area.length;
+  while (end > 0) {
+    if (end < TRAILER_BYTES) throw new GodwitError('corrupt', 'a state with a broken frame');
+    const index = view.getUint32(end - 16, true);
+    const site = view.getUint32(end - 12, true);
+    const size = view.getUint32(end - 8, true);
+    const plan = linker.plan(index);
+    if (size !== plan.frameBytes || size > end || site >= plan.sites) {
+      throw new GodwitError('corrupt', `a state with a frame that does not fit function ${index}`);
+    }
+    frames.push({ index, site, end });
+    end -= size;
+  }
+  if (frames[0]?.index !== root)
+    throw new GodwitError('corrupt', 'a state whose outermost frame is not the called function');
+  return frames.toReversed();
+}

@@ -1,0 +1,234 @@
+/**
+ * Which functions can be on a captured stack, and which need a poll at their entry. One pass over all bodies (it also
+ * validates them) collects the calls; the rest is graph work on them.
+ *
+ * A function can be on a captured stack if a safepoint can be reached from it: it has a loop (polled at its head),
+ * a poll at its entry, or a call to an imported function or to such a function, indirect calls by signature.
+ * All other functions stay as they are.
+ *
+ * Every cycle of calls must meet a poll. A call inside a loop has passed that loop's head, so only calls outside of
+ * loops count here; each function on a cycle of such calls is polled at its entry.
+ */
+import type { Module } from '../wasm/module.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { sameTypes } from '../wasm/types.ts';
+import { FunctionWalker } from '../wasm/walker.ts';
+import { cyclicNodes } from './cycles.ts';
+
+/** What the rewriter has to know about the whole module before it can rewrite one function. */
+export interface Graph {
+  /** By function index, imported ones included: 1 if the function can be on a captured stack. */
+  readonly capturable: Uint8Array;
+  /** By function index: 1 if it is polled at its entry. */
+  readonly entryPolls: Uint8Array;
+  /** By type index: 1 if an indirect call of this type can reach a capturable function. */
+  readonly capturableTypes: Uint8Array;
+  /** By function index: 1 if its code must be changed although it is not capturable. */
+  readonly patched: Uint8Array;
+  /** Segments that code drops, and segments that code copies from: see SegmentUse. */
+  readonly segmentUses: readonly SegmentUse[];
+  /** By table: 1 if code can change its entries or its size. */
+  readonly changedTables: Uint8Array;
+}
+
+/** A use of a segment in code; continuations cannot name segments of another module, so each gets a helper function. */
+export interface SegmentUse {
+  readonly kind: 'memory.init' | 'data.drop' | 'table.init' | 'elem.drop';
+  readonly segment: number;
+  /** The table of table.init, otherwise 0. */
+  readonly table: number;
+}
+
+/** A growing list of (from, to) pairs. */
+class Edges {
+  from = new Uint32Array(1024);
+  to = new Uint32Array(1024);
+  count = 0;
+
+  add(from: number, to: number): void {
+    if (this.count === this.from.length) {
+      this.from = doubled(this.from);
+      this.to = doubled(this.to);
+    }
+    this.from[this.count] = from;
+    this.to[this.count++] = to;
+  }
+}
+
+function doubled(old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const grown = new Uint32Array(old.length * 2);
+  grown.set(old);
+  return grown;
+}
+
+/** For every type the first one with the same signature: indirect calls compare structure, not index. */
+function canonicalTypes(module: Module): Uint32Array {
+  const first = new Map<string, number>();
+  return Uint32Array.from(module.types, ({ params, results }, index) => {
+    const key = `${params.join()}:${results.join()}`;
+    const found = first.get(key);
+    if (found !== undefined && sameTypes(module.types[found]!.params, params)) return found;
+    first.set(key, index);
+    return index;
+  });
+}
+
+/**
+ * Validates every function body and analyses the calls.
+ * @throws GodwitError `invalid_module` or `unsupported_feature`
+ */
+export function analyse(module: Module): Graph {
+  return new Analysis(module).result();
+}
+
+class Analysis {
+  readonly #module: Module;
+  readonly #functions: number;
+  readonly #canonical: Uint32Array;
+  /** Nodes: functions, then one for each type (all functions of that type that can be called indirectly). */
+  readonly #edges = new Edges();
+  readonly #unguarded = new Edges();
+  readonly #looping: Uint8Array;
+  readonly #patched: Uint8Array;
+  readonly #uses = new Map<string, SegmentUse>();
+  readonly #changedTables: Uint8Array;
+
+  constructor(module: Module) {
+    this.#module = module;
+    this.#functions = module.functionTypes.length;
+    this.#canonical = canonicalTypes(module);
+    this.#looping = new Uint8Array(this.#functions);
+    this.#patched = new Uint8Array(this.#functions);
+    this.#changedTables = new Uint8Array(module.tables.length);
+  }
+
+  result(): Graph {
+    const module = this.#module;
+    const walker = new FunctionWalker(module);
+    for (let index = module.importedFunctions; index < this.#functions; index++) this.#scan(walker, index);
+    this.#addIndirectTargets();
+    const nodes = this.#functions + module.types.length;
+    const cyclic = cyclicNodes(nodes, this.#unguarded.from, this.#unguarded.to, this.#unguarded.count);
+    const entryPolls = cyclic.slice(0, this.#functions);
+    const reachable = this.#reachable(nodes, entryPolls);
+    return {
+      capturable: reachable.slice(0, this.#functions),
+      entryPolls,
+      capturableTypes: Uint8Array.from(module.types, (_, type) => reachable[this.#typeNode(type)]!),
+      patched: this.#patched,
+      segmentUses: [...this.#uses.values()],
+      changedTables: this.#changedTables,
+    };
+  }
+
+  #typeNode(type: number): number {
+    return this.#functions + this.#canonical[type]!;
+  }
+
+  #scan(walker: FunctionWalker, index: number): void {
+    walker.enter(index);
+    let loops = 0;
+    // Frames of loops, by depth, so that the matching `end` is known.
+    while (walker.step()) {
+      switch (walker.opcode) {
+        case OP.loop:
+          this.#looping[index] = 1;
+          loops++;
+          break;
+        case OP.end:
+          // The frame arrays keep what was just closed.
+          if (walker.frameOpcode[walker.depth + 1] === OP.loop) loops--;
+          break;
+        case OP.call:
+          this.#call(index, walker.immediate, loops === 0);
+          if (walker.immediate < this.#module.importedFunctions) this.#patched[index] = 1;
+          break;
+        case OP.callIndirect:
+          this.#call(index, this.#typeNode(walker.immediate), loops === 0);
+          break;
+        case OP.refFunc:
+          if (walker.immediate < this.#module.importedFunctions) this.#patched[index] = 1;
+          break;
+        default:
+          if (walker.opcode >= OP.tableSet) this.#bulk(walker, index);
+      }
+    }
+  }
+
+  #call(from: number, to: number, unguarded: boolean): void {
+    this.#edges.add(from, to);
+    if (unguarded) this.#unguarded.add(from, to);
+  }
+
+  #bulk(walker: FunctionWalker, index: number): void {
+    switch (walker.opcode) {
+      case OP.tableSet:
+      case OP.tableGrow:
+      case OP.tableFill:
+      case OP.tableCopy:
+        this.#changedTables[walker.immediate] = 1;
+        return;
+      case OP.tableInit:
+        this.#changedTables[walker.second] = 1;
+        return this.#use('table.init', walker.immediate, walker.second);
+      case OP.memoryInit:
+        return this.#use('memory.init', walker.immediate, 0);
+      case OP.dataDrop:
+        this.#patched[index] = 1;
+        return this.#use('data.drop', walker.immediate, 0);
+      case OP.elemDrop:
+        this.#patched[index] = 1;
+        return this.#use('elem.drop', walker.immediate, 0);
+      default:
+    }
+  }
+
+  #use(kind: SegmentUse['kind'], segment: number, table: number): void {
+    this.#uses.set(`${kind} ${segment} ${table}`, { kind, segment, table });
+  }
+
+  /** From each type's node to every function of the type that can be in a table. */
+  #addIndirectTargets(): void {
+    const module = this.#module;
+    // Functions that are only exported count too: a host may put them into an exported table.
+    for (let index = 0; index < this.#functions; index++) {
+      if (module.declared[index] === 1) this.#call(this.#typeNode(module.functionTypes[index]!), index, true);
+    }
+    // A table that comes from outside can hold anything.
+    if (module.importedTables > 0) {
+      for (let type = 0; type < module.types.length; type++) {
+        for (let index = 0; index < module.importedFunctions; index++) this.#call(this.#typeNode(type), index, true);
+      }
+    }
+  }
+
+  /** Every node from which a safepoint can be reached: a search against the direction of the calls. */
+  #reachable(nodes: number, entryPolls: Uint8Array): Uint8Array {
+    const { from, to, count } = this.#edges;
+    const first = new Uint32Array(nodes + 1);
+    for (let i = 0; i < count; i++) first[to[i]! + 1]!++;
+    for (let i = 0; i < nodes; i++) first[i + 1]! += first[i]!;
+    const callers = new Uint32Array(count);
+    const next = first.slice();
+    for (let i = 0; i < count; i++) callers[next[to[i]!]!++] = from[i]!;
+    const reached = new Uint8Array(nodes);
+    const todo = new Uint32Array(nodes);
+    let pending = 0;
+    for (let node = 0; node < this.#functions; node++) {
+      if (node < this.#module.importedFunctions || this.#looping[node] === 1 || entryPolls[node] === 1) {
+        reached[node] = 1;
+        todo[pending++] = node;
+      }
+    }
+    while (pending > 0) {
+      const node = todo[--pending]!;
+      for (let i = first[node]!; i < first[node + 1]!; i++) {
+        const caller = callers[i]!;
+        if (reached[caller] === 1) continue;
+        reached[caller] = 1;
+        todo[pending++] = caller;
+      }
+    }
+    return reached;
+  }
+}

@@ -1,0 +1,256 @@
+/** The functions that the rewriter appends to a module, in the order of {@link Numbering}. */
+import type { Module } from '../wasm/module.ts';
+import { typeOf } from '../wasm/module.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES, isReference, oneType } from '../wasm/types.ts';
+import type { TypeList, ValueType } from '../wasm/types.ts';
+import { Assembler } from './assembler.ts';
+import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, planSaving, savedSize } from './frame.ts';
+import type { FramePlan, SaveSignature } from './frame.ts';
+import type { SegmentUse } from './graph.ts';
+import { FUNCTIONS_PER_CHUNK } from './numbering.ts';
+import type { AppendedTable, FixedHelper, Numbering } from './numbering.ts';
+import type { TypeTable } from './target.ts';
+
+export interface AppendedFunction {
+  readonly params: TypeList;
+  readonly results: TypeList;
+  readonly body: Uint8Array;
+}
+
+const ONE_I32: TypeList = Uint8Array.of(I32);
+const THREE_I32: TypeList = Uint8Array.of(I32, I32, I32);
+
+/** The plan of an import wrapper's frame: its arguments, and a pc that is always 0. */
+export function wrapperPlan(module: Module, index: number): FramePlan {
+  const { params } = typeOf(module, index);
+  const locals = Array.from(params, (_, local) => local);
+  return {
+    ...planSaving(locals, (local) => params[local]!),
+    extraLocals: [I32],
+    pcLocal: params.length,
+    spills: new Map(),
+    temporaries: new Map(),
+    sites: 1,
+    polls: new Set(),
+  };
+}
+
+export function appendedFunctions(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
+  const wrappers = Array.from({ length: n.imports }, (_, index) => wrapper(module, n, types, index));
+  const segments = n.segmentUses.map((use) => segmentHelper(n, use));
+  const saving = n.saveSignatures.map((signature) => saveHelper(n, signature));
+  // The number of functions is known only here; `place` reaches all of them.
+  const fixed = fixedHelpers(module, n, types);
+  return [...wrappers, ...fixed, ...segments, ...saving];
+}
+
+function wrapper(module: Module, n: Numbering, types: TypeTable, index: number): AppendedFunction {
+  const { params, results } = typeOf(module, index);
+  const plan = wrapperPlan(module, index);
+  const code = new Assembler();
+  code.raw(OP.block, EXNREF, OP.tryTable);
+  types.writeBlockType(code, results);
+  code.raw(1, 1);
+  code.u32(n.unwindTag);
+  code.u8(0);
+  for (let i = 0; i < params.length; i++) code.get(i);
+  code.op(OP.call, index).op(OP.end).op(OP.return).op(OP.end);
+  for (const { signature, locals } of plan.calls) {
+    for (const local of locals) code.get(local);
+    if (signature.ends) code.get(plan.pcLocal).constant(index).constant(plan.frameBytes);
+    code.op(OP.call, n.saveHelper(signature));
+  }
+  code.op(OP.throwRef);
+  return { params, results, body: code.body(ONE_I32) };
+}
+
+function fixedHelpers(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
+  const helpers: Readonly<Record<FixedHelper, AppendedFunction>> = {
+    poll: { params: NO_TYPES, results: NO_TYPES, body: poll(n, types) },
+    place: { params: ONE_I32, results: NO_TYPES, body: place(n) },
+    initTables: { params: NO_TYPES, results: NO_TYPES, body: initTables(module) },
+    initMemory: { params: NO_TYPES, results: NO_TYPES, body: initMemory(module) },
+    settle: { params: NO_TYPES, results: NO_TYPES, body: settle(module, n) },
+    saveGlobals: { params: NO_TYPES, results: NO_TYPES, body: saveGlobals(n) },
+    restoreGlobals: { params: NO_TYPES, results: NO_TYPES, body: restoreGlobals(n) },
+    pushFunction: { params: oneType(FUNCREF), results: ONE_I32, body: pushReference(n, 'functions', FUNCREF) },
+    pushExtern: { params: oneType(EXTERNREF), results: ONE_I32, body: pushReference(n, 'externs', EXTERNREF) },
+    savedFunction: { params: ONE_I32, results: oneType(FUNCREF), body: savedReference(n, 'functions', FUNCREF) },
+    savedExtern: { params: ONE_I32, results: oneType(EXTERNREF), body: savedReference(n, 'externs', EXTERNREF) },
+  };
+  return Object.values(helpers);
+}
+
+/** The host's function stands in the one-entry table: an import would shift the numbers of all functions. */
+function poll(n: Numbering, types: TypeTable): Uint8Array {
+  return new Assembler().constant(0).op(OP.callIndirect, types.index(NO_TYPES, NO_TYPES), n.table('poll')).body();
+}
+
+/** place(i): puts function i into the scratch table. One passive segment holds the functions of one chunk. */
+function place(n: Numbering): Uint8Array {
+  const chunks = Math.ceil(n.functionCount / FUNCTIONS_PER_CHUNK);
+  const code = new Assembler();
+  for (let i = 0; i < chunks; i++) code.raw(OP.block, 0x40);
+  code
+    .get(0)
+    .constant(Math.log2(FUNCTIONS_PER_CHUNK))
+    .op(OP.i32ShrU)
+    .op(OP.brTable, chunks - 1);
+  for (let i = 0; i < chunks; i++) code.u32(i);
+  for (let i = 0; i < chunks; i++) {
+    code.op(OP.end).constant(0).get(0);
+    code.constant(FUNCTIONS_PER_CHUNK - 1).op(OP.i32And);
+    code
+      .constant(1)
+      .op(OP.tableInit, n.firstChunk + i, n.table('scratch'))
+      .op(OP.return);
+  }
+  return code.body();
+}
+
+/** What instantiation of the original would do with its active element segments. */
+function initTables(module: Module): Uint8Array {
+  const code = new Assembler();
+  module.elements.forEach(({ placement, entries }, index) => {
+    if (placement === null) return;
+    code.copy(module.bytes, placement.offset.start, placement.offset.end);
+    code.constant(0).constant(entries.length).op(OP.tableInit, index, placement.target).op(OP.elemDrop, index);
+  });
+  return code.body();
+}
+
+function initMemory(module: Module): Uint8Array {
+  const code = new Assembler();
+  module.datas.forEach(({ placement, content }, index) => {
+    if (placement === null) return;
+    code.copy(module.bytes, placement.offset.start, placement.offset.end);
+    code
+      .constant(0)
+      .constant(content.end - content.start)
+      .op(OP.memoryInit, index, 0)
+      .op(OP.dataDrop, index);
+  });
+  return code.body();
+}
+
+/** After a resume: drops the segments that had been dropped, active ones and those that the code dropped. */
+function settle(module: Module, n: Numbering): Uint8Array {
+  const code = new Assembler();
+  module.datas.forEach(({ placement }, index) => {
+    if (placement !== null) code.op(OP.dataDrop, index);
+  });
+  for (const use of n.drops) {
+    code.op(OP.globalGet, n.dropFlag(use)).raw(OP.if, 0x40);
+    code.op(use.kind === 'data.drop' ? OP.dataDrop : OP.elemDrop, use.segment).op(OP.end);
+  }
+  return code.body();
+}
+
+function saveGlobals(n: Numbering): Uint8Array {
+  const code = new Assembler();
+  let offset = SAVE_BASE;
+  for (const { index, type } of n.stateGlobals) {
+    code.constant(0).op(OP.globalGet, index);
+    asStored(code, n, type).store(type, n.controlMemory, offset);
+    offset += savedSize(type);
+  }
+  return code.body();
+}
+
+function restoreGlobals(n: Numbering): Uint8Array {
+  const code = new Assembler();
+  let offset = SAVE_BASE;
+  for (const { index, type } of n.stateGlobals) {
+    code.constant(0).load(type, n.controlMemory, offset);
+    fromStored(code, n, type).op(OP.globalSet, index);
+    offset += savedSize(type);
+  }
+  return code.body();
+}
+
+/** Turns a reference on the stack into the number under which it is saved. */
+function asStored(code: Assembler, n: Numbering, type: ValueType): Assembler {
+  if (!isReference(type)) return code;
+  return code.op(OP.call, n.fixed(type === FUNCREF ? 'pushFunction' : 'pushExtern'));
+}
+
+function fromStored(code: Assembler, n: Numbering, type: ValueType): Assembler {
+  if (!isReference(type)) return code;
+  return code.op(OP.call, n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern'));
+}
+
+/** push(reference): 0 for null; otherwise puts it into the table of saved references and returns its position + 1. */
+function pushReference(n: Numbering, name: 'functions' | 'externs', type: ValueType): Uint8Array {
+  const [table, top] = [n.table(name), n.referenceTop(name)];
+  const code = new Assembler();
+  code.get(0).op(OP.refIsNull).raw(OP.if, 0x40);
+  code.constant(0).op(OP.return).op(OP.end);
+  code.op(OP.globalGet, top).op(OP.tableSize, table).op(OP.i32Eq).raw(OP.if, 0x40);
+  code.op(OP.refNull, type).constant(1).op(OP.tableGrow, table).op(OP.drop).op(OP.end);
+  code.op(OP.globalGet, top).get(0).op(OP.tableSet, table);
+  code.op(OP.globalGet, top).constant(1).op(OP.i32Add).op(OP.globalSet, top);
+  return code.op(OP.globalGet, top).body();
+}
+
+function savedReference(n: Numbering, table: AppendedTable, type: ValueType): Uint8Array {
+  return new Assembler()
+    .get(0)
+    .op(OP.i32Eqz)
+    .raw(OP.if, 0x40)
+    .op(OP.refNull, type)
+    .op(OP.return)
+    .op(OP.end)
+    .get(0)
+    .constant(1)
+    .op(OP.i32Sub)
+    .op(OP.tableGet, n.table(table))
+    .body();
+}
+
+function segmentHelper(n: Numbering, use: SegmentUse): AppendedFunction {
+  const code = new Assembler();
+  const { kind, segment, table } = use;
+  if (kind === 'data.drop' || kind === 'elem.drop') {
+    code.constant(1).op(OP.globalSet, n.dropFlag(use));
+    code.op(kind === 'data.drop' ? OP.dataDrop : OP.elemDrop, segment);
+    return { params: NO_TYPES, results: NO_TYPES, body: code.body() };
+  }
+  code.get(0).get(1).get(2);
+  if (kind === 'memory.init') code.op(OP.memoryInit, segment, 0);
+  else code.op(OP.tableInit, segment, table);
+  return { params: THREE_I32, results: NO_TYPES, body: code.body() };
+}
+
+/** Appends its values, and the record's trailer if it ends one, to the save area, which grows as needed. */
+function saveHelper(n: Numbering, { counts, ends }: SaveSignature): AppendedFunction {
+  const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
+  const params = Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]);
+  const bytes = values.reduce((sum, type) => sum + savedSize(type), 0) + (ends ? TRAILER_BYTES : 0);
+  const base = params.length;
+  const code = new Assembler();
+  code.op(OP.globalGet, n.savePointer).op(OP.localTee, base).constant(bytes).op(OP.i32Add);
+  code.op(OP.memorySize, n.controlMemory).constant(16).op(OP.i32Shl).op(OP.i32GtU).raw(OP.if, 0x40);
+  code.constant(1).op(OP.memoryGrow, n.controlMemory).constant(-1).op(OP.i32Eq).raw(OP.if, 0x40);
+  code.op(OP.unreachable).op(OP.end).op(OP.end);
+  let offset = 0;
+  values.forEach((type, local) => {
+    asStored(code.get(base).get(local), n, type).store(type, n.controlMemory, offset);
+    offset += savedSize(type);
+  });
+  if (ends) {
+    const [pc, index, size] = [values.length, values.length + 1, values.length + 2];
+    for (const [i, local] of [index, pc, size].entries()) {
+      code
+        .get(base)
+        .get(local)
+        .store(I32, n.controlMemory, offset + 4 * i);
+    }
+    code
+      .get(base)
+      .constant(0)
+      .store(I32, n.controlMemory, offset + 12);
+  }
+  code.get(base).constant(bytes).op(OP.i32Add).op(OP.globalSet, n.savePointer);
+  return { params, results: NO_TYPES, body: code.body(ONE_I32) };
+}

@@ -1,0 +1,282 @@
+/**
+ * Continuation modules: one for each (function, site), with bytes that depend on nothing else, so that they can be
+ * cached and V8 shares their compiled code. A continuation module imports memories, tables, globals and the tag of
+ * the rewritten module under their own numbers; only functions are numbered anew, in the order of their first use.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Module } from '../wasm/module.ts';
+import { typeOf } from '../wasm/module.ts';
+import { EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
+import type { FunctionType, TypeList } from '../wasm/types.ts';
+import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
+import { BodyRewriter } from './body.ts';
+import { ContinuationRewriter, recallBody } from './continuation.ts';
+import type { Facts } from './facts.ts';
+import { GODWIT } from './facts.ts';
+import type { FramePlan, SaveSignature } from './frame.ts';
+import { SAVED_TYPES } from './frame.ts';
+import type { SegmentUse } from './graph.ts';
+import { wrapperPlan } from './helpers.ts';
+import type { Numbering } from './numbering.ts';
+import { CONTROL_PAGES, MainTarget, writeMemoryImport, writeTable } from './rewrite.ts';
+import { TypeTable } from './target.ts';
+import type { CodeTarget } from './target.ts';
+
+/** A continuation module, and which functions of the rewritten module it imports as `godwit` `f0`, `f1`, … */
+export interface ContinuationModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly functions: readonly number[];
+}
+
+/** Name under which a continuation module exports its function. */
+export const CONTINUATION_EXPORT = 'c';
+
+/** The name that V8 puts into the stack entries of a continuation module. */
+export function continuationName(index: number, site: number): string {
+  return `${GODWIT}.${index}.${site}`;
+}
+
+/** Code goes into a continuation module: functions are imports that come into being when they are asked for. */
+export class ContinuationTarget implements CodeTarget {
+  readonly types: TypeTable;
+  readonly unwindTag = 0;
+  readonly controlMemory: number;
+  readonly continuationTable: number;
+  readonly #n: Numbering;
+  readonly #numbers = new Map<number, number>();
+  /** Functions of the rewritten module, in the order of their numbers here. */
+  readonly functions: number[] = [];
+
+  constructor(module: Module, numbering: Numbering) {
+    this.types = new TypeTable(module);
+    this.#n = numbering;
+    this.controlMemory = numbering.controlMemory;
+    this.continuationTable = numbering.firstTable;
+  }
+
+  /** The number here of a function of the rewritten module. */
+  rewrittenFunction(index: number): number {
+    const found = this.#numbers.get(index);
+    if (found !== undefined) return found;
+    const number = this.functions.length;
+    this.functions.push(index);
+    this.#numbers.set(index, number);
+    return number;
+  }
+
+  functionIndex(index: number): number {
+    return this.rewrittenFunction(this.#n.wrapper(index));
+  }
+
+  get poll(): number {
+    return this.rewrittenFunction(this.#n.fixed('poll'));
+  }
+
+  saveHelper(signature: SaveSignature): number {
+    return this.rewrittenFunction(this.#n.saveHelper(signature));
+  }
+
+  segmentHelper(use: SegmentUse): number {
+    return this.rewrittenFunction(this.#n.segmentHelper(use));
+  }
+}
+
+/** Makes continuation modules for one program, and remembers the frame plans. */
+export class Linker {
+  readonly #module: Module;
+  readonly #facts: Facts;
+  readonly #n: Numbering;
+  readonly #plans = new Map<number, FramePlan>();
+
+  constructor(module: Module, facts: Facts, numbering: Numbering) {
+    this.#module = module;
+    this.#facts = facts;
+    this.#n = numbering;
+  }
+
+  /**
+   * The plan of a function's frame records.
+   * @throws GodwitError `corrupt` if the function cannot be on a captured stack: the index comes from an image
+   */
+  plan(index: number): FramePlan {
+    const found = this.#plans.get(index);
+    if (found !== undefined) return found;
+    if (this.#facts.capturable[index] !== 1)
+      throw new GodwitError('corrupt', `function ${index} cannot be on a captured stack`);
+    const plan = index < this.#n.imports ? wrapperPlan(this.#module, index) : this.#rewrittenPlan(index);
+    this.#plans.set(index, plan);
+    return plan;
+  }
+
+  #rewrittenPlan(index: number): FramePlan {
+    const plan = new BodyRewriter(this.#module, this.#facts, new MainTarget(this.#module, this.#n)).rewrite(index);
+    if (plan === null) throw new GodwitError('corrupt', `function ${index} cannot be on a captured stack`);
+    return plan;
+  }
+
+  /** True if a frame at this site is resumed by calling its function again. */
+  #isRecall(index: number, site: number): boolean {
+    return index < this.#n.imports || (site === 0 && this.#facts.entryPolls[index] === 1);
+  }
+
+  /** True if the site is a poll or an import's wrapper: only such a frame can be the innermost one. */
+  isInnermost(index: number, site: number): boolean {
+    return this.#isRecall(index, site) || this.plan(index).polls.has(site);
+  }
+
+  /** @throws GodwitError `corrupt` if there is no such site */
+  continuation(index: number, site: number): ContinuationModule {
+    const plan = this.plan(index);
+    if (site >= plan.sites) throw new GodwitError('corrupt', `function ${index} has no safepoint ${site}`);
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const body = new WasmWriter(1024);
+    let hints: readonly number[] = [];
+    if (this.#isRecall(index, site)) body.copy(recallBody(this.#module, index, plan, this.#n, target));
+    else {
+      const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
+      rewriter.write(index, site, plan);
+      writeContinuationLocals(body, rewriter.localTypes());
+      hints = rewriter.hints.map((offset) => offset + body.length);
+      body.copy(rewriter.out.bytes, 0, rewriter.out.length);
+    }
+    const name = continuationName(index, site);
+    return {
+      bytes: this.#assemble(name, target, typeOf(this.#module, index).results, body, hints),
+      functions: target.functions,
+    };
+  }
+
+  #assemble(
+    name: string,
+    target: ContinuationTarget,
+    results: TypeList,
+    body: WasmWriter,
+    hints: readonly number[],
+  ): Uint8Array<ArrayBuffer> {
+    const own = target.types.index(NO_TYPES, results);
+    const unwindType = target.types.index(NO_TYPES, NO_TYPES);
+    const types = target.functions.map((index) => this.#typeOfRewritten(index, target.types));
+    const out = new WasmWriter(body.length + 4096);
+    const section = (id: number, write: (s: WasmWriter) => void): void => {
+      const content = new WasmWriter(256);
+      write(content);
+      out.section(id, content);
+    };
+    out.copy(PREAMBLE);
+    target.types.writeSection(out);
+    section(2, (s) => this.#imports(s, types, unwindType));
+    section(3, (s) => {
+      s.u8(1);
+      s.u32(own);
+    });
+    section(7, (s) => {
+      s.u8(1);
+      s.name(CONTINUATION_EXPORT);
+      s.u8(0);
+      s.u32(types.length);
+    });
+    // ref.func may only name declared functions.
+    section(9, (s) => {
+      s.raw(1, 3, 0);
+      s.u32(types.length);
+      types.forEach((_, index) => s.u32(index));
+    });
+    if (hints.length > 0) writeHintSection(out, types.length, hints);
+    section(10, (s) => {
+      s.u8(1);
+      s.u32(body.length);
+      s.copy(body.bytes, 0, body.length);
+    });
+    const names = new WasmWriter(name.length + 8);
+    names.u8(0);
+    names.u32(name.length + 1);
+    names.name(name);
+    out.custom('name', names);
+    return out.done();
+  }
+
+  #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {
+    const { memory, tables, globals } = this.#module;
+    const n = this.#n;
+    const stateGlobals = n.savePointer + 1;
+    s.u32(functions.length + (memory === null ? 1 : 2) + tables.length + 1 + stateGlobals + 1);
+    const entry = (name: string, kind: number): void => {
+      s.name(GODWIT);
+      s.name(name);
+      s.u8(kind);
+    };
+    functions.forEach((type, i) => {
+      entry(`f${i}`, 0);
+      s.u32(type);
+    });
+    tables.forEach((table, i) => {
+      entry(`table${i}`, 1);
+      writeTable(s, table);
+    });
+    entry('continuations', 1);
+    writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
+    if (memory !== null) writeMemoryImport(s, 'memory', memory.minimum, memory.maximum ?? LIMITS.memoryPages);
+    writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+    for (let i = 0; i < stateGlobals; i++) {
+      const { type, mutable } = globals[i] ?? { type: I32, mutable: true };
+      entry(`global${i}`, 3);
+      s.raw(type, mutable ? 1 : 0);
+    }
+    entry('unwind', 4);
+    s.u8(0);
+    s.u32(unwindType);
+  }
+
+  /** Type of a function of the rewritten module, as an index into the continuation module's types. */
+  #typeOfRewritten(index: number, types: TypeTable): number {
+    const n = this.#n;
+    const module = this.#module;
+    if (index < n.firstWrapper) return module.functionTypes[index]!;
+    if (index < n.firstFixed) return module.functionTypes[index - n.firstWrapper]!;
+    const { params, results } = this.#helperType(index);
+    return types.index(params, results);
+  }
+
+  #helperType(index: number): FunctionType {
+    const n = this.#n;
+    if (index >= n.firstSaveHelper) {
+      const { counts, ends } = n.saveSignatures[index - n.firstSaveHelper]!;
+      const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
+      return { params: Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]), results: NO_TYPES };
+    }
+    if (index >= n.firstSegmentHelper) {
+      const { kind } = n.segmentUses[index - n.firstSegmentHelper]!;
+      return { params: kind.endsWith('.drop') ? NO_TYPES : Uint8Array.of(I32, I32, I32), results: NO_TYPES };
+    }
+    if (index === n.fixed('savedFunction')) return { params: Uint8Array.of(I32), results: Uint8Array.of(FUNCREF) };
+    if (index === n.fixed('savedExtern')) return { params: Uint8Array.of(I32), results: Uint8Array.of(EXTERNREF) };
+    return { params: NO_TYPES, results: NO_TYPES };
+  }
+}
+
+function writeContinuationLocals(out: WasmWriter, types: readonly number[]): void {
+  const runs: { type: number; count: number }[] = [];
+  for (const type of types) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ type, count: 1 });
+  }
+  out.u32(runs.length);
+  for (const { type, count } of runs) {
+    out.u32(count);
+    out.u8(type);
+  }
+}
+
+function writeHintSection(out: WasmWriter, index: number, hints: readonly number[]): void {
+  const section = new WasmWriter(16 + hints.length * 8);
+  section.u8(1);
+  section.u32(index);
+  section.u32(hints.length);
+  for (const offset of hints) {
+    section.u32(offset);
+    section.raw(1, 0);
+  }
+  out.custom('metadata.code.branch_hint', section);
+}

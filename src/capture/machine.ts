@@ -1,0 +1,391 @@
+/**
+ * Runs a rewritten module: starts it, lets the host unwind it into a {@link MachineState}, and resumes such a state,
+ * in the same instance or in another one. One machine is one thread of a program; everything here is synchronous.
+ *
+ * Linear memory is the host's: a resume expects it to hold what it held at the capture, and to have that size.
+ */
+import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
+import { FUNCREF } from '../wasm/types.ts';
+import { GODWIT } from './facts.ts';
+import { SAVE_BASE, savedSize } from './frame.ts';
+import { readFrames } from './frames.ts';
+import { CONTINUATION_EXPORT } from './link.ts';
+import type { AppendedTable, FixedHelper } from './numbering.ts';
+import type { Program } from './program.ts';
+import type { MachineState, Root, TableContent } from './state.ts';
+
+export interface Host {
+  /** The program's imports, by module and name; without the memory. */
+  readonly imports: WebAssembly.Imports;
+  /** Shared, of the size that {@link Program.memory} says; null if the program has none. */
+  readonly memory: WebAssembly.Memory | null;
+  /** Shared, one for each thread: bytes 0 to 1023 are the host's, the attention word (i32) at offset 0. */
+  readonly control: WebAssembly.Memory;
+  /** Called at a safepoint while the attention word is not 0; returns, or calls {@link Machine.unwind}. */
+  readonly poll: () => void;
+}
+
+/** How a run ended. Traps and exceptions of the host are thrown through. */
+export type Outcome =
+  | { readonly type: 'returned'; readonly value: unknown }
+  | { readonly type: 'captured'; readonly state: MachineState };
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** (import "e" "p" (func)) (export "p" (func 0)): makes a function of the host one that can stand in a table. */
+const TRAMPOLINE = Uint8Array.of(
+  0,
+  0x61,
+  0x73,
+  0x6d,
+  1,
+  0,
+  0,
+  0,
+  1,
+  4,
+  1,
+  0x60,
+  0,
+  0,
+  2,
+  7,
+  1,
+  1,
+  0x65,
+  1,
+  0x70,
+  0,
+  0,
+  7,
+  5,
+  1,
+  1,
+  0x70,
+  0,
+  0,
+);
+let trampoline: WebAssembly.Module | undefined;
+
+export class Machine {
+  readonly #program: Program;
+  readonly #host: Host;
+  readonly #instance: WebAssembly.Instance;
+  readonly #tag: WebAssembly.Tag;
+  readonly #unwinding: WebAssembly.Exception;
+  readonly #savePointer: WebAssembly.Global<number>;
+  /** Functions of the rewritten module that have been asked for. */
+  readonly #functions = new Map<number, AnyFunction>();
+  /** The continuations of this instance, and which (function, site) has which place. */
+  readonly #continuations = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+  readonly #places = new Map<string, number>();
+  /** The tables have been filled by {@link #initTables}. */
+  #tablesReady = false;
+  /** The next poll is the one that was resumed: it must not fire again, or nothing would ever go on. */
+  #passPoll = false;
+
+  constructor(program: Program, host: Host) {
+    this.#program = program;
+    this.#host = host;
+    const { control } = host;
+    const own: WebAssembly.ModuleImports = host.memory === null ? { control } : { control, memory: host.memory };
+    this.#instance = new WebAssembly.Instance(program.rewritten, { ...host.imports, [GODWIT]: own });
+    this.#tag = this.#export('unwind');
+    this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
+    this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
+    trampoline ??= new WebAssembly.Module(TRAMPOLINE);
+    const poll = new WebAssembly.Instance(trampoline, { e: { p: () => this.#poll() } });
+    this.#table('poll').set(0, poll.exports['p']);
+  }
+
+  /** The program's own exports; calling its functions directly gives up capturing. */
+  get exports(): WebAssembly.Exports {
+    return this.#instance.exports;
+  }
+
+  /**
+   * Runs the program from its beginning: segments, start function, then the export `entry` if there is one.
+   * @throws what the program's code or its host throws; a trap is a WebAssembly.RuntimeError
+   */
+  start(entry = '_start'): Outcome {
+    this.initialise();
+    if (this.#program.original.start !== null) {
+      const outcome = this.#run({ type: 'start' }, this.#rootFunction({ type: 'start' }), []);
+      if (outcome.type === 'captured') return outcome;
+    }
+    return this.#afterStart(entry);
+  }
+
+  #afterStart(entry: string): Outcome {
+    if (!this.#program.exports.some(({ kind, name }) => kind === 'function' && name === entry)) {
+      return { type: 'returned', value: undefined };
+    }
+    return this.call(entry, []);
+  }
+
+  /** Applies the active segments, as instantiating the original would. Only needed before {@link call}. */
+  initialise(): void {
+    this.#initTables();
+    this.#helper('initMemory')();
+  }
+
+  /** Calls an exported function so that it can be captured. */
+  call(name: string, args: readonly unknown[]): Outcome {
+    const root: Root = { type: 'export', name };
+    return this.#run(root, this.#rootFunction(root), args);
+  }
+
+  /**
+   * Asks for capture, from inside an import or from `poll`. Nothing of the import's effects may have happened: it is
+   * called again, with the same arguments, after the resume.
+   */
+  unwind(): never {
+    throw this.#unwinding;
+  }
+
+  /**
+   * Takes up a captured state and runs on.
+   * @throws GodwitError `corrupt` if the state does not fit the program
+   */
+  resume(state: MachineState, entry = '_start'): Outcome {
+    const { control } = this.#host;
+    this.#initTables();
+    this.#restoreReferences(state.references);
+    this.#restoreGlobals(state.globals);
+    this.#helper('settle')();
+    this.#restoreTables(state.tables);
+    const end = SAVE_BASE + state.frames.length;
+    this.#reserve(end);
+    const area = new Uint8Array(control.buffer);
+    area.set(state.frames, SAVE_BASE);
+    const outermost = this.#linkFrames(area.subarray(SAVE_BASE, end), state.root);
+    this.#savePointer.value = end;
+    const outcome = this.#run(state.root, outermost, []);
+    if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
+    return this.#afterStart(entry);
+  }
+
+  #poll(): void {
+    if (this.#passPoll) this.#passPoll = false;
+    else this.#host.poll();
+  }
+
+  #rootFunction(root: Root): AnyFunction {
+    const value = root.type === 'start' ? this.#export('start') : this.#instance.exports[root.name];
+    if (typeof value !== 'function')
+      throw new GodwitError('not_runnable', `the program exports no function ${rootText(root)}`);
+    return value as AnyFunction;
+  }
+
+  #run(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
+    try {
+      return { type: 'returned', value: call(...args) };
+    } catch (error) {
+      if (!(error instanceof WebAssembly.Exception) || !error.is(this.#tag)) throw error;
+      return { type: 'captured', state: this.#capture(root) };
+    }
+  }
+
+  /** The stack has been unwound: every frame has left its record. */
+  #capture(root: Root): MachineState {
+    const n = this.#program.numbering;
+    const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
+    const frames = area().slice(SAVE_BASE, this.#savePointer.value);
+    const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
+    this.#savePointer.value = SAVE_BASE;
+    this.#reserve(SAVE_BASE + globalBytes);
+    this.#helper('saveGlobals')();
+    const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
+    const saved = this.#references('functions');
+    const references = Int32Array.from(saved, (reference) => this.#indexOf(reference) ?? FOREIGN);
+    const tables = this.#saveTables();
+    const hostReference =
+      this.#referenceTop('externs').value > 0 ||
+      references.includes(FOREIGN) ||
+      tables.some(({ entries }) => entries.includes(FOREIGN));
+    // A state that stays keeps its references where they are until it is resumed.
+    return { root, frames, globals, references, tables, hostReference };
+  }
+
+  #references(table: 'functions' | 'externs'): unknown[] {
+    const references = this.#table(table);
+    return Array.from({ length: this.#referenceTop(table).value }, (_, i) => references.get(i));
+  }
+
+  /**
+   * The original's index of a function of this instance: the JavaScript interface makes the index the name of the
+   * function object. undefined if it is another instance's function or the host's.
+   */
+  #indexOf(reference: unknown): number | undefined {
+    if (typeof reference !== 'function') return undefined;
+    const index = Number(reference.name);
+    const { functions, firstWrapper, imports } = this.#program.numbering;
+    if (!Number.isInteger(index) || index < 0 || index >= firstWrapper + imports) return undefined;
+    if (this.#function(index) !== reference) return undefined;
+    return index < functions ? index : index - firstWrapper;
+  }
+
+  #saveTables(): TableContent[] {
+    const { tables } = this.#program.original;
+    return [...this.#program.facts.changedTables].flatMap((changed, table) => {
+      if (changed === 0) return [];
+      const live = this.#tableAt(table);
+      const isFunction = tables[table]!.element === FUNCREF;
+      const entries = Int32Array.from({ length: live.length }, (_, i) => {
+        const entry = live.get(i);
+        if (entry === null) return -1;
+        return (isFunction ? this.#indexOf(entry) : undefined) ?? FOREIGN;
+      });
+      return [{ table, entries }];
+    });
+  }
+
+  #initTables(): void {
+    if (this.#tablesReady) return;
+    this.#helper('initTables')();
+    this.#tablesReady = true;
+  }
+
+  #restoreReferences(references: Int32Array): void {
+    const table = this.#table('functions');
+    if (table.length < references.length) table.grow(references.length - table.length);
+    references.forEach((index, i) => {
+      if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
+    });
+    // A new capture begins to count anew; it cannot come before all frames have been restored.
+    this.#referenceTop('functions').value = 0;
+    this.#referenceTop('externs').value = 0;
+  }
+
+  #restoreGlobals(globals: Uint8Array): void {
+    const { stateGlobals } = this.#program.numbering;
+    const expected = stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
+    if (globals.length !== expected)
+      throw new GodwitError('corrupt', `a state with ${globals.length} bytes of globals, ${expected} are wanted`);
+    this.#reserve(SAVE_BASE + globals.length);
+    new Uint8Array(this.#host.control.buffer).set(globals, SAVE_BASE);
+    this.#helper('restoreGlobals')();
+  }
+
+  #restoreTables(tables: readonly TableContent[]): void {
+    for (const { table, entries } of tables) {
+      if (this.#program.facts.changedTables[table] !== 1)
+        throw new GodwitError('corrupt', `a state with table ${table}`);
+      const live = this.#tableAt(table);
+      if (entries.length < live.length)
+        throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
+      if (entries.length > live.length) live.grow(entries.length - live.length);
+      entries.forEach((index, i) => {
+        if (index === -1) live.set(i, null);
+        else if (index !== FOREIGN) live.set(i, this.#originalFunction(index));
+      });
+    }
+  }
+
+  /** Puts the number of its continuation into every record. @returns the outermost frame's continuation */
+  #linkFrames(area: Uint8Array, root: Root): AnyFunction {
+    const { linker } = this.#program;
+    let outermost = -1;
+    let innermost = true;
+    for (const frame of readFrames(area, linker, this.#rootIndex(root))) {
+      if (innermost && !linker.isInnermost(frame.index, frame.site)) {
+        throw new GodwitError('corrupt', 'a state whose innermost frame is not at a safepoint');
+      }
+      if (innermost) this.#passPoll = frame.index >= this.#program.numbering.imports;
+      innermost = false;
+      outermost = this.#continuation(frame.index, frame.site);
+      new DataView(area.buffer, area.byteOffset).setUint32(frame.end - 4, outermost, true);
+    }
+    if (outermost < 0) throw new GodwitError('corrupt', 'a state without frames');
+    return this.#continuations.get(outermost) as AnyFunction;
+  }
+
+  #rootIndex(root: Root): number {
+    const { original } = this.#program;
+    if (root.type === 'start') return original.start ?? FOREIGN;
+    return original.exports.find(({ kind, name }) => kind === 'function' && name === root.name)?.index ?? FOREIGN;
+  }
+
+  /** The place of the continuation of (function, site) in the table of continuations. */
+  #continuation(index: number, site: number): number {
+    const key = `${index}.${site}`;
+    const found = this.#places.get(key);
+    if (found !== undefined) return found;
+    const { module, functions } = this.#program.continuation(index, site);
+    const instance = new WebAssembly.Instance(module, { [GODWIT]: this.#continuationImports(functions) });
+    const place = this.#continuations.grow(1);
+    this.#continuations.set(place, instance.exports[CONTINUATION_EXPORT]);
+    this.#places.set(key, place);
+    return place;
+  }
+
+  #continuationImports(functions: readonly number[]): WebAssembly.ModuleImports {
+    const { numbering } = this.#program;
+    const { memory, control } = this.#host;
+    const imports: WebAssembly.ModuleImports = { control, unwind: this.#tag, continuations: this.#continuations };
+    if (memory !== null) imports['memory'] = memory;
+    for (let i = 0; i < numbering.firstTable; i++) imports[`table${i}`] = this.#tableAt(i);
+    for (let i = 0; i <= numbering.savePointer; i++) imports[`global${i}`] = this.#global(i);
+    functions.forEach((index, i) => {
+      imports[`f${i}`] = this.#function(index);
+    });
+    return imports;
+  }
+
+  /** A function of the rewritten module by its index there. */
+  #function(index: number): AnyFunction {
+    let found = this.#functions.get(index);
+    if (found === undefined) {
+      this.#helper('place')(index);
+      found = this.#table('scratch').get(0) as AnyFunction;
+      this.#functions.set(index, found);
+    }
+    return found;
+  }
+
+  #originalFunction(index: number): AnyFunction {
+    const { functions } = this.#program.numbering;
+    if (index < 0 || index >= functions) throw new GodwitError('corrupt', `a state with function ${index}`);
+    return this.#function(this.#program.numbering.wrapper(index));
+  }
+
+  #reserve(bytes: number): void {
+    const { control } = this.#host;
+    const missing = bytes - control.buffer.byteLength;
+    if (missing > 0) control.grow(Math.ceil(missing / 65_536));
+  }
+
+  #export(name: string): WebAssembly.ExportValue {
+    const value = this.#instance.exports[`${GODWIT}:${name}`];
+    assert(value !== undefined, `the rewritten module has no ${name}`);
+    return value;
+  }
+
+  #helper(name: FixedHelper): AnyFunction {
+    return this.#export(name) as AnyFunction;
+  }
+
+  #tableAt(index: number): WebAssembly.Table {
+    return this.#export(`table${index}`) as WebAssembly.Table;
+  }
+
+  #table(name: AppendedTable): WebAssembly.Table {
+    return this.#tableAt(this.#program.numbering.table(name));
+  }
+
+  #global(index: number): WebAssembly.Global {
+    return this.#export(`global${index}`) as WebAssembly.Global;
+  }
+
+  #referenceTop(table: 'functions' | 'externs'): WebAssembly.Global<number> {
+    return this.#global(this.#program.numbering.referenceTop(table)) as WebAssembly.Global<number>;
+  }
+}
+
+/** Stands for a reference that only this instance knows. */
+const FOREIGN = -2;
+
+function rootText(root: Root): string {
+  return root.type === 'start' ? 'to start with' : JSON.stringify(root.name);
+}

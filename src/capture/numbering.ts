@@ -1,0 +1,141 @@
+/**
+ * The numbers of everything that the rewriter appends to a module. Nothing is ever inserted, so every number of the
+ * original stays right, in the rewritten module and, functions excepted, in continuation modules.
+ */
+import { assert } from '../base/assert.ts';
+import type { Module } from '../wasm/module.ts';
+import { I32 } from '../wasm/types.ts';
+import type { ValueType } from '../wasm/types.ts';
+import type { Facts } from './facts.ts';
+import { signatureKey } from './frame.ts';
+import type { SaveSignature } from './frame.ts';
+import type { SegmentUse } from './graph.ts';
+
+/** Appended functions that every rewritten module has, in their order behind the import wrappers. */
+export const FIXED_HELPERS = [
+  'poll',
+  'place',
+  'initTables',
+  'initMemory',
+  'settle',
+  'saveGlobals',
+  'restoreGlobals',
+  'pushFunction',
+  'pushExtern',
+  'savedFunction',
+  'savedExtern',
+] as const;
+export type FixedHelper = (typeof FIXED_HELPERS)[number];
+
+/** Appended tables, in their order behind the module's own. */
+export const APPENDED_TABLES = ['poll', 'scratch', 'functions', 'externs'] as const;
+export type AppendedTable = (typeof APPENDED_TABLES)[number];
+
+/**
+ * Functions that one passive element segment makes reachable: V8 makes an object for each entry of a segment when it
+ * is first used, so the segments are small.
+ */
+export const FUNCTIONS_PER_CHUNK = 256;
+
+/** A mutable global that belongs to the program's state. */
+export interface StateGlobal {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+export class Numbering {
+  readonly functions: number;
+  readonly imports: number;
+  /** The first import wrapper; wrapper i stands for imported function i. */
+  readonly firstWrapper: number;
+  readonly firstFixed: number;
+  readonly firstSegmentHelper: number;
+  readonly firstSaveHelper: number;
+  readonly unwindTag = 0;
+  readonly controlMemory: number;
+  /** The global that holds the end of the save area; behind it {@link referenceTop} and the flags of dropped segments. */
+  readonly savePointer: number;
+  readonly firstTable: number;
+  readonly firstChunk: number;
+  readonly #uses: readonly SegmentUse[];
+  readonly #drops: readonly SegmentUse[];
+  readonly #saveHelpers = new Map<string, number>();
+  readonly #saveSignatures: SaveSignature[] = [];
+  readonly stateGlobals: readonly StateGlobal[];
+
+  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'saveHelpers'>) {
+    this.functions = module.functionTypes.length;
+    this.imports = module.importedFunctions;
+    this.firstWrapper = this.functions;
+    this.firstFixed = this.firstWrapper + this.imports;
+    this.firstSegmentHelper = this.firstFixed + FIXED_HELPERS.length;
+    this.#uses = facts.segmentUses;
+    this.firstSaveHelper = this.firstSegmentHelper + this.#uses.length;
+    this.controlMemory = module.memory === null ? 0 : 1;
+    this.savePointer = module.globals.length;
+    this.firstTable = module.tables.length;
+    this.firstChunk = module.elements.length;
+    this.#drops = this.#uses.filter(({ kind }) => kind === 'data.drop' || kind === 'elem.drop');
+    for (const signature of facts.saveHelpers) this.saveHelper(signature);
+    const own = module.globals.flatMap(({ mutable, type }, index) => (mutable ? [{ index, type }] : []));
+    this.stateGlobals = [...own, ...this.#drops.map((use) => ({ index: this.dropFlag(use), type: I32 }))];
+  }
+
+  wrapper(index: number): number {
+    return index < this.imports ? this.firstWrapper + index : index;
+  }
+
+  fixed(helper: FixedHelper): number {
+    return this.firstFixed + FIXED_HELPERS.indexOf(helper);
+  }
+
+  table(table: AppendedTable): number {
+    return this.firstTable + APPENDED_TABLES.indexOf(table);
+  }
+
+  segmentHelper(use: SegmentUse): number {
+    const at = this.#uses.findIndex(
+      ({ kind, segment, table }) => kind === use.kind && segment === use.segment && table === use.table,
+    );
+    assert(at >= 0, `a use of segment ${use.segment} that the analysis has not seen`);
+    return this.firstSegmentHelper + at;
+  }
+
+  /** The global that counts the references in use in an appended table. */
+  referenceTop(table: 'functions' | 'externs'): number {
+    return this.savePointer + (table === 'functions' ? 1 : 2);
+  }
+
+  /** The global that is 1 once code has dropped the segment. */
+  dropFlag(use: SegmentUse): number {
+    return this.savePointer + 3 + this.#drops.indexOf(use);
+  }
+
+  get segmentUses(): readonly SegmentUse[] {
+    return this.#uses;
+  }
+
+  get drops(): readonly SegmentUse[] {
+    return this.#drops;
+  }
+
+  /** The helper for this signature; appended if it is new. */
+  saveHelper(signature: SaveSignature): number {
+    const key = signatureKey(signature);
+    const found = this.#saveHelpers.get(key);
+    if (found !== undefined) return found;
+    const index = this.firstSaveHelper + this.#saveSignatures.length;
+    this.#saveHelpers.set(key, index);
+    this.#saveSignatures.push(signature);
+    return index;
+  }
+
+  get saveSignatures(): readonly SaveSignature[] {
+    return this.#saveSignatures;
+  }
+
+  /** All functions of the rewritten module. Final once every body has been rewritten. */
+  get functionCount(): number {
+    return this.firstSaveHelper + this.#saveSignatures.length;
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A program that can be run: the original's bytes, the compiled rewritten module, and what follows from them. All of
+ * it can be shared by the threads of a process: the bytes may lie in shared memory, and a WebAssembly.Module can be
+ * posted.
+ *
+ * Whoever only starts a program needs the original's sections up to the code (they are decoded at once) and the
+ * rewritten module; whoever resumes one needs the original's function bodies too, since continuations are made from
+ * them. The bytes of the rewritten module are needed for compiling only.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { decodeModule } from '../wasm/decode.ts';
+import type { Export, Import, Module } from '../wasm/module.ts';
+import { GODWIT, decodeFacts } from './facts.ts';
+import type { Facts } from './facts.ts';
+import { Linker } from './link.ts';
+import { Numbering } from './numbering.ts';
+
+/** A compiled continuation, and the functions of the rewritten module that it imports. */
+export interface CompiledContinuation {
+  readonly module: WebAssembly.Module;
+  readonly functions: readonly number[];
+}
+
+export class Program {
+  readonly original: Module;
+  readonly rewritten: WebAssembly.Module;
+  readonly facts: Facts;
+  readonly numbering: Numbering;
+  readonly linker: Linker;
+  readonly #continuations = new Map<string, CompiledContinuation>();
+
+  private constructor(original: Module, rewritten: WebAssembly.Module, facts: Facts) {
+    this.original = original;
+    this.rewritten = rewritten;
+    this.facts = facts;
+    this.numbering = new Numbering(original, facts);
+    this.linker = new Linker(original, facts, this.numbering);
+  }
+
+  /**
+   * @param original the module as it was before rewriting
+   * @param rewritten the compiled result of `rewrite(original)` of the same engine version
+   * @throws GodwitError `version_mismatch` or `corrupt` if the two do not belong together
+   */
+  static open(original: Uint8Array, rewritten: WebAssembly.Module): Program {
+    const [section] = WebAssembly.Module.customSections(rewritten, GODWIT);
+    if (section === undefined) throw new GodwitError('corrupt', 'the module was not rewritten by Godwit');
+    const facts = decodeFacts(new Uint8Array(section));
+    if (facts.originalBytes !== original.length) {
+      throw new GodwitError('corrupt', `the module was rewritten from another of ${facts.originalBytes} bytes`);
+    }
+    const module = decodeModule(original);
+    if (
+      facts.capturable.length !== module.functionTypes.length ||
+      facts.capturableTypes.length !== module.types.length
+    ) {
+      throw new GodwitError('corrupt', 'the module was rewritten from another one');
+    }
+    return new Program(module, rewritten, facts);
+  }
+
+  /** What the host has to provide, the memory excepted: that one is {@link memory}, under whatever name it was imported. */
+  get imports(): readonly Import[] {
+    return this.original.imports.filter(({ kind }) => kind !== 'memory');
+  }
+
+  get exports(): readonly Export[] {
+    return this.original.exports;
+  }
+
+  /** Size in pages of the memory that the host must make, shared; null if the program has none. */
+  get memory(): { readonly initialPages: number; readonly maximumPages: number } | null {
+    const { memory } = this.original;
+    if (memory === null) return null;
+    return { initialPages: memory.minimum, maximumPages: memory.maximum ?? LIMITS.memoryPages };
+  }
+
+  /** The continuation of (function, site), made and compiled when first asked for. */
+  continuation(index: number, site: number): CompiledContinuation {
+    const key = `${index}.${site}`;
+    let found = this.#continuations.get(key);
+    if (found === undefined) {
+      const { bytes, functions } = this.linker.continuation(index, site);
+      found = { module: new WebAssembly.Module(bytes), functions };
+      this.#continuations.set(key, found);
+    }
+    return found;
+  }
+}

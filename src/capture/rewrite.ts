@@ -1,0 +1,470 @@
+/**
+ * Rewrites a module so that it can be captured and resumed (src/capture/body.ts for functions). What changes besides:
+ * - memory becomes an import, shared; the control memory is a second one behind it;
+ * - references to imported functions go to wrappers, which save their arguments when an import unwinds;
+ * - active segments become passive and are applied by helper functions; the start function is exported instead;
+ * - helper functions, tables, globals and the unwind tag are appended and exported under names that begin with
+ *   `godwit:`;
+ * - the custom section `godwit` holds the facts for {@link Program}, `godwit.sizes` the size of every function body
+ *   for mapping positions; names are kept, branch hints rewritten, debug information (`.debug_*`) dropped, since its
+ *   offsets would be wrong.
+ *
+ * Pure and deterministic: the same original gives the same bytes. A cache keeps the result under a key made of the
+ * original's hash and {@link ENGINE_VERSION}.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { decodeModule } from '../wasm/decode.ts';
+import { EXTERNAL_KINDS } from '../wasm/module.ts';
+import type { ElementSegment, Limits, Module, TableType } from '../wasm/module.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { FUNCREF, I32, NO_TYPES, EXTERNREF } from '../wasm/types.ts';
+import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
+import { BodyRewriter } from './body.ts';
+import { GODWIT, encodeFacts } from './facts.ts';
+import type { FramePlan, SaveSignature } from './frame.ts';
+import { SAVE_BASE } from './frame.ts';
+import { analyse } from './graph.ts';
+import type { Graph, SegmentUse } from './graph.ts';
+import { appendedFunctions } from './helpers.ts';
+import type { AppendedFunction } from './helpers.ts';
+import { APPENDED_TABLES, FIXED_HELPERS, FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
+import { TypeTable } from './target.ts';
+import type { CodeTarget } from './target.ts';
+
+export { ENGINE_VERSION } from './facts.ts';
+
+export interface RewriteStats {
+  readonly functions: number;
+  /** Functions that can be on a captured stack and got a handler. */
+  readonly wrapped: number;
+  /** Safepoints: calls that can unwind, and polls. */
+  readonly sites: number;
+  readonly polls: number;
+  readonly codeBytesBefore: number;
+  readonly codeBytesAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** Custom sections that were left out, because their offsets would be wrong. */
+  readonly droppedSections: readonly string[];
+}
+
+export interface Rewritten {
+  readonly module: Uint8Array<ArrayBuffer>;
+  readonly stats: RewriteStats;
+}
+
+/** Pages that the control memory may have: the save area and the host's part. */
+export const CONTROL_PAGES: number = LIMITS.savedStackBytes / 65_536 + 1;
+
+/** Custom sections whose content refers to code offsets. */
+function refersToCode(name: string): boolean {
+  return name.startsWith('.debug') || name === 'sourceMappingURL' || name.startsWith('metadata.code.');
+}
+
+/**
+ * @param original a core module in the binary format
+ * @throws GodwitError `not_a_module`, `invalid_module`, `unsupported_feature` or `limit`
+ */
+export function rewrite(original: Uint8Array): Rewritten {
+  const module = decodeModule(original);
+  for (const { name } of module.exports) {
+    if (name.startsWith(`${GODWIT}:`)) {
+      throw new GodwitError(
+        'unsupported_feature',
+        `the export ${JSON.stringify(name)} uses a name that Godwit reserves`,
+      );
+    }
+  }
+  return new ModuleRewriter(module, analyse(module)).rewrite();
+}
+
+/** The code section while it grows: bodies with their sizes, and where each poll's `if` is. */
+class CodeSection {
+  readonly code: WasmWriter;
+  readonly hints = new WasmWriter(1024);
+  hinted = 0;
+  polls = 0;
+  readonly sizes: WasmWriter;
+  count = 0;
+
+  constructor(capacity: number, functions: number) {
+    this.code = new WasmWriter(capacity);
+    this.sizes = new WasmWriter(functions * 2 + 64);
+  }
+
+  /** Appends a function whose locals and code stand in two buffers. */
+  add(index: number, locals: WasmWriter, body: WasmWriter, hints: readonly number[]): void {
+    const size = locals.length + body.length;
+    this.code.u32(size);
+    this.code.copy(locals.bytes, 0, locals.length);
+    this.code.copy(body.bytes, 0, body.length);
+    this.sizes.u32(size);
+    this.count++;
+    if (hints.length === 0) return;
+    this.hinted++;
+    this.polls += hints.length;
+    this.hints.u32(index);
+    this.hints.u32(hints.length);
+    for (const offset of hints) {
+      this.hints.u32(locals.length + offset);
+      this.hints.raw(1, 0);
+    }
+  }
+
+  addRaw(body: Uint8Array): void {
+    this.code.u32(body.length);
+    this.code.copy(body);
+    this.sizes.u32(body.length);
+    this.count++;
+  }
+
+  /** The custom section that tells V8 that polls seldom fire, if there are any. */
+  writeHints(out: WasmWriter): void {
+    if (this.hinted === 0) return;
+    const section = new WasmWriter(this.hints.length + 8);
+    section.u32(this.hinted);
+    section.copy(this.hints.bytes, 0, this.hints.length);
+    out.custom('metadata.code.branch_hint', section);
+  }
+}
+
+/** Writes the locals of a rewritten function: its own, as they were, and those that were added. */
+export function writeLocals(out: WasmWriter, module: Module, body: number, extra: readonly number[]): void {
+  const { bytes } = module;
+  let at = module.bodyStarts[body]!;
+  let groups = 0;
+  let shift = 0;
+  let byte: number;
+  do {
+    byte = bytes[at++]!;
+    groups |= (byte & 0x7f) << shift;
+    shift += 7;
+  } while (byte & 0x80);
+  const first = at;
+  for (let i = 0; i < groups; i++) {
+    while (bytes[at]! & 0x80) at++;
+    at += 2;
+  }
+  const runs: { type: number; count: number }[] = [];
+  for (const type of extra) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ type, count: 1 });
+  }
+  out.u32(groups + runs.length);
+  out.copy(bytes, first, at);
+  for (const { type, count } of runs) {
+    out.u32(count);
+    out.u8(type);
+  }
+}
+
+/** The rewritten module as a place to write code to: numbers stay, but for imports, which have wrappers. */
+export class MainTarget implements CodeTarget {
+  readonly types: TypeTable;
+  readonly #n: Numbering;
+  readonly poll: number;
+  readonly unwindTag: number;
+  readonly controlMemory: number;
+
+  constructor(module: Module, numbering: Numbering) {
+    this.types = new TypeTable(module);
+    this.#n = numbering;
+    this.poll = numbering.fixed('poll');
+    this.unwindTag = numbering.unwindTag;
+    this.controlMemory = numbering.controlMemory;
+  }
+
+  functionIndex(index: number): number {
+    return this.#n.wrapper(index);
+  }
+
+  saveHelper(signature: SaveSignature): number {
+    return this.#n.saveHelper(signature);
+  }
+
+  segmentHelper(use: SegmentUse): number | null {
+    return use.kind === 'data.drop' || use.kind === 'elem.drop' ? this.#n.segmentHelper(use) : null;
+  }
+}
+
+class ModuleRewriter {
+  readonly #module: Module;
+  readonly #graph: Graph;
+  readonly #n: Numbering;
+  readonly #target: MainTarget;
+
+  constructor(module: Module, graph: Graph) {
+    this.#module = module;
+    this.#graph = graph;
+    this.#n = new Numbering(module, { segmentUses: graph.segmentUses, saveHelpers: [] });
+    this.#target = new MainTarget(module, this.#n);
+  }
+
+  rewrite(): Rewritten {
+    const module = this.#module;
+    const codeBefore = sum(module.bodyEnds) - sum(module.bodyStarts);
+    const code = new CodeSection(Math.ceil(codeBefore * 1.25) + 65_536, module.functionTypes.length);
+    const { wrapped, sites } = this.#bodies(code);
+    const appended = appendedFunctions(module, this.#n, this.#target.types);
+    for (const { body } of appended) code.addRaw(body);
+    const { out, dropped } = this.#sections(code, appended);
+    return {
+      module: out.done(),
+      stats: {
+        functions: module.bodyStarts.length,
+        wrapped,
+        sites,
+        polls: code.polls,
+        codeBytesBefore: codeBefore,
+        codeBytesAfter: code.code.length,
+        bytesBefore: module.bytes.length,
+        bytesAfter: out.length,
+        droppedSections: dropped,
+      },
+    };
+  }
+
+  #bodies(code: CodeSection): { wrapped: number; sites: number } {
+    const module = this.#module;
+    const graph = this.#graph;
+    const body = new BodyRewriter(module, graph, this.#target);
+    const locals = new WasmWriter(256);
+    let wrapped = 0;
+    let sites = 0;
+    for (let i = 0; i < module.bodyStarts.length; i++) {
+      const index = module.importedFunctions + i;
+      if (graph.capturable[index] === 0 && graph.patched[index] === 0) {
+        code.addRaw(module.bytes.subarray(module.bodyStarts[i], module.bodyEnds[i]));
+        continue;
+      }
+      const plan: FramePlan | null = body.rewrite(index);
+      locals.length = 0;
+      writeLocals(locals, module, i, plan?.extraLocals ?? []);
+      code.add(index, locals, body.out, body.hints);
+      if (plan === null) continue;
+      wrapped++;
+      sites += plan.sites;
+    }
+    return { wrapped, sites };
+  }
+
+  #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {
+    const module = this.#module;
+    const n = this.#n;
+    const data = module.datas.reduce((bytes, { content }) => bytes + content.end - content.start + 8, 0);
+    const out = new WasmWriter(code.code.length + code.sizes.length + data + n.functionCount * 8 + 262_144);
+    const { types } = this.#target;
+    const functionTypes = appended.map(({ params, results }) => types.index(params, results));
+    const unwindType = types.index(NO_TYPES, NO_TYPES);
+    const section = (id: number, write: (s: WasmWriter) => void): void => {
+      const content = new WasmWriter(1024);
+      write(content);
+      out.section(id, content);
+    };
+    out.copy(PREAMBLE);
+    types.writeSection(out);
+    section(2, (s) => this.#imports(s));
+    section(3, (s) => {
+      const defined = module.functionTypes.subarray(n.imports);
+      s.u32(defined.length + functionTypes.length);
+      for (const type of defined) s.u32(type);
+      for (const type of functionTypes) s.u32(type);
+    });
+    section(4, (s) => this.#tables(s));
+    section(13, (s) => {
+      s.raw(1, 0);
+      s.u32(unwindType);
+    });
+    section(6, (s) => this.#globals(s));
+    section(7, (s) => this.#exports(s));
+    section(9, (s) => this.#elements(s));
+    section(12, (s) => s.u32(module.datas.length));
+    code.writeHints(out);
+    out.u8(10);
+    const count = new WasmWriter(8);
+    count.u32(code.count);
+    out.u32(count.length + code.code.length);
+    out.copy(count.bytes, 0, count.length);
+    out.copy(code.code.bytes, 0, code.code.length);
+    section(11, (s) => this.#datas(s));
+    out.custom(`${GODWIT}.sizes`, code.sizes);
+    return { out, dropped: this.#customs(out) };
+  }
+
+  #imports(s: WasmWriter): void {
+    const { imports, memory } = this.#module;
+    const kept = imports.filter(({ kind }) => kind !== 'memory');
+    s.u32(kept.length + (memory === null ? 1 : 2));
+    for (const entry of kept) {
+      s.name(entry.module);
+      s.name(entry.name);
+      s.u8(EXTERNAL_KINDS.indexOf(entry.kind));
+      if (entry.kind === 'function') s.u32(entry.type);
+      else if (entry.kind === 'table') writeTable(s, entry.table);
+      else if (entry.kind === 'global') s.raw(entry.global.type, entry.global.mutable ? 1 : 0);
+    }
+    if (memory !== null) writeMemoryImport(s, 'memory', memory.minimum, memory.maximum ?? LIMITS.memoryPages);
+    writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+  }
+
+  #tables(s: WasmWriter): void {
+    const { tables, importedTables } = this.#module;
+    const own = tables.slice(importedTables);
+    s.u32(own.length + APPENDED_TABLES.length);
+    for (const table of own) writeTable(s, table);
+    writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
+    writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
+    writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
+    writeTable(s, { element: EXTERNREF, minimum: 0, maximum: null });
+  }
+
+  #globals(s: WasmWriter): void {
+    const module = this.#module;
+    const n = this.#n;
+    s.u32(module.definedGlobals.length + 3 + n.drops.length);
+    for (const { type, mutable, init } of module.definedGlobals) {
+      s.raw(type, mutable ? 1 : 0);
+      this.#constant(s, init.start, init.end);
+    }
+    for (const initial of [SAVE_BASE, 0, 0, ...n.drops.map(() => 0)]) {
+      s.raw(I32, 1, OP.i32Const);
+      s.s32(initial);
+      s.u8(OP.end);
+    }
+  }
+
+  /** A constant expression; the only one with a function reference is a lone `ref.func`. */
+  #constant(s: WasmWriter, start: number, end: number): void {
+    const { bytes } = this.#module;
+    if (bytes[start] === OP.refFunc) {
+      let index = 0;
+      for (let at = start + 1, shift = 0; at < end; at++, shift += 7) index |= (bytes[at]! & 0x7f) << shift;
+      s.u8(OP.refFunc);
+      s.u32(this.#n.wrapper(index));
+    } else s.copy(bytes, start, end);
+    s.u8(OP.end);
+  }
+
+  #exports(s: WasmWriter): void {
+    const module = this.#module;
+    const n = this.#n;
+    const own = module.exports.map(({ name, kind, index }) => ({
+      name,
+      kind: EXTERNAL_KINDS.indexOf(kind),
+      index: kind === 'function' ? n.wrapper(index) : index,
+    }));
+    const added = [
+      ...FIXED_HELPERS.map((helper) => ({ name: helper, kind: 0, index: n.fixed(helper) })),
+      ...(module.start === null ? [] : [{ name: 'start', kind: 0, index: n.wrapper(module.start) }]),
+      ...Array.from({ length: n.firstTable + APPENDED_TABLES.length }, (_, i) => ({
+        name: `table${i}`,
+        kind: 1,
+        index: i,
+      })),
+      ...Array.from({ length: n.savePointer + 3 }, (_, i) => ({ name: `global${i}`, kind: 3, index: i })),
+      { name: 'unwind', kind: 4, index: n.unwindTag },
+    ];
+    s.u32(own.length + added.length);
+    const write = (name: string, kind: number, index: number): void => {
+      s.name(name);
+      s.u8(kind);
+      s.u32(index);
+    };
+    for (const { name, kind, index } of own) write(name, kind, index);
+    for (const { name, kind, index } of added) write(`${GODWIT}:${name}`, kind, index);
+  }
+
+  #elements(s: WasmWriter): void {
+    const { elements } = this.#module;
+    const n = this.#n;
+    const chunks = Math.ceil(n.functionCount / FUNCTIONS_PER_CHUNK);
+    s.u32(elements.length + chunks);
+    for (const element of elements) this.#element(s, element);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const first = chunk * FUNCTIONS_PER_CHUNK;
+      const end = Math.min(first + FUNCTIONS_PER_CHUNK, n.functionCount);
+      s.raw(1, 0);
+      s.u32(end - first);
+      for (let index = first; index < end; index++) s.u32(index);
+    }
+  }
+
+  #element(s: WasmWriter, { mode, type, entries }: ElementSegment): void {
+    const declared = mode === 'declared' ? 2 : 0;
+    const plain = type === FUNCREF && entries.every((entry) => entry >= 0);
+    s.raw(1 | declared | (plain ? 0 : 4), plain ? 0 : type);
+    s.u32(entries.length);
+    for (const entry of entries) {
+      if (plain) s.u32(this.#n.wrapper(entry));
+      else {
+        if (entry >= 0) {
+          s.u8(OP.refFunc);
+          s.u32(this.#n.wrapper(entry));
+        } else if (entry === -1) s.raw(OP.refNull, type);
+        else {
+          s.u8(OP.globalGet);
+          s.u32(-2 - entry);
+        }
+        s.u8(OP.end);
+      }
+    }
+  }
+
+  #datas(s: WasmWriter): void {
+    const { datas, bytes } = this.#module;
+    s.u32(datas.length);
+    for (const { content } of datas) {
+      s.u8(1);
+      s.u32(content.end - content.start);
+      s.copy(bytes, content.start, content.end);
+    }
+  }
+
+  /** The facts, and the original's custom sections that still are right. @returns the names of the others */
+  #customs(out: WasmWriter): string[] {
+    const module = this.#module;
+    const graph = this.#graph;
+    const facts = new WasmWriter(module.functionTypes.length + 1024);
+    facts.copy(encodeFacts({ ...graph, originalBytes: module.bytes.length, saveHelpers: this.#n.saveSignatures }));
+    out.custom(GODWIT, facts);
+    const dropped: string[] = [];
+    for (const { name, content } of module.customs) {
+      if (refersToCode(name)) {
+        dropped.push(name);
+        continue;
+      }
+      const copied = new WasmWriter(content.end - content.start);
+      copied.copy(module.bytes, content.start, content.end);
+      out.custom(name, copied);
+    }
+    return dropped;
+  }
+}
+
+function sum(offsets: Uint32Array): number {
+  let total = 0;
+  for (const offset of offsets) total += offset;
+  return total;
+}
+
+function writeLimits(s: WasmWriter, { minimum, maximum }: Limits): void {
+  s.u8(maximum === null ? 0 : 1);
+  s.u32(minimum);
+  if (maximum !== null) s.u32(maximum);
+}
+
+export function writeTable(s: WasmWriter, table: TableType): void {
+  s.u8(table.element);
+  writeLimits(s, table);
+}
+
+/** Import of a shared memory from the module `godwit`. */
+export function writeMemoryImport(s: WasmWriter, name: string, minimum: number, maximum: number): void {
+  s.name(GODWIT);
+  s.name(name);
+  s.raw(2, 3);
+  s.u32(minimum);
+  s.u32(maximum);
+}

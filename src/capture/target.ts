@@ -1,0 +1,73 @@
+/**
+ * Where code is written to: the rewritten module itself or a continuation module. Both share the code that rewrites
+ * bodies; only the numbers of functions and types differ.
+ */
+import type { Module } from '../wasm/module.ts';
+import type { FunctionType, TypeList } from '../wasm/types.ts';
+import { NO_TYPES } from '../wasm/types.ts';
+import { WasmWriter } from '../wasm/writer.ts';
+import type { SaveSignature } from './frame.ts';
+import type { SegmentUse } from './graph.ts';
+
+export interface CodeTarget {
+  readonly types: TypeTable;
+  /** The module's function that does what the original's function `index` does; for an import its wrapper. */
+  functionIndex(index: number): number;
+  /** The helper that asks the host what to do. */
+  readonly poll: number;
+  saveHelper(signature: SaveSignature): number;
+  /** The helper that carries out a segment instruction, or null if the module can name the segment itself. */
+  segmentHelper(use: SegmentUse): number | null;
+  readonly unwindTag: number;
+  readonly controlMemory: number;
+}
+
+/** The original's types, and behind them those that the engine needs in addition. */
+export class TypeTable {
+  readonly #module: Module;
+  readonly #byKey = new Map<string, number>();
+  readonly #added: FunctionType[] = [];
+
+  constructor(module: Module) {
+    this.#module = module;
+    module.types.forEach((type, index) => {
+      const key = keyOf(type.params, type.results);
+      if (!this.#byKey.has(key)) this.#byKey.set(key, index);
+    });
+  }
+
+  /** The index of a type with this signature; appended if there is none. */
+  index(params: TypeList, results: TypeList): number {
+    const key = keyOf(params, results);
+    const found = this.#byKey.get(key);
+    if (found !== undefined) return found;
+    const index = this.#module.types.length + this.#added.length;
+    this.#added.push({ params, results });
+    this.#byKey.set(key, index);
+    return index;
+  }
+
+  /** The type of a block without parameters. */
+  writeBlockType(out: WasmWriter, results: TypeList): void {
+    if (results.length === 0) out.u8(0x40);
+    else if (results.length === 1) out.u8(results[0]!);
+    else out.s32(this.index(NO_TYPES, results));
+  }
+
+  writeSection(module: WasmWriter): void {
+    const { start, end } = this.#module.typeEntries;
+    const section = new WasmWriter(end - start + 64 * (this.#added.length + 1));
+    section.u32(this.#module.types.length + this.#added.length);
+    section.copy(this.#module.bytes, start, end);
+    for (const { params, results } of this.#added) {
+      section.u8(0x60);
+      section.types(params);
+      section.types(results);
+    }
+    module.section(1, section);
+  }
+}
+
+function keyOf(params: TypeList, results: TypeList): string {
+  return `${params.join()}:${results.join()}`;
+}

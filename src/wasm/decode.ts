@@ -1,0 +1,438 @@
+/**
+ * Decoding and checking everything of a module except function bodies (WebAssembly core specification, sections 3.4
+ * and 5.5). Hostile bytes: each count is checked against the bytes that are left before anything is allocated, so
+ * memory stays within a small multiple of the input.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { ConstantReader } from './constants.ts';
+import { EXTERNAL_KINDS } from './module.ts';
+import type {
+  CustomSection,
+  DataSegment,
+  DefinedGlobal,
+  ElementSegment,
+  Export,
+  ExternalKind,
+  GlobalType,
+  Import,
+  Limits,
+  Module,
+  Range,
+  TableType,
+} from './module.ts';
+import { WasmReader, hex, invalid, unsupported } from './reader.ts';
+import { FUNCREF, isReference, isValueType } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
+
+const EMPTY: Range = { start: 0, end: 0 };
+/** 64 KiB pages that 32-bit addresses reach. */
+const MAX_PAGES = 0x1_0000;
+
+/** Section numbers in the order in which they must stand; tags (13) and data count (12) are out of numeric order. */
+const SECTION_ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
+
+/**
+ * @param bytes a module in the binary format; may be a view of shared memory
+ * @returns the module; its ranges refer to `bytes`
+ * @throws GodwitError `not_a_module`, `invalid_module` or `unsupported_feature`
+ */
+export function decodeModule(bytes: Uint8Array): Module {
+  checkPreamble(bytes);
+  if (bytes.length > LIMITS.moduleBytes) {
+    throw new GodwitError('limit', `the module has ${bytes.length} bytes; ${LIMITS.moduleBytes} are the most`);
+  }
+  return new ModuleDecoder(bytes).decode();
+}
+
+function checkPreamble(bytes: Uint8Array): void {
+  const magic = [0x00, 0x61, 0x73, 0x6d];
+  if (bytes.length < 8 || magic.some((byte, i) => bytes[i] !== byte)) {
+    throw new GodwitError('not_a_module', 'the bytes do not begin with the WebAssembly magic number');
+  }
+  const version = (bytes[4]! | (bytes[5]! << 8)) >>> 0;
+  const layer = (bytes[6]! | (bytes[7]! << 8)) >>> 0;
+  if (layer === 1) {
+    throw new GodwitError(
+      'unsupported_feature',
+      'this is a WebAssembly component; a core module is wanted (build for wasm32-wasip1, or extract the core module)',
+    );
+  }
+  if (version !== 1 || layer !== 0) {
+    throw new GodwitError('invalid_module', `offset 0x4: unknown binary version ${version}, layer ${layer}`);
+  }
+}
+
+class ModuleDecoder {
+  readonly #r: WasmReader;
+  readonly #bytes: Uint8Array;
+  #types: FunctionType[] = [];
+  #typeEntries = EMPTY;
+  readonly #imports: Import[] = [];
+  readonly #importedTypes: number[] = [];
+  #definedTypes = new Uint32Array(0);
+  readonly #tables: TableType[] = [];
+  #importedTables = 0;
+  #memory: Limits | null = null;
+  readonly #globals: GlobalType[] = [];
+  readonly #definedGlobals: DefinedGlobal[] = [];
+  readonly #exports: Export[] = [];
+  #start: number | null = null;
+  #elements: ElementSegment[] = [];
+  #dataCount: number | null = null;
+  #datas: DataSegment[] = [];
+  readonly #customs: CustomSection[] = [];
+  #bodyStarts = new Uint32Array(0);
+  #bodyEnds = new Uint32Array(0);
+  #declared = new Uint8Array(0);
+  #constants: ConstantReader;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#r = new WasmReader(bytes, 8);
+    this.#constants = new ConstantReader(this.#r, this.#globals, (index, at) => this.#reference(index, at));
+  }
+
+  decode(): Module {
+    const r = this.#r;
+    let last = -1;
+    while (r.pos < this.#bytes.length) {
+      const at = r.pos;
+      const id = r.u8();
+      const size = r.u32();
+      const start = r.pos;
+      if (size > this.#bytes.length - start) invalid(at, `section ${id} claims ${size} bytes: length out of bounds`);
+      r.end = start + size;
+      if (id === 0) this.#custom();
+      else {
+        const order = SECTION_ORDER.indexOf(id);
+        if (order === -1) invalid(at, `malformed section id ${id}`);
+        if (order <= last) invalid(at, `section ${id} is out of order: unexpected content after last section`);
+        last = order;
+        this.#section(id, at);
+      }
+      if (r.pos !== r.end) invalid(r.pos, `section ${id} has ${r.end - r.pos} bytes too many: section size mismatch`);
+      r.end = this.#bytes.length;
+    }
+    return this.#finish();
+  }
+
+  #section(id: number, at: number): void {
+    const sections: Readonly<Record<number, () => void>> = {
+      1: () => this.#typeSection(),
+      2: () => this.#importSection(),
+      3: () => this.#functionSection(),
+      4: () => this.#tableSection(),
+      5: () => this.#memorySection(),
+      6: () => this.#globalSection(),
+      7: () => this.#exportSection(),
+      8: () => this.#startSection(),
+      9: () => this.#elementSection(),
+      10: () => this.#codeSection(),
+      11: () => this.#dataSection(),
+      12: () => {
+        this.#dataCount = this.#r.u32();
+      },
+      13: () => unsupported(at, 'exceptions (a tag section)'),
+    };
+    // Function references in constant expressions of globals, exports and elements need the number of functions.
+    if (id === 4 || id === 6) this.#declared = this.#sized(this.#declared);
+    sections[id]!();
+  }
+
+  #sized(flags: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    return flags.length === 0 ? new Uint8Array(this.#functionCount) : flags;
+  }
+
+  get #functionCount(): number {
+    return this.#importedTypes.length + this.#definedTypes.length;
+  }
+
+  #reference(index: number, at: number): void {
+    if (index >= this.#functionCount) invalid(at, `unknown function ${index}`);
+    this.#declared = this.#sized(this.#declared);
+    this.#declared[index] = 1;
+  }
+
+  #custom(): void {
+    const name = this.#r.name();
+    this.#customs.push({ name, content: { start: this.#r.pos, end: this.#r.end } });
+    this.#r.pos = this.#r.end;
+  }
+
+  #valueType(): ValueType {
+    const at = this.#r.pos;
+    const byte = this.#r.u8();
+    if (isValueType(byte)) return byte;
+    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
+    if (byte === 0x69 || byte === 0x74) unsupported(at, 'exceptions (exnref)');
+    if (byte >= 0x6a && byte <= 0x73)
+      unsupported(at, 'garbage collection (reference types beyond funcref and externref)');
+    return invalid(at, `malformed value type ${hex(byte)}`);
+  }
+
+  #typeList(): TypeList {
+    const list = new Uint8Array(this.#r.count());
+    for (let i = 0; i < list.length; i++) list[i] = this.#valueType();
+    return list;
+  }
+
+  #typeSection(): void {
+    const r = this.#r;
+    const count = r.count(3);
+    const start = r.pos;
+    for (let i = 0; i < count; i++) {
+      const at = r.pos;
+      const form = r.u8();
+      if (form >= 0x4e && form <= 0x5f && form !== 0x5c) unsupported(at, 'garbage collection (composite types)');
+      if (form !== 0x60) invalid(at, `malformed type form ${hex(form)}`);
+      this.#types.push({ params: this.#typeList(), results: this.#typeList() });
+    }
+    this.#typeEntries = { start, end: r.pos };
+  }
+
+  #typeIndex(): number {
+    const at = this.#r.pos;
+    const index = this.#r.u32();
+    if (index >= this.#types.length) invalid(at, `unknown type ${index}`);
+    return index;
+  }
+
+  #importSection(): void {
+    const count = this.#r.count(4);
+    for (let i = 0; i < count; i++) {
+      const module = this.#r.name();
+      const name = this.#r.name();
+      const at = this.#r.pos;
+      const kind = this.#r.u8();
+      const origin = { module, name };
+      if (kind === 0) {
+        const type = this.#typeIndex();
+        this.#importedTypes.push(type);
+        this.#imports.push({ ...origin, kind: 'function', type });
+      } else if (kind === 1) {
+        const table = this.#tableType();
+        this.#tables.push(table);
+        this.#importedTables++;
+        this.#imports.push({ ...origin, kind: 'table', table });
+      } else if (kind === 2) {
+        const memory = this.#oneMemory();
+        this.#imports.push({ ...origin, kind: 'memory', memory });
+      } else if (kind === 3) {
+        const global = this.#globalType();
+        this.#globals.push(global);
+        this.#imports.push({ ...origin, kind: 'global', global });
+      } else if (kind === 4) unsupported(at, 'exceptions (an imported tag)');
+      else invalid(at, `malformed import kind ${kind}`);
+    }
+  }
+
+  #functionSection(): void {
+    this.#definedTypes = new Uint32Array(this.#r.count());
+    for (let i = 0; i < this.#definedTypes.length; i++) this.#definedTypes[i] = this.#typeIndex();
+  }
+
+  #limits(what: 'memory' | 'table', most: number): Limits {
+    const at = this.#r.pos;
+    const flags = this.#r.u8();
+    if (flags & 0x02) unsupported(at, what === 'memory' ? 'threads (shared memory)' : 'threads (a shared table)');
+    if (flags & 0x04) unsupported(at, what === 'memory' ? 'memory64' : 'memory64 (a 64-bit table)');
+    if (flags & 0x08) unsupported(at, 'custom page sizes');
+    if (flags > 1) invalid(at, `malformed limits flags ${hex(flags)}`);
+    const minimum = this.#r.u32();
+    const maximum = flags & 1 ? this.#r.u32() : null;
+    if (minimum > most || (maximum ?? 0) > most) invalid(at, `${what} size must be at most ${most}`);
+    if (maximum !== null && maximum < minimum) invalid(at, 'size minimum must not be greater than maximum');
+    return { minimum, maximum };
+  }
+
+  #tableType(): TableType {
+    const at = this.#r.pos;
+    const element = this.#valueType();
+    if (!isReference(element)) invalid(at, 'malformed reference type of a table');
+    return { element, ...this.#limits('table', 0xffff_ffff) };
+  }
+
+  #tableSection(): void {
+    const count = this.#r.count(3);
+    for (let i = 0; i < count; i++) {
+      if (this.#bytes[this.#r.pos] === 0x40)
+        unsupported(this.#r.pos, 'typed function references (a table initialiser)');
+      this.#tables.push(this.#tableType());
+    }
+  }
+
+  #oneMemory(): Limits {
+    const at = this.#r.pos;
+    const memory = this.#limits('memory', MAX_PAGES);
+    if (this.#memory !== null) unsupported(at, 'multi-memory (more than one memory)');
+    this.#memory = memory;
+    return memory;
+  }
+
+  #memorySection(): void {
+    const count = this.#r.count(2);
+    for (let i = 0; i < count; i++) this.#oneMemory();
+  }
+
+  #globalType(): GlobalType {
+    const type = this.#valueType();
+    const at = this.#r.pos;
+    const flag = this.#r.u8();
+    if (flag & 0x02) unsupported(at, 'threads (a shared global)');
+    if (flag > 1) invalid(at, 'malformed mutability');
+    return { type, mutable: flag === 1 };
+  }
+
+  #globalSection(): void {
+    const count = this.#r.count(4);
+    for (let i = 0; i < count; i++) {
+      const type = this.#globalType();
+      const init = this.#constants.read(type.type);
+      const global = { ...type, init };
+      this.#definedGlobals.push(global);
+      this.#globals.push(global);
+    }
+  }
+
+  #exportSection(): void {
+    const count = this.#r.count(3);
+    const names = new Set<string>();
+    const sizes: Readonly<Record<ExternalKind, number>> = {
+      function: this.#functionCount,
+      table: this.#tables.length,
+      memory: this.#memory === null ? 0 : 1,
+      global: this.#globals.length,
+    };
+    for (let i = 0; i < count; i++) {
+      const at = this.#r.pos;
+      const name = this.#r.name();
+      if (names.has(name)) invalid(at, `duplicate export name ${JSON.stringify(name)}`);
+      names.add(name);
+      const number = this.#r.u8();
+      const kind = EXTERNAL_KINDS[number];
+      if (number === 4) unsupported(at, 'exceptions (an exported tag)');
+      if (kind === undefined) invalid(at, `malformed export kind ${number}`);
+      const index = this.#r.u32();
+      if (index >= sizes[kind]) invalid(at, `unknown ${kind} ${index}`);
+      if (kind === 'function') this.#reference(index, at);
+      this.#exports.push({ name, kind, index });
+    }
+  }
+
+  #startSection(): void {
+    const at = this.#r.pos;
+    const index = this.#r.u32();
+    if (index >= this.#functionCount) invalid(at, `unknown function ${index}`);
+    const typeIndex = this.#importedTypes[index] ?? this.#definedTypes[index - this.#importedTypes.length]!;
+    const type = this.#types[typeIndex]!;
+    if (type.params.length + type.results.length > 0) invalid(at, 'the start function must be [] -> []');
+    this.#start = index;
+  }
+
+  #elementSection(): void {
+    const count = this.#r.count(2);
+    for (let i = 0; i < count; i++) this.#elements.push(this.#element());
+  }
+
+  #element(): ElementSegment {
+    const r = this.#r;
+    const at = r.pos;
+    const flags = r.u32();
+    if (flags > 7) invalid(at, `malformed elements segment kind ${flags}`);
+    const mode = !(flags & 1) ? 'active' : flags & 2 ? 'declared' : 'passive';
+    const table = mode === 'active' && flags & 2 ? r.u32() : 0;
+    const tableType = this.#tables[table];
+    if (mode === 'active' && tableType === undefined) invalid(at, `unknown table ${table}`);
+    const placement = mode === 'active' ? { target: table, offset: this.#constants.read(0x7f) } : null;
+    let type = FUNCREF;
+    if (flags & 3) {
+      if (flags & 4) type = this.#valueType();
+      else if (r.u8() !== 0) invalid(r.pos - 1, 'malformed element kind');
+    }
+    if (!isReference(type)) invalid(at, 'malformed reference type of an element segment');
+    if (mode === 'active' && tableType!.element !== type) invalid(at, 'type mismatch between segment and table');
+    const entries = new Int32Array(r.count());
+    for (let i = 0; i < entries.length; i++) {
+      if (flags & 4) entries[i] = this.#constants.readReference(type);
+      else {
+        const index = r.u32();
+        this.#reference(index, r.pos);
+        entries[i] = index;
+      }
+    }
+    return { mode, placement, type, entries };
+  }
+
+  #codeSection(): void {
+    const r = this.#r;
+    const at = r.pos;
+    const count = r.count(2);
+    if (count !== this.#definedTypes.length) {
+      invalid(at, `${this.#definedTypes.length} functions and ${count} bodies: inconsistent lengths`);
+    }
+    this.#bodyStarts = new Uint32Array(count);
+    this.#bodyEnds = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      const size = r.u32();
+      this.#bodyStarts[i] = r.pos;
+      r.skip(size);
+      this.#bodyEnds[i] = r.pos;
+    }
+  }
+
+  #dataSection(): void {
+    const r = this.#r;
+    const count = r.count();
+    for (let i = 0; i < count; i++) {
+      const at = r.pos;
+      const flags = r.u32();
+      if (flags > 2) invalid(at, `malformed data segment kind ${flags}`);
+      const target = flags === 2 ? r.u32() : 0;
+      if (flags !== 1 && (this.#memory === null || target !== 0)) invalid(at, `unknown memory ${target}`);
+      const placement = flags === 1 ? null : { target, offset: this.#constants.read(0x7f) };
+      const size = r.u32();
+      const start = r.pos;
+      r.skip(size);
+      this.#datas.push({ placement, content: { start, end: r.pos } });
+    }
+  }
+
+  #finish(): Module {
+    if (this.#definedTypes.length !== this.#bodyStarts.length) {
+      invalid(this.#bytes.length, 'functions without bodies: inconsistent lengths');
+    }
+    if (this.#dataCount !== null && this.#dataCount !== this.#datas.length) {
+      invalid(this.#bytes.length, 'data count and data section have inconsistent lengths');
+    }
+    return {
+      bytes: this.#bytes,
+      types: this.#types,
+      typeEntries: this.#typeEntries,
+      imports: this.#imports,
+      functionTypes: this.#allTypes(),
+      importedFunctions: this.#importedTypes.length,
+      tables: this.#tables,
+      importedTables: this.#importedTables,
+      memory: this.#memory,
+      globals: this.#globals,
+      definedGlobals: this.#definedGlobals,
+      exports: this.#exports,
+      start: this.#start,
+      elements: this.#elements,
+      dataCount: this.#dataCount,
+      datas: this.#datas,
+      declared: this.#sized(this.#declared),
+      bodyStarts: this.#bodyStarts,
+      bodyEnds: this.#bodyEnds,
+      customs: this.#customs,
+    };
+  }
+
+  #allTypes(): Uint32Array {
+    const all = new Uint32Array(this.#functionCount);
+    all.set(this.#importedTypes);
+    all.set(this.#definedTypes, this.#importedTypes.length);
+    return all;
+  }
+}

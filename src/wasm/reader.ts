@@ -1,0 +1,109 @@
+/**
+ * Reading the binary format: bytes, LEB128 integers, names (WebAssembly core specification, section 5.2).
+ * Every read is checked against the end, and the LEB128 rules are the strict ones: no more bytes than the width
+ * needs, no set bit beyond it.
+ */
+import { decodeUtf8 } from '../base/bytes.ts';
+import { GodwitError } from '../base/errors.ts';
+
+export function hex(n: number): string {
+  return `0x${n.toString(16)}`;
+}
+
+/** @throws GodwitError `invalid_module` that names the offset in the file */
+export function invalid(offset: number, reason: string): never {
+  throw new GodwitError('invalid_module', `offset ${hex(offset)}: ${reason}`);
+}
+
+/** @throws GodwitError `unsupported_feature` that names the feature and where it was met */
+export function unsupported(offset: number, feature: string): never {
+  throw new GodwitError('unsupported_feature', `offset ${hex(offset)}: the module uses ${feature}`);
+}
+
+export class WasmReader {
+  readonly bytes: Uint8Array;
+  pos: number;
+  end: number;
+
+  constructor(bytes: Uint8Array, pos = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.pos = pos;
+    this.end = end;
+  }
+
+  u8(): number {
+    if (this.pos >= this.end) invalid(this.pos, 'unexpected end');
+    return this.bytes[this.pos++]!;
+  }
+
+  u32(): number {
+    const first = this.pos < this.end ? this.bytes[this.pos]! : 0x80;
+    if (first < 0x80) {
+      this.pos++;
+      return first;
+    }
+    return this.#longU32();
+  }
+
+  #longU32(): number {
+    const at = this.pos;
+    let result = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.u8();
+      result |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return result;
+    }
+    const last = this.u8();
+    if (last > 0x0f) invalid(at, last & 0x80 ? 'integer representation too long' : 'integer too large');
+    return (result | (last << 28)) >>> 0;
+  }
+
+  /** A signed LEB128 of `bits` (32, 33 or 64) that is checked and passed over. @returns its low 32 bits, signed */
+  signed(bits: number): number {
+    const at = this.pos;
+    const most = Math.ceil(bits / 7);
+    let low = 0;
+    for (let i = 0; i < most; i++) {
+      const byte = this.u8();
+      if (i * 7 < 32) low |= (byte & 0x7f) << (i * 7);
+      if (byte < 0x80) {
+        if (i === most - 1) this.#checkLast(byte, bits - i * 7, at);
+        const used = (i + 1) * 7;
+        if (used < 32 && byte & 0x40) low |= -1 << used;
+        return low;
+      }
+    }
+    return invalid(at, 'integer representation too long');
+  }
+
+  /** The last possible byte of a signed LEB128 has `used` bits; those above must repeat the sign. */
+  #checkLast(byte: number, used: number, at: number): void {
+    const sign = (byte >> (used - 1)) & 1;
+    const above = (byte & 0x7f) >> used;
+    if (above !== (sign ? 0x7f >> used : 0)) invalid(at, 'integer too large');
+  }
+
+  skip(size: number): void {
+    if (size > this.end - this.pos) invalid(this.pos, `${size} bytes announced, ${this.end - this.pos} are left`);
+    this.pos += size;
+  }
+
+  /** The count of a vector whose entries take at least `entryBytes`: a false claim is refused before anything is allocated. */
+  count(entryBytes = 1): number {
+    const at = this.pos;
+    const count = this.u32();
+    if (count * entryBytes > this.end - this.pos) invalid(at, `a vector claims ${count} entries: length out of bounds`);
+    return count;
+  }
+
+  name(): string {
+    const size = this.u32();
+    const at = this.pos;
+    this.skip(size);
+    try {
+      return decodeUtf8(this.bytes.subarray(at, at + size));
+    } catch {
+      return invalid(at, 'malformed UTF-8 encoding');
+    }
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The two stacks of the validation algorithm (WebAssembly core specification, appendix, "Validation Algorithm"):
+ * operand types and control frames, as flat arrays, so that walking a function allocates nothing.
+ */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { typeOf } from './module.ts';
+import type { Module } from './module.ts';
+import { OP } from './opcodes.ts';
+import { WasmReader, hex, unsupported } from './reader.ts';
+import { NO_TYPES, UNKNOWN, isValueType, typeName } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
+
+export class ValidationStacks extends WasmReader {
+  readonly module: Module;
+  /** The function that is walked: its index in the module. */
+  functionIndex = 0;
+  type: FunctionType = { params: NO_TYPES, results: NO_TYPES };
+  /** Types of parameters and locals, in the first `localCount` bytes. */
+  locals: Uint8Array<ArrayBuffer> = new Uint8Array(256);
+  localCount = 0;
+
+  /** Operand types from the bottom, in the first `height` bytes. */
+  operands: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  height = 0;
+
+  /** Control frames, 0 is the function body; `depth` is the innermost one, -1 behind the last `end`. */
+  depth = -1;
+  frameOpcode: Uint8Array<ArrayBuffer> = new Uint8Array(64);
+  frameStart: Uint32Array<ArrayBuffer> = new Uint32Array(64);
+  /** Operand height below the frame's parameters. */
+  frameBase: Uint32Array<ArrayBuffer> = new Uint32Array(64);
+  /** 1 while the code is unreachable. */
+  frameDead: Uint8Array<ArrayBuffer> = new Uint8Array(64);
+  frameParams: TypeList[] = [];
+  frameResults: TypeList[] = [];
+
+  /** The first byte of the instruction at hand. */
+  start = 0;
+
+  constructor(module: Module) {
+    super(module.bytes);
+    this.module = module;
+  }
+
+  /** Starts with function `index` (a defined one): reads its locals. */
+  enter(index: number): void {
+    const { module } = this;
+    const body = index - module.importedFunctions;
+    this.functionIndex = index;
+    this.type = typeOf(module, index);
+    this.pos = module.bodyStarts[body]!;
+    this.end = module.bodyEnds[body]!;
+    this.height = 0;
+    this.depth = -1;
+    this.#readLocals();
+    this.pushFrame(OP.block, NO_TYPES, this.type.results);
+  }
+
+  #readLocals(): void {
+    const { params } = this.type;
+    this.#roomForLocals(params.length);
+    this.locals.set(params);
+    this.localCount = params.length;
+    const groups = this.count(2);
+    for (let i = 0; i < groups; i++) {
+      const at = this.pos;
+      const count = this.u32();
+      if (this.localCount + count > LIMITS.functionLocals) this.fail(at, `too many locals: ${this.localCount + count}`);
+      const type = this.valueType();
+      this.#roomForLocals(this.localCount + count);
+      this.locals.fill(type, this.localCount, this.localCount + count);
+      this.localCount += count;
+    }
+  }
+
+  #roomForLocals(count: number): void {
+    if (count <= this.locals.length) return;
+    const grown = new Uint8Array(Math.max(count, this.locals.length * 2));
+    grown.set(this.locals);
+    this.locals = grown;
+  }
+
+  /** True while the code at the current position cannot be reached. */
+  get dead(): boolean {
+    return this.frameDead[this.depth] === 1;
+  }
+
+  /** @throws GodwitError `invalid_module` that names the function and the offset */
+  fail(at: number, reason: string): never {
+    throw new GodwitError('invalid_module', `function ${this.functionIndex}, offset ${hex(at)}: ${reason}`);
+  }
+
+  push(type: ValueType): void {
+    if (this.height === this.operands.length) {
+      const grown = new Uint8Array(this.operands.length * 2);
+      grown.set(this.operands);
+      this.operands = grown;
+    }
+    this.operands[this.height++] = type;
+  }
+
+  /** Pops an operand of the wanted type; any type if `wanted` is {@link UNKNOWN}. @returns the type found */
+  pop(wanted: ValueType): ValueType {
+    const at = this.height;
+    if (at === this.frameBase[this.depth]!) return this.#popBase(wanted);
+    const found = this.operands[at - 1]!;
+    if (found !== wanted && found !== UNKNOWN && wanted !== UNKNOWN) {
+      this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, ${typeName(found)} is there`);
+    }
+    this.height = at - 1;
+    return found;
+  }
+
+  #popBase(wanted: ValueType): ValueType {
+    if (this.dead) return UNKNOWN;
+    return this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, the stack is empty`);
+  }
+
+  pushAll(types: TypeList): void {
+    for (let i = 0; i < types.length; i++) this.push(types[i]!);
+  }
+
+  protected popAll(types: TypeList): void {
+    for (let i = types.length - 1; i >= 0; i--) this.pop(types[i]!);
+  }
+
+  protected pushFrame(opcode: number, params: TypeList, results: TypeList): void {
+    const depth = ++this.depth;
+    if (depth === this.frameOpcode.length) this.#growFrames();
+    this.frameOpcode[depth] = opcode;
+    this.frameStart[depth] = this.start;
+    this.frameBase[depth] = this.height;
+    this.frameDead[depth] = 0;
+    this.frameParams[depth] = params;
+    this.frameResults[depth] = results;
+    this.pushAll(params);
+  }
+
+  #growFrames(): void {
+    const size = this.frameOpcode.length * 2;
+    this.frameOpcode = grown(this.frameOpcode, new Uint8Array(size));
+    this.frameDead = grown(this.frameDead, new Uint8Array(size));
+    this.frameStart = grown(this.frameStart, new Uint32Array(size));
+    this.frameBase = grown(this.frameBase, new Uint32Array(size));
+  }
+
+  /** Checks that the frame ends with exactly its results and takes them off. */
+  protected closeFrame(): void {
+    this.popAll(this.frameResults[this.depth]!);
+    if (this.height !== this.frameBase[this.depth]!) {
+      this.fail(
+        this.start,
+        `type mismatch: ${this.height - this.frameBase[this.depth]!} operands too many at the end of a block`,
+      );
+    }
+  }
+
+  protected makeDead(): void {
+    this.height = this.frameBase[this.depth]!;
+    this.frameDead[this.depth] = 1;
+  }
+
+  /**
+   * Goes back to just before the loop whose frame is the one above `depth`, its parameters on the stack again: for a
+   * loop whose `end` has just been passed, or, after {@link leaveLoop}, one that has just been entered.
+   */
+  rewindToLoop(): void {
+    const loop = this.depth + 1;
+    this.pos = this.frameStart[loop]!;
+    this.height = this.frameBase[loop]!;
+    this.pushAll(this.frameParams[loop]!);
+  }
+
+  /** Forgets the frame of the loop that the last step entered. */
+  leaveLoop(): void {
+    this.depth--;
+  }
+
+  protected valueType(): ValueType {
+    const at = this.pos;
+    const byte = this.u8();
+    if (isValueType(byte)) return byte;
+    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
+    if (byte >= 0x69 && byte <= 0x74) unsupported(at, 'garbage collection or exceptions (a reference type)');
+    return this.fail(at, `malformed value type ${hex(byte)}`);
+  }
+
+  /** What a branch to label `label` carries. */
+  labelTypes(label: number): TypeList {
+    const frame = this.depth - label;
+    return this.frameOpcode[frame] === OP.loop ? this.frameParams[frame]! : this.frameResults[frame]!;
+  }
+
+  /** Checks the top of the stack without changing it; behind the base of dead code anything goes. */
+  protected peek(types: TypeList): void {
+    const base = this.frameBase[this.depth]!;
+    for (let i = types.length - 1, at = this.height - 1; i >= 0; i--, at--) {
+      if (at < base) {
+        this.#popBaseAt(types[i]!);
+        continue;
+      }
+      const found = this.operands[at]!;
+      if (found !== types[i] && found !== UNKNOWN) {
+        this.fail(this.start, `type mismatch: ${typeName(types[i]!)} is wanted, ${typeName(found)} is there`);
+      }
+    }
+  }
+
+  #popBaseAt(wanted: ValueType): void {
+    if (!this.dead) this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, the stack is empty`);
+  }
+}
+
+function grown<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(old: T, larger: T): T {
+  larger.set(old);
+  return larger;
+}

@@ -1,0 +1,474 @@
+/**
+ * The validation algorithm of the WebAssembly core specification (appendix, "Validation Algorithm"), one instruction
+ * at a time: after each {@link FunctionWalker.step} the operand and control stacks are those behind the instruction,
+ * so whoever drives the walker knows every operand's type. Modules of tens of millions of instructions pass through
+ * here: a step allocates nothing.
+ */
+import { typeOf } from './module.ts';
+import {
+  IMMEDIATE,
+  OP,
+  PREFIX_FC,
+  PREFIX_FD,
+  OPCODE_COUNT,
+  alignmentOf,
+  immediateOf,
+  lanesOf,
+  signatureOf,
+  unsupportedFeature,
+} from './opcodes.ts';
+import { hex, invalid, unsupported } from './reader.ts';
+import { ValidationStacks } from './stacks.ts';
+import { EXTERNREF, FUNCREF, I32, NO_TYPES, UNKNOWN, isReference, isValueType, oneType, sameTypes } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
+
+export class FunctionWalker extends ValidationStacks {
+  /** The instruction that the last step passed: its number and its immediates. */
+  opcode = 0;
+  /** Label depth, or index of local, global, function, type, table, segment: whatever comes first. */
+  immediate = 0;
+  /** The second index where there is one (call_indirect: table; table.init: table; table.copy: source). */
+  second = 0;
+  /** The operand stack's height after popping the operands and before pushing the results. */
+  low = 0;
+
+  /** Passes one instruction. @returns false if it was the function's last `end` */
+  step(): boolean {
+    this.start = this.pos;
+    let opcode = this.u8();
+    if (opcode >= 0xfb) opcode = this.#prefixed(opcode);
+    this.opcode = opcode;
+    const immediate = immediateOf[opcode]!;
+    if (immediate === IMMEDIATE.special) return this.#special(opcode);
+    if (immediate !== IMMEDIATE.none) this.#skipImmediate(opcode, immediate);
+    const signature = signatureOf[opcode]!;
+    const first = signature & 0xff;
+    if (first !== 0) {
+      this.pop(first);
+      const second = (signature >> 8) & 0xff;
+      if (second !== 0) {
+        this.pop(second);
+        const third = (signature >> 16) & 0xff;
+        if (third !== 0) this.pop(third);
+      }
+    }
+    this.low = this.height;
+    const result = signature >>> 24;
+    if (result !== 0) this.push(result);
+    return true;
+  }
+
+  #prefixed(prefix: number): number {
+    if (prefix === 0xfc || prefix === 0xfd) {
+      const sub = this.u32();
+      const opcode = (prefix === 0xfc ? PREFIX_FC : PREFIX_FD) + sub;
+      if (opcode < (prefix === 0xfc ? PREFIX_FD : OPCODE_COUNT) && immediateOf[opcode] !== IMMEDIATE.invalid)
+        return opcode;
+      const feature = prefix === 0xfc ? unsupportedFeature(opcode) : undefined;
+      if (feature !== undefined) unsupported(this.start, feature);
+      this.fail(this.start, `illegal opcode ${hex(prefix)} ${hex(sub)}`);
+    }
+    const feature = unsupportedFeature(prefix);
+    if (feature !== undefined) unsupported(this.start, feature);
+    return this.fail(this.start, `illegal opcode ${hex(prefix)}`);
+  }
+
+  #skipImmediate(opcode: number, immediate: number): void {
+    switch (immediate) {
+      case IMMEDIATE.memory:
+        return this.#memoryArgument(opcode);
+      case IMMEDIATE.i32:
+        this.signed(32);
+        return;
+      case IMMEDIATE.i64:
+        this.signed(64);
+        return;
+      case IMMEDIATE.f32:
+        return this.skip(4);
+      case IMMEDIATE.f64:
+        return this.skip(8);
+      case IMMEDIATE.v128:
+        return this.skip(16);
+      case IMMEDIATE.lanes16:
+        for (let i = 0; i < 16; i++) if (this.u8() >= 32) this.fail(this.pos - 1, 'invalid lane index');
+        return;
+      case IMMEDIATE.lane:
+        if (this.u8() >= lanesOf[opcode]!) this.fail(this.pos - 1, 'invalid lane index');
+        return;
+      case IMMEDIATE.memoryLane:
+        this.#memoryArgument(opcode);
+        if (this.u8() >= lanesOf[opcode]!) this.fail(this.pos - 1, 'invalid lane index');
+        return;
+      default: {
+        const feature = unsupportedFeature(opcode);
+        if (feature !== undefined) unsupported(this.start, feature);
+        this.fail(this.start, `illegal opcode ${hex(opcode)}`);
+      }
+    }
+  }
+
+  #memoryArgument(opcode: number): void {
+    const at = this.pos;
+    const alignment = this.u32();
+    if (alignment >= 0x40 && alignment < 0x80) unsupported(at, 'multi-memory (a memory index)');
+    if (alignment > alignmentOf[opcode]!) this.fail(at, 'alignment must not be larger than natural');
+    this.u32();
+    this.#needMemory();
+  }
+
+  #needMemory(): void {
+    if (this.module.memory === null) this.fail(this.start, 'unknown memory 0');
+  }
+
+  #memoryIndex(): void {
+    const at = this.pos;
+    if (this.u8() !== 0) this.fail(at, 'unknown memory: only memory 0 is there');
+    this.#needMemory();
+  }
+
+  #blockType(): void {
+    const at = this.pos;
+    const byte = this.pos < this.end ? this.bytes[this.pos]! : 0x40;
+    if (byte === 0x40 || isValueType(byte)) {
+      this.u8();
+      this.#blockParams = NO_TYPES;
+      this.#blockResults = byte === 0x40 ? NO_TYPES : oneType(byte);
+      return;
+    }
+    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
+    const index = this.signed(33);
+    const type = index < 0 ? undefined : this.module.types[index];
+    if (type === undefined) this.fail(at, `unknown block type ${index}`);
+    this.#blockParams = type.params;
+    this.#blockResults = type.results;
+  }
+
+  #blockParams: TypeList = NO_TYPES;
+  #blockResults: TypeList = NO_TYPES;
+
+  #label(): number {
+    const at = this.pos;
+    const label = this.u32();
+    if (label > this.depth) this.fail(at, `unknown label ${label}`);
+    return label;
+  }
+
+  #special(opcode: number): boolean {
+    switch (opcode) {
+      case OP.localGet:
+        this.low = this.height;
+        this.push(this.#local());
+        return true;
+      case OP.localSet:
+        this.pop(this.#local());
+        break;
+      case OP.localTee: {
+        const type = this.#local();
+        this.pop(type);
+        this.low = this.height;
+        this.push(type);
+        return true;
+      }
+      case OP.block:
+      case OP.loop:
+      case OP.if:
+        this.#blockType();
+        if (opcode === OP.if) this.pop(I32);
+        this.popAll(this.#blockParams);
+        this.low = this.height;
+        this.pushFrame(opcode, this.#blockParams, this.#blockResults);
+        return true;
+      case OP.end:
+        return this.#end();
+      case OP.else:
+        this.#else();
+        return true;
+      case OP.br:
+        this.immediate = this.#label();
+        this.popAll(this.labelTypes(this.immediate));
+        this.low = this.height;
+        this.makeDead();
+        return true;
+      case OP.brIf: {
+        this.immediate = this.#label();
+        this.pop(I32);
+        const types = this.labelTypes(this.immediate);
+        this.popAll(types);
+        this.low = this.height;
+        this.pushAll(types);
+        return true;
+      }
+      case OP.brTable:
+        this.#brTable();
+        break;
+      case OP.return:
+        this.popAll(this.type.results);
+        this.low = this.height;
+        this.makeDead();
+        return true;
+      case OP.unreachable:
+        this.low = this.height;
+        this.makeDead();
+        return true;
+      case OP.call: {
+        const at = this.pos;
+        this.immediate = this.u32();
+        if (this.immediate >= this.module.functionTypes.length) this.fail(at, `unknown function ${this.immediate}`);
+        this.#apply(typeOf(this.module, this.immediate));
+        return true;
+      }
+      case OP.callIndirect:
+        this.#callIndirect();
+        return true;
+      case OP.drop:
+        this.pop(UNKNOWN);
+        break;
+      case OP.select:
+        this.#select();
+        return true;
+      default:
+        return this.#rare(opcode);
+    }
+    this.low = this.height;
+    return true;
+  }
+
+  #apply(type: FunctionType): void {
+    this.popAll(type.params);
+    this.low = this.height;
+    this.pushAll(type.results);
+  }
+
+  #local(): ValueType {
+    const at = this.pos;
+    this.immediate = this.u32();
+    if (this.immediate >= this.localCount) this.fail(at, `unknown local ${this.immediate}`);
+    return this.locals[this.immediate]!;
+  }
+
+  #end(): boolean {
+    const { depth } = this;
+    this.closeFrame();
+    if (this.frameOpcode[depth] === OP.if && !sameTypes(this.frameParams[depth]!, this.frameResults[depth]!)) {
+      this.fail(this.start, 'type mismatch: an if without else changes the stack');
+    }
+    this.low = this.height;
+    this.depth = depth - 1;
+    if (depth === 0) {
+      if (this.pos !== this.end) this.fail(this.pos, 'code after the end of the function');
+      return false;
+    }
+    this.pushAll(this.frameResults[depth]!);
+    return true;
+  }
+
+  #else(): void {
+    const { depth } = this;
+    if (this.frameOpcode[depth] !== OP.if) this.fail(this.start, 'else without if');
+    this.closeFrame();
+    this.low = this.height;
+    this.frameOpcode[depth] = OP.else;
+    this.frameDead[depth] = 0;
+    this.pushAll(this.frameParams[depth]!);
+  }
+
+  #brTable(): void {
+    this.pop(I32);
+    const count = this.count();
+    const targets = this.pos;
+    for (let i = 0; i < count; i++) this.#label();
+    this.immediate = this.#label();
+    const behind = this.pos;
+    const wanted = this.labelTypes(this.immediate);
+    this.pos = targets;
+    let previous = this.immediate;
+    for (let i = 0; i < count; i++) {
+      const label = this.#label();
+      if (label === previous) continue;
+      previous = label;
+      const types = this.labelTypes(label);
+      if (types.length !== wanted.length) this.fail(targets, 'type mismatch: br_table labels differ in arity');
+      this.peek(types);
+    }
+    this.pos = behind;
+    this.popAll(wanted);
+    this.low = this.height;
+    this.makeDead();
+  }
+
+  #callIndirect(): void {
+    const at = this.pos;
+    this.immediate = this.u32();
+    const type = this.module.types[this.immediate];
+    if (type === undefined) this.fail(at, `unknown type ${this.immediate}`);
+    this.second = this.#table();
+    if (this.module.tables[this.second]!.element !== FUNCREF)
+      this.fail(at, 'type mismatch: call_indirect needs a table of functions');
+    this.pop(I32);
+    this.#apply(type);
+  }
+
+  #select(): void {
+    this.pop(I32);
+    const a = this.pop(UNKNOWN);
+    const b = this.pop(UNKNOWN);
+    if (isReference(a) || isReference(b)) this.fail(this.start, 'type mismatch: select of references needs a type');
+    if (a !== b && a !== UNKNOWN && b !== UNKNOWN) this.fail(this.start, 'type mismatch: select of two types');
+    this.low = this.height;
+    this.push(a === UNKNOWN ? b : a);
+  }
+
+  #table(): number {
+    const at = this.pos;
+    const index = this.u32();
+    if (index >= this.module.tables.length) this.fail(at, `unknown table ${index}`);
+    return index;
+  }
+
+  #data(): number {
+    const at = this.pos;
+    const index = this.u32();
+    if (this.module.dataCount === null) this.fail(at, 'data count section required');
+    if (index >= this.module.datas.length) this.fail(at, `unknown data segment ${index}`);
+    return index;
+  }
+
+  #element(): number {
+    const at = this.pos;
+    const index = this.u32();
+    if (index >= this.module.elements.length) this.fail(at, `unknown elem segment ${index}`);
+    return index;
+  }
+
+  #pop3(): void {
+    this.pop(I32);
+    this.pop(I32);
+    this.pop(I32);
+  }
+
+  #rare(opcode: number): boolean {
+    const { tables } = this.module;
+    let result = UNKNOWN;
+    switch (opcode) {
+      case OP.selectTyped: {
+        if (this.u32() !== 1) this.fail(this.start, 'invalid result arity of select');
+        result = this.valueType();
+        this.pop(I32);
+        this.pop(result);
+        this.pop(result);
+        break;
+      }
+      case OP.globalGet:
+        result = this.#global(false);
+        break;
+      case OP.globalSet:
+        this.pop(this.#global(true));
+        break;
+      case OP.tableGet:
+        this.immediate = this.#table();
+        this.pop(I32);
+        result = tables[this.immediate]!.element;
+        break;
+      case OP.tableSet:
+        this.immediate = this.#table();
+        this.pop(tables[this.immediate]!.element);
+        this.pop(I32);
+        break;
+      case OP.memorySize:
+        this.#memoryIndex();
+        result = I32;
+        break;
+      case OP.memoryGrow:
+        this.#memoryIndex();
+        this.pop(I32);
+        result = I32;
+        break;
+      case OP.refNull: {
+        const heap = this.u8();
+        if (heap !== FUNCREF && heap !== EXTERNREF) unsupported(this.start, `references of heap type ${hex(heap)}`);
+        result = heap;
+        break;
+      }
+      case OP.refIsNull: {
+        const found = this.pop(UNKNOWN);
+        if (found !== UNKNOWN && !isReference(found)) this.fail(this.start, 'type mismatch: a reference is wanted');
+        result = I32;
+        break;
+      }
+      case OP.refFunc: {
+        const at = this.pos;
+        this.immediate = this.u32();
+        if (this.immediate >= this.module.functionTypes.length) this.fail(at, `unknown function ${this.immediate}`);
+        if (this.module.declared[this.immediate] !== 1) this.fail(at, 'undeclared function reference');
+        result = FUNCREF;
+        break;
+      }
+      default:
+        this.#bulk(opcode);
+        result = opcode === OP.tableGrow || opcode === OP.tableSize ? I32 : UNKNOWN;
+    }
+    this.low = this.height;
+    if (result !== UNKNOWN) this.push(result);
+    return true;
+  }
+
+  #global(write: boolean): ValueType {
+    const at = this.pos;
+    this.immediate = this.u32();
+    const global = this.module.globals[this.immediate];
+    if (global === undefined) this.fail(at, `unknown global ${this.immediate}`);
+    if (write && !global.mutable) this.fail(at, 'global is immutable');
+    return global.type;
+  }
+
+  #bulk(opcode: number): void {
+    const { tables, elements } = this.module;
+    switch (opcode) {
+      case OP.memoryInit:
+        this.immediate = this.#data();
+        this.#memoryIndex();
+        return this.#pop3();
+      case OP.dataDrop:
+        this.immediate = this.#data();
+        return;
+      case OP.memoryCopy:
+        this.#memoryIndex();
+        this.#memoryIndex();
+        return this.#pop3();
+      case OP.memoryFill:
+        this.#memoryIndex();
+        return this.#pop3();
+      case OP.tableInit:
+        this.immediate = this.#element();
+        this.second = this.#table();
+        if (elements[this.immediate]!.type !== tables[this.second]!.element)
+          this.fail(this.start, 'type mismatch between segment and table');
+        return this.#pop3();
+      case OP.elemDrop:
+        this.immediate = this.#element();
+        return;
+      case OP.tableCopy:
+        this.immediate = this.#table();
+        this.second = this.#table();
+        if (tables[this.immediate]!.element !== tables[this.second]!.element)
+          this.fail(this.start, 'type mismatch between tables');
+        return this.#pop3();
+      case OP.tableGrow:
+        this.immediate = this.#table();
+        this.pop(I32);
+        this.pop(tables[this.immediate]!.element);
+        return;
+      case OP.tableSize:
+        this.immediate = this.#table();
+        return;
+      case OP.tableFill:
+        this.immediate = this.#table();
+        this.pop(I32);
+        this.pop(tables[this.immediate]!.element);
+        this.pop(I32);
+        return;
+      default:
+        invalid(this.start, `opcode ${hex(opcode)} has no rule`);
+    }
+  }
+}
