@@ -19,6 +19,7 @@ const NODE = 'node_modules/.bin/node';
 const TASKS = {
   demo: [['bin/godwit', ['demo']]],
   test: [[NODE, ['--test', '--test-reporter=spec', 'src/**/*.test.ts', 'test/**/*.test.ts']]],
+  bench: [[NODE, ['bench/run.ts']]],
   check: [
     ['npm', ['run', '--silent', 'typecheck']],
     ['npm', ['run', '--silent', 'lint']],

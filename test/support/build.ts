@@ -26,8 +26,15 @@ export interface Fixture {
  * @throws Error with the compiler's messages if the program does not compile
  */
 export async function fixture(name: FixtureName): Promise<Fixture> {
-  const spec = FIXTURES[name];
-  const sources = await readSources(spec);
+  return build(programs, name, FIXTURES[name]);
+}
+
+/**
+ * The same for a program whose source stands in another directory; it may include the headers of test/programs/.
+ * @param directory absolute path of the directory that holds `spec.source`
+ */
+export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
+  const sources = await readSources(directory, spec);
   const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
   const cached = await readFile(file).catch(() => null);
   if (cached !== null) return { path: file, bytes: cached };
@@ -39,13 +46,11 @@ export async function fixture(name: FixtureName): Promise<Fixture> {
   return { path: file, bytes };
 }
 
-/** The program's own file and every header, by path inside test/programs/. */
-async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
+/** The program's own file and every header of test/programs/, by name. */
+async function readSources(directory: string, spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
   const headers = (await readdir(programs)).filter((name) => name.endsWith('.h')).sort();
-  const names = [spec.source, ...headers];
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(path.join(programs, name))] as const)),
-  );
+  const files = [path.join(directory, spec.source), ...headers.map((name) => path.join(programs, name))];
+  return new Map(await Promise.all(files.map(async (file) => [path.basename(file), await readFile(file)] as const)));
 }
 
 function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {

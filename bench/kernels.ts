@@ -1,0 +1,56 @@
+/**
+ * The programs that `overhead` runs: what compilers emit for plain loops, recursion, indirect calls, heaps, floats and
+ * SIMD. Each is a preview 1 command that takes its size as arguments and prints a checksum.
+ */
+import path from 'node:path';
+import { build, fixture } from '../test/support/build.ts';
+import type { Fixture } from '../test/support/build.ts';
+import type { FixtureName } from '../test/support/fixtures.ts';
+
+interface Sizes {
+  /** Arguments, between spaces, for a run of 0.2 to 1 s on a machine of 2020. */
+  readonly full: string;
+  /** Arguments for a run of a few milliseconds. */
+  readonly tiny: string;
+  /** What the tiny run prints last: shows that the work stays the same when a kernel or a compiler changes. */
+  readonly checksum: string;
+}
+
+export interface Kernel extends Sizes {
+  readonly name: string;
+  /** Builds the program, or finds it in the cache. */
+  readonly load: () => Promise<Fixture>;
+}
+
+const directory = path.join(import.meta.dirname, 'kernels');
+
+/** A program of bench/kernels/. */
+function own(name: string, sizes: Sizes, ...flags: readonly string[]): Kernel {
+  return { name, ...sizes, load: () => build(directory, name, { source: `${name}.c`, flags }) };
+}
+
+/** A program of test/programs/, in a size worth measuring. */
+function shared(name: FixtureName, sizes: Sizes): Kernel {
+  return { name, ...sizes, load: () => fixture(name) };
+}
+
+export const KERNELS: readonly Kernel[] = [
+  shared('matmul', { full: '400 6', tiny: '8 1', checksum: '1cc3e918f2595c3b' }),
+  shared('sieve', { full: '8000000 8', tiny: '1000 1', checksum: 'd336d1a852ba3223' }),
+  own('hash', { full: '2000000', tiny: '100', checksum: 'e8de043cc79767ad' }),
+  own('fib', { full: '42', tiny: '8', checksum: 'fd8e8595a0626930' }),
+  shared('sort', { full: '600000', tiny: '100', checksum: 'b076a7209c1371b8' }),
+  shared('sha256', { full: '40000000', tiny: '100', checksum: 'acb9369bc3d06015' }),
+  own('trees', { full: '18', tiny: '5', checksum: '2af3e8719302bd82' }),
+  own('queens', { full: '13', tiny: '5', checksum: 'de93be8c95731f0f' }),
+  own('nbody', { full: '3000000', tiny: '10', checksum: 'b9e6582ac0e3b3cd' }),
+  own('mandelbrot', { full: '1500', tiny: '8', checksum: 'e91a4bce51865e4a' }),
+  own('bytecode', { full: '80000', tiny: '10', checksum: 'b05a9bee35041858' }),
+  shared('lisp', { full: 'fib 29', tiny: 'fib 5', checksum: 'c1a78beeab058c0c' }),
+  own('search', { full: '8000', tiny: '2', checksum: '45bc24ca2751a050' }),
+  own('simd_matmul', { full: '512 4', tiny: '8 1', checksum: 'ffe0cf5e3e252fa2' }, '-msimd128'),
+  shared('simd', { full: '300000', tiny: '2', checksum: '67e521c52aeb338e' }),
+  own('fannkuch', { full: '10', tiny: '5', checksum: '74014fa0744b2289' }),
+  own('stencil', { full: '1000 300', tiny: '16 2', checksum: 'f17e9da0d94d0cbb' }),
+  shared('ray', { full: '1800', tiny: '8', checksum: 'e2973b8cc93e60d5' }),
+];

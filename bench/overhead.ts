@@ -1,0 +1,145 @@
+/** What it costs that a program can be captured at any moment: unmodified, by Godwit's rewriter, by Asyncify. */
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { rewrite } from '../src/capture/rewrite.ts';
+import type { Benchmark, Context, Row } from './benchmark.ts';
+import { KERNELS } from './kernels.ts';
+import { asyncify } from './overhead/asyncify.ts';
+import type { Job, Times } from './overhead/guest.ts';
+import { best, geometricMean } from './statistics.ts';
+
+/** Measured runs of one worker, after the one that warms it up. */
+const RUNS = 2;
+
+interface Subject {
+  readonly name: string;
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+interface Variant {
+  readonly job: Pick<Job, 'kind' | 'module'>;
+  readonly times: number[];
+}
+
+export const overhead: Benchmark = {
+  name: 'overhead',
+  operands: '[FILE.wasm [ARGS...]]',
+  summary: 'running code: unmodified, Godwit, Asyncify with the same polls',
+  limit: 1800,
+  columns: [
+    { key: 'name', meaning: 'kernel or file; the last row is the geometric mean of the ratios' },
+    { key: 'unmodified_ms', digits: 1, meaning: 'best run of the original' },
+    { key: 'godwit_ms', digits: 1, meaning: 'best run of the rewritten module' },
+    { key: 'ratio', digits: 3, meaning: 'godwit_ms by unmodified_ms' },
+    { key: 'asyncify_ms', digits: 1, meaning: 'best run with Asyncify; null if Binaryen could not make it' },
+    { key: 'asyncify_ratio', digits: 3, meaning: 'asyncify_ms by unmodified_ms' },
+    { key: 'size_ratio', digits: 3, meaning: 'bytes of the rewritten module by bytes of the original' },
+  ],
+  async *run(context) {
+    const rows: Row[] = [];
+    const directory = await mkdtemp(path.join(os.tmpdir(), 'godwit-bench-'));
+    try {
+      for await (const subject of subjects(context)) {
+        const row = await compare(subject, directory, context);
+        rows.push(row);
+        yield row;
+      }
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+    if (rows.length > 1) yield meanRow(rows);
+  },
+};
+
+async function* subjects({ operands, tiny }: Context): AsyncGenerator<Subject> {
+  const [file, ...args] = operands;
+  if (file !== undefined) {
+    yield { name: path.basename(file), path: path.resolve(file), args };
+    return;
+  }
+  for (const kernel of KERNELS) {
+    yield { name: kernel.name, path: (await kernel.load()).path, args: (tiny ? kernel.tiny : kernel.full).split(' ') };
+  }
+}
+
+async function compare(subject: Subject, directory: string, context: Context): Promise<Row> {
+  const original = await readFile(subject.path);
+  const rewritten = rewrite(original).module;
+  const module = path.join(directory, 'godwit.wasm');
+  await writeFile(module, rewritten);
+  const variants: Variant[] = [
+    { job: { kind: 'plain', module: subject.path }, times: [] },
+    { job: { kind: 'godwit', module }, times: [] },
+  ];
+  const baseline = await asyncifyOrNull(subject, original, context);
+  if (baseline !== null) variants.push({ job: { kind: 'plain', module: baseline }, times: [] });
+
+  let expected: string | undefined;
+  for (let round = 0; round < context.rounds; round++) {
+    // Another one begins each round, so that none always follows the same neighbour.
+    for (let i = 0; i < variants.length; i++) {
+      const variant = variants[(round + i) % variants.length]!;
+      const output = path.join(directory, 'output');
+      const job: Job = { ...variant.job, original: subject.path, args: subject.args, output, runs: RUNS };
+      const { status, times } = await runInWorker(job, context.signal);
+      const result = `${status}\n${await readFile(output, 'latin1')}`;
+      expected ??= result;
+      if (result !== expected) throw new Error(`${subject.name}: the output of ${variant.job.module} is another one`);
+      variant.times.push(...times);
+    }
+  }
+  const [unmodified, godwit, asyncified] = variants.map(({ times }) => best(times));
+  return {
+    name: subject.name,
+    unmodified_ms: unmodified!,
+    godwit_ms: godwit!,
+    ratio: godwit! / unmodified!,
+    asyncify_ms: asyncified ?? null,
+    asyncify_ratio: asyncified === undefined ? null : asyncified / unmodified!,
+    size_ratio: rewritten.length / (await stat(subject.path)).size,
+  };
+}
+
+async function asyncifyOrNull(subject: Subject, original: Uint8Array, context: Context): Promise<string | null> {
+  try {
+    return await asyncify(original, context.signal);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.note(`${subject.name}: no Asyncify: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+}
+
+async function runInWorker(job: Job, signal: AbortSignal): Promise<Times> {
+  signal.throwIfAborted();
+  const worker = new Worker(new URL('overhead/guest.ts', import.meta.url), {
+    workerData: job,
+    execArgv: ['--no-warnings'],
+  });
+  try {
+    const [message] = (await once(worker, 'message', { signal })) as [Times];
+    return message;
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function meanRow(rows: readonly Row[]): Row {
+  const mean = (key: string) => {
+    const values = rows.map((row) => row[key]).filter((value) => typeof value === 'number');
+    return values.length === rows.length ? geometricMean(values) : null;
+  };
+  return {
+    name: 'geometric mean',
+    unmodified_ms: null,
+    godwit_ms: null,
+    ratio: mean('ratio'),
+    asyncify_ms: null,
+    asyncify_ratio: mean('asyncify_ratio'),
+    size_ratio: mean('size_ratio'),
+  };
+}

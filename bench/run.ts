@@ -1,0 +1,97 @@
+/** `npm run bench -- NAME`: runs one benchmark and prints its rows, as a table or as JSON. */
+import { parseArgs } from 'node:util';
+import type { Benchmark, Context, Row } from './benchmark.ts';
+import { BENCHMARKS } from './benchmarks.ts';
+import { describeMachine, load, machineText, nodeVersions } from './machine.ts';
+import { table } from './table.ts';
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  rounds: { type: 'string' },
+  limit: { type: 'string' },
+  tiny: { type: 'boolean' },
+} as const;
+
+const USAGE = `usage: npm run bench -- NAME [OPTIONS] [OPERANDS...]
+
+${BENCHMARKS.map(({ name, operands, summary }) => `  ${`${name} ${operands}`.trim().padEnd(34)}${summary}`).join('\n')}
+
+  --json          {machine, node, rows: [...]} on standard output
+  --rounds N      measure every side N times in turn (default 3)
+  --limit S       stop after S seconds with the rows that are there
+  --tiny          smallest sizes, one round: shows that everything works, its times mean nothing
+Options stand before the operands. Progress goes to standard error.`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(args);
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
+  const { values, name, operands } = parsed;
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
+  const benchmark = BENCHMARKS.find((known) => known.name === name);
+  if (benchmark === undefined) return usage(name === undefined ? 'no benchmark is named' : `no benchmark ${name}`);
+  const rounds = positive(values.rounds ?? (values.tiny === true ? '1' : '3'));
+  const limit = positive(values.limit ?? String(benchmark.limit));
+  if (rounds === null || limit === null) return usage('--rounds and --limit take whole numbers from 1');
+  const signal = AbortSignal.timeout(limit * 1000);
+  return measure(benchmark, { operands, rounds, tiny: values.tiny === true, signal, note }, values.json === true);
+}
+
+async function measure(benchmark: Benchmark, context: Context, json: boolean): Promise<number> {
+  const loadBefore = load();
+  const rows: Row[] = [];
+  let complete = true;
+  try {
+    for await (const row of benchmark.run(context)) {
+      rows.push(row);
+      context.note(table(benchmark.columns, [row]).split('\n')[1] ?? '');
+    }
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+  }
+  if (context.signal.aborted) {
+    complete = false;
+    context.note('the time is over: not all was measured (--limit)');
+  }
+  const machine = describeMachine(loadBefore);
+  const node = nodeVersions();
+  if (json) console.log(JSON.stringify({ machine, node, rows }, null, 2));
+  else console.log(`\n${machineText(machine, node)}\n\n${table(benchmark.columns, rows)}`);
+  return complete ? 0 : 1;
+}
+
+/** Options end at the first operand: what follows belongs to the benchmark (overhead gives it to the program). */
+function parse(args: readonly string[]) {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const operand = tokens.filter(({ kind }) => kind === 'positional')[1]?.index ?? args.length;
+  const { values, positionals } = parseArgs({ args: args.slice(0, operand), options: OPTIONS, allowPositionals: true });
+  return { values, name: positionals[0], operands: args.slice(operand) };
+}
+
+function positive(text: string): number | null {
+  return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : null;
+}
+
+function usage(message: string): number {
+  note(`bench: ${message}\n\n${USAGE}`);
+  return 2;
+}
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

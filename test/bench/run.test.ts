@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { BENCHMARKS } from '../../bench/benchmarks.ts';
+import { fixture } from '../support/build.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+
+function bench(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ['bench/run.ts', ...args], { cwd: root, encoding: 'utf8', timeout: 120_000 });
+}
+
+interface Report {
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly node: Readonly<Record<string, unknown>>;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Runs a benchmark in its tiny size and checks the shape that every report has. */
+function report(...args: readonly string[]): Report {
+  const { status, stdout, stderr } = bench(...args);
+  assert.equal(status, 0, stderr);
+  const made = JSON.parse(stdout) as Report;
+  assert.deepEqual(Object.keys(made), ['machine', 'node', 'rows']);
+  const machine = ['cpu', 'cores', 'memory_gb', 'os', 'arch', 'load_before', 'load_after'];
+  assert.deepEqual(Object.keys(made.machine), machine);
+  assert.deepEqual(made.node, { version: process.version, v8: process.versions.v8 });
+  const columns = BENCHMARKS.find(({ name }) => name === args[0])?.columns.map(({ key }) => key);
+  for (const row of made.rows) assert.deepEqual(Object.keys(row), columns);
+  return made;
+}
+
+function positive(row: Report['rows'][number] | undefined, ...keys: readonly string[]): void {
+  for (const key of keys) assert.ok(Number(row?.[key]) > 0, `${key} is ${String(row?.[key])}`);
+}
+
+test('overhead compares the three variants of a file', async () => {
+  const { rows } = report('overhead', '--tiny', '--json', (await fixture('awk')).path, '3');
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0]?.['name'], 'awk.wasm');
+  positive(rows[0], 'unmodified_ms', 'godwit_ms', 'ratio', 'asyncify_ms', 'asyncify_ratio', 'size_ratio');
+});
+
+test('--help names every benchmark', () => {
+  const { status, stdout } = bench('--help');
+  assert.equal(status, 0);
+  for (const { name } of BENCHMARKS) assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
+});
+
+test('a wrong command line is one clear line and the usage', () => {
+  for (const [args, message] of [
+    [[], /^bench: no benchmark is named$/m],
+    [['nonsense'], /^bench: no benchmark nonsense$/m],
+    [['overhead', '--rounds', '0'], /^bench: --rounds and --limit take whole numbers from 1$/m],
+    [['overhead', '--colour'], /^bench: .*--colour/m],
+  ] as const) {
+    const { status, stderr } = bench(...args);
+    assert.equal(status, 2);
+    assert.match(stderr, message);
+  }
+});
