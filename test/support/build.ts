@@ -25,12 +25,24 @@ export interface Fixture {
  * @returns the built module: from the cache (a few milliseconds) or built now (about 2 s for the first of a process)
  * @throws Error with the compiler's messages if the program does not compile
  */
-export async function fixture(name: FixtureName): Promise<Fixture> {
+export function fixture(name: FixtureName): Promise<Fixture> {
+  let found = building.get(name);
+  if (found === undefined) {
+    found = findOrBuild(name);
+    building.set(name, found);
+  }
+  return found;
+}
+
+/** What this process has asked for: nothing is built twice by one. */
+const building = new Map<FixtureName, Promise<Fixture>>();
+
+async function findOrBuild(name: FixtureName): Promise<Fixture> {
   const spec = FIXTURES[name];
   const sources = await readSources(spec);
-  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
+  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${path.basename(name)}.wasm`);
   const cached = await readFile(file).catch(() => null);
-  if (cached !== null) return { path: file, bytes: cached };
+  if (cached !== null) return { path: file, bytes: new Uint8Array(cached) };
   const bytes = await compile(spec, sources);
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}`;
@@ -41,7 +53,7 @@ export async function fixture(name: FixtureName): Promise<Fixture> {
 
 /** The program's own file and every header, by path inside test/programs/. */
 async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
-  const headers = (await readdir(programs)).filter((name) => name.endsWith('.h')).sort();
+  const headers = (await readdir(programs, { recursive: true })).filter((name) => name.endsWith('.h')).sort();
   const names = [spec.source, ...headers];
   return new Map(
     await Promise.all(names.map(async (name) => [name, await readFile(path.join(programs, name))] as const)),
