@@ -1,21 +1,24 @@
 /**
- * What `npm start`, `npm test` and `npm run check` call: installs the dependencies if they are missing or of another
- * lock file, then runs the task with the Node that came with them. Runs on any Node 20, so plain JavaScript.
+ * What the npm scripts call: installs the dependencies if need be, then runs the task with the Node that came with
+ * them. Runs on any Node 20, so plain JavaScript.
+ *
+ *     node scripts/bootstrap.mjs TASK [ARGS...]
+ *
+ * Arguments go to the last step of the task. For `test`, arguments that do not begin with `-` take the place of the
+ * default files: npm test -- --test-name-pattern=PATTERN test/fixtures.test.ts
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { install } from './install.mjs';
 
-const STAMP = 'node_modules/.godwit-lock.json';
-const same = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === readFileSync('package-lock.json', 'utf8');
-if (!same) {
-  console.error('installing dependencies (npm install) ...');
-  // Not `npm ci`: it refuses a lock file without the entries of optional packages for other platforms, and registries
-  // that hold only some platforms cannot give those entries. `--no-save` keeps to the lock file and leaves it alone.
-  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
-  copyFileSync('package-lock.json', STAMP);
-}
+process.chdir(path.dirname(import.meta.dirname));
 
-const NODE = 'node_modules/.bin/node';
+const TEST_FILES = ['src/**/*.test.ts', 'test/**/*.test.ts'];
+/** The runner's own choice is one less than the processors, which leaves one of two idle. */
+const CONCURRENCY = Math.max(2, availableParallelism());
+
+/** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
   demo: [['bin/godwit', ['demo']]],
   test: [[NODE, ['--test', '--test-reporter=spec', 'src/**/*.test.ts', 'test/**/*.test.ts']]],
@@ -25,18 +28,45 @@ const TASKS = {
     ['npm', ['run', '--silent', 'lint']],
     ['npm', ['run', '--silent', 'format:check']],
     [NODE, ['scripts/layers.mjs']],
+  demo: () => [['bin/godwit', 'demo']],
+  test: (args) => [testCommand(args)],
+  check: () => [
+    ['node_modules/typescript/bin/tsc', '--noEmit'],
+    ['node_modules/oxlint/bin/oxlint', '--type-aware', '--quiet'],
+    ['node_modules/oxfmt/bin/oxfmt', '--check'],
+    ['scripts/layers.mjs'],
+    ['scripts/docs.mjs', '--check'],
   ],
+  build: () => [['scripts/build.mjs']],
+  docs: () => [['scripts/docs.mjs']],
+  fixtures: () => [['scripts/fixtures.mjs']],
+  bench: () => [['bench/main.ts']],
 };
-const [task = '', ...rest] = process.argv.slice(2);
-const steps = TASKS[task];
-if (!steps) {
+
+const [name = '', ...args] = process.argv.slice(2);
+const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+if (task === undefined) {
   console.error(`usage: node scripts/bootstrap.mjs ${Object.keys(TASKS).join('|')} [ARGS...]`);
   process.exit(2);
 }
-for (const [command, args] of steps) run(command, [...args, ...rest]);
+const node = install();
+const steps = task(args);
+for (const [index, step] of steps.entries()) {
+  const own = name !== 'test' && index === steps.length - 1 ? args : [];
+  run(node, [...step, ...own]);
+}
 
+function testCommand(args) {
+  const files = args.filter((argument) => !argument.startsWith('-'));
+  const options = args.filter((argument) => argument.startsWith('-'));
+  const own = ['--test', '--test-reporter=spec', `--test-concurrency=${CONCURRENCY}`];
+  return [...own, ...options, ...(files.length > 0 ? files : TEST_FILES)];
+}
+
+/** Ends the process as the child ended, unless that was well. */
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit' });
   if (error) console.error(`${command}: ${error.message}`);
+  if (signal) process.kill(process.pid, signal);
   if (status !== 0) process.exit(status ?? 1);
 }

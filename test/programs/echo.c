@@ -1,4 +1,7 @@
-/* echo: every argument and environment variable in turn, as its length in bytes, its bytes in hexadecimal, and itself. */
+/*
+ * echo: every argument and environment variable in turn, as its length in bytes, its bytes in hexadecimal, and itself.
+ * Not argument 0, which is whatever the program was started as.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +14,7 @@ static void show(const char *kind, int index, const char *text) {
 }
 
 int main(int argc, char **argv) {
-  for (int i = 0; i < argc; i++) show("argument", i, argv[i]);
+  for (int i = 1; i < argc; i++) show("argument", i, argv[i]);
   for (int i = 0; environ != NULL && environ[i] != NULL; i++) show("variable", i, environ[i]);
   return 0;
 }

@@ -36,8 +36,24 @@ export async function fixture(name: FixtureName): Promise<Fixture> {
 export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
   const sources = await readSources(directory, spec);
   const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
+export function fixture(name: FixtureName): Promise<Fixture> {
+  let found = building.get(name);
+  if (found === undefined) {
+    found = findOrBuild(name);
+    building.set(name, found);
+  }
+  return found;
+}
+
+/** What this process has asked for: nothing is built twice by one. */
+const building = new Map<FixtureName, Promise<Fixture>>();
+
+async function findOrBuild(name: FixtureName): Promise<Fixture> {
+  const spec = FIXTURES[name];
+  const sources = await readSources(spec);
+  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${path.basename(name)}.wasm`);
   const cached = await readFile(file).catch(() => null);
-  if (cached !== null) return { path: file, bytes: cached };
+  if (cached !== null) return { path: file, bytes: new Uint8Array(cached) };
   const bytes = await compile(spec, sources);
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}`;
@@ -51,6 +67,13 @@ async function readSources(directory: string, spec: FixtureSpec): Promise<Map<st
   const headers = (await readdir(programs)).filter((name) => name.endsWith('.h')).sort();
   const files = [path.join(directory, spec.source), ...headers.map((name) => path.join(programs, name))];
   return new Map(await Promise.all(files.map(async (file) => [path.basename(file), await readFile(file)] as const)));
+/** The program's own file and every header, by path inside test/programs/. */
+async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
+  const headers = (await readdir(programs, { recursive: true })).filter((name) => name.endsWith('.h')).sort();
+  const names = [spec.source, ...headers];
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(path.join(programs, name))] as const)),
+  );
 }
 
 function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {

@@ -41,6 +41,23 @@ const programs = {
   features: { source: 'features.c', flags: ['-mmultivalue', '-Xclang', '-target-abi', '-Xclang', 'experimental-mv'] },
   words: { source: 'words.cc', flags: ['-fno-exceptions'] },
   life: { source: 'life.as.ts' },
+  // Conformance: one area of preview 1 each, by raw calls.
+  'wasi/calls': { source: 'wasi/calls.c' },
+  'wasi/descriptors': { source: 'wasi/descriptors.c' },
+  'wasi/directories': { source: 'wasi/directories.c' },
+  'wasi/hardlinks': { source: 'wasi/hardlinks.c' },
+  'wasi/io': { source: 'wasi/io.c' },
+  'wasi/memory': { source: 'wasi/memory.c' },
+  'wasi/opening': { source: 'wasi/opening.c' },
+  'wasi/paths': { source: 'wasi/paths.c' },
+  'wasi/poll': { source: 'wasi/poll.c' },
+  'wasi/readdir': { source: 'wasi/readdir.c' },
+  'wasi/rename': { source: 'wasi/rename.c' },
+  'wasi/rights': { source: 'wasi/rights.c' },
+  'wasi/sockets': { source: 'wasi/sockets.c' },
+  'wasi/stdio': { source: 'wasi/stdio.c' },
+  'wasi/symlinks': { source: 'wasi/symlinks.c' },
+  'wasi/times': { source: 'wasi/times.c' },
 } as const satisfies Record<string, FixtureSpec>;
 
 export type FixtureName = keyof typeof programs;

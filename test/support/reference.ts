@@ -17,7 +17,11 @@ export interface RunOptions {
   readonly dirs?: Readonly<Record<string, string>>;
   /** What the program reads from its standard input, a pipe; nothing if missing. */
   readonly stdin?: Uint8Array | string;
+  /** Milliseconds after which a run that does not end is given up. */
+  readonly limit?: number;
 }
+
+const DEFAULT_LIMIT = 60_000;
 
 export interface Outcome {
   readonly stdout: string;
@@ -41,7 +45,7 @@ export interface Job {
 
 /**
  * @param program path of a WebAssembly module for preview 1
- * @throws Error if the module could not be started at all
+ * @throws Error if the module could not be started at all, or did not end within the limit
  */
 export async function reference(program: string, options: RunOptions = {}): Promise<Outcome> {
   const { argv0 = path.basename(program) } = options;
@@ -49,7 +53,7 @@ export async function reference(program: string, options: RunOptions = {}): Prom
   const child = spawn(
     process.execPath,
     ['--no-warnings', path.join(import.meta.dirname, 'wasi-main.ts'), JSON.stringify(job)],
-    { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
+    { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: options.limit ?? DEFAULT_LIMIT, killSignal: 'SIGKILL' },
   );
   const { stdin, stdout, stderr } = child;
   const report = child.stdio[3];
@@ -58,6 +62,6 @@ export async function reference(program: string, options: RunOptions = {}): Prom
   stdin.on('error', () => undefined);
   stdin.end(options.stdin ?? '');
   const [out, err, ending] = await Promise.all([text(stdout), text(stderr), text(report), once(child, 'close')]);
-  if (ending === '') throw new Error(`${program} could not be run: ${err}`);
+  if (ending === '') throw new Error(`${program} could not be run or did not end: ${err}`);
   return { stdout: out, stderr: err, ...(JSON.parse(ending) as Pick<Outcome, 'status' | 'trap' | 'memory'>) };
 }

@@ -1,0 +1,76 @@
+/*
+ * stdio KIND KIND KIND: stdin, stdout and stderr are what the arguments say (pipe, file, terminal, null): filetype,
+ * rights, seeking, polling. Then they are moved about by fd_renumber.
+ */
+#include "check.h"
+
+static void kind_is(int fd, const char *kind) {
+  __wasi_fdstat_t stat;
+  __wasi_filesize_t at;
+  OK(__wasi_fd_fdstat_get(fd, &stat));
+  bool can_seek = (stat.fs_rights_base & (R(FD_SEEK) | R(FD_TELL))) != 0;
+  THAT((stat.fs_rights_base & (fd == 0 ? R(FD_READ) : R(FD_WRITE))) != 0);
+  THAT((stat.fs_rights_base & R(POLL_FD_READWRITE)) != 0);
+  if (strcmp(kind, "file") == 0) {
+    THAT(stat.fs_filetype == __WASI_FILETYPE_REGULAR_FILE);
+    OK(__wasi_fd_seek(fd, 0, __WASI_WHENCE_CUR, &at));
+  } else if (strcmp(kind, "terminal") == 0) {
+    /* This pair is what isatty asks for. */
+    THAT(stat.fs_filetype == __WASI_FILETYPE_CHARACTER_DEVICE && !can_seek);
+    int error = __wasi_fd_seek(fd, 0, __WASI_WHENCE_CUR, &at);
+    THAT(error == E(SPIPE) || error == E(NOTCAPABLE));
+  } else if (strcmp(kind, "null") == 0) {
+    THAT(stat.fs_filetype == __WASI_FILETYPE_CHARACTER_DEVICE);
+  } else {
+    THAT(strcmp(kind, "pipe") == 0);
+    /* Preview 1 has no name for a pipe. */
+    THAT(stat.fs_filetype == __WASI_FILETYPE_UNKNOWN || stat.fs_filetype == __WASI_FILETYPE_SOCKET_STREAM);
+    int error = __wasi_fd_seek(fd, 0, __WASI_WHENCE_CUR, &at);
+    THAT(error == E(SPIPE) || error == E(NOTCAPABLE));
+    error = __wasi_fd_tell(fd, &at);
+    THAT(error == E(SPIPE) || error == E(NOTCAPABLE));
+  }
+  __wasi_prestat_t prestat;
+  EITHER(BADF, INVAL, __wasi_fd_prestat_get(fd, &prestat));
+  EITHER(NOTDIR, NOTCAPABLE, try_open(fd, 0, "x", 0));
+}
+
+static void writable(int fd) {
+  __wasi_subscription_t s = {.userdata = 5};
+  s.u.tag = __WASI_EVENTTYPE_FD_WRITE;
+  s.u.u.fd_write.file_descriptor = fd;
+  __wasi_event_t event;
+  size_t n = 0;
+  OK(__wasi_poll_oneoff(&s, &event, 1, &n));
+  THAT(n == 1 && event.error == 0 && event.userdata == 5 && event.type == __WASI_EVENTTYPE_FD_WRITE);
+}
+
+int main(int argc, char **argv) {
+  THAT(argc == 4);
+  for (int fd = 0; fd < 3; fd++) kind_is(fd, argv[fd + 1]);
+  writable(1);
+  writable(2);
+  /* Each in turn to another number and back. */
+  for (int fd = 0; fd < 3; fd++) {
+    int other = -1;
+    __wasi_fdstat_t before, after;
+    OK(__wasi_fd_fdstat_get(fd, &before));
+    OK(open_at(ROOT, 0, "file", CREAT, READ_WRITE, &other));
+    OK(__wasi_fd_renumber(fd, other));
+    IS(BADF, __wasi_fd_fdstat_get(fd, &after));
+    OK(__wasi_fd_fdstat_get(other, &after));
+    THAT(before.fs_filetype == after.fs_filetype && before.fs_rights_base == after.fs_rights_base);
+    int hole = -1;
+    OK(open_at(ROOT, 0, "file", CREAT, READ_WRITE, &hole));
+    if (hole != fd) {
+      /* The number was not given out again; it cannot be had back then. */
+      fprintf(stderr, "stdio.c: descriptor %d did not come back, but %d\n", fd, hole);
+      exit(1);
+    }
+    OK(__wasi_fd_renumber(other, fd));
+    OK(__wasi_fd_fdstat_get(fd, &after));
+    THAT(before.fs_filetype == after.fs_filetype);
+  }
+  OK(__wasi_path_unlink_file(ROOT, "file"));
+  return done();
+}
