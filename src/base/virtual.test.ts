@@ -62,6 +62,9 @@ test('random numbers repeat for the same seed and keep their bounds', () => {
     assert.equal(n, b.below(10));
     seen.add(n);
   }
-  assert.deepEqual([...seen].sort((x, y) => x - y), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    [...seen].sort((x, y) => x - y),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.notEqual(new SeededRandom(8).next(), new SeededRandom(9).next());
 });
