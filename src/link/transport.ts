@@ -10,9 +10,7 @@ export interface TransportEvents {
   closed(reason: string): void;
 }
 
-export interface Transport {
-  /** Who the peer is, proved by its certificate. */
-  readonly peer: NodeId;
+export interface Channel {
   /** Called once, before anything else. */
   start(events: TransportEvents): void;
   /**
@@ -24,6 +22,11 @@ export interface Transport {
   end(): void;
   /** Closes at once, whatever is under way; no event follows. */
   abort(): void;
+}
+
+export interface Transport extends Channel {
+  /** Who the peer is, proved by its certificate. */
+  readonly peer: NodeId;
 }
 
 export interface Dialing {

@@ -5,7 +5,7 @@ import type { FrameTable } from './table.ts';
 
 const node = branded(u16, 'node id', nodeId);
 
-/** Bytes of a certificate, a certificate request or a token secret: ECDSA P-256 needs less than 1 KiB. */
+/** A certificate or a public key, DER: less than 1 KiB with ECDSA on P-256. */
 const derBytes = bytes(8 * 1024);
 
 /** What the cluster knows of one of its nodes. */
@@ -31,7 +31,7 @@ export const CLUSTER_FRAMES = {
   },
   join: {
     type: 0x30,
-    doc: 'A new node asks to be admitted: the parts of the token, what it calls itself, and a PKCS #10 request for its certificate.',
+    doc: 'A new node asks to be admitted: the parts of the token, what it calls itself, and its public key (SubjectPublicKeyInfo, DER).',
     fields: {
       protocolMin: u16,
       protocolMax: u16,
@@ -40,7 +40,7 @@ export const CLUSTER_FRAMES = {
       secret: bytes(32),
       name: str,
       address: str,
-      request: derBytes,
+      publicKey: derBytes,
     },
   },
   joined: {

@@ -1,0 +1,24 @@
+/** Where a node listens: `HOST:PORT`, with an IPv6 address in brackets. */
+import { GodwitError } from '../base/errors.ts';
+
+export interface Address {
+  /** A name or a numeric address, without brackets. */
+  readonly host: string;
+  /** 0 to 65535; 0 asks the operating system for a free one. */
+  readonly port: number;
+}
+
+/** @throws GodwitError('usage') if the text is not `HOST:PORT` */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65535) {
+    throw new GodwitError('usage', `${JSON.stringify(text)} is not HOST:PORT (an IPv6 host in brackets: [::1]:4000)`);
+  }
+  return { host, port };
+}
+
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
