@@ -20,14 +20,6 @@ const CONCURRENCY = Math.max(2, availableParallelism());
 
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
-  demo: [['bin/godwit', ['demo']]],
-  test: [[NODE, ['--test', '--test-reporter=spec', 'src/**/*.test.ts', 'test/**/*.test.ts']]],
-  bench: [[NODE, ['bench/run.ts']]],
-  check: [
-    ['npm', ['run', '--silent', 'typecheck']],
-    ['npm', ['run', '--silent', 'lint']],
-    ['npm', ['run', '--silent', 'format:check']],
-    [NODE, ['scripts/layers.mjs']],
   demo: () => [['bin/godwit', 'demo']],
   test: (args) => [testCommand(args)],
   check: () => [
@@ -40,7 +32,7 @@ const TASKS = {
   build: () => [['scripts/build.mjs']],
   docs: () => [['scripts/docs.mjs']],
   fixtures: () => [['scripts/fixtures.mjs']],
-  bench: () => [['bench/main.ts']],
+  bench: () => [['bench/run.ts']],
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -17,7 +17,8 @@ const STAMP = 'node_modules/.godwit-lock.json';
 const CLAIM = '.cache/installing';
 
 /** What npm says when it could not talk to the registry, as opposed to being refused by it. */
-const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b/;
+const UNREACHABLE =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b/;
 
 /** @returns the Node to run everything with. Ends the process with a message if the install fails */
 export function install() {

@@ -55,6 +55,8 @@ export const LIMITS = {
   directoryEntries: 1_048_576,
   /** Bytes of one marshalled home call or reply: the buffers and, beside them, paths, poll subscriptions and fixed fields. */
   homeCallFrameBytes: 768 * KIB,
+  /** Bytes of a question to another node or its answer; the longest is a list of processes. Fits into a frame. */
+  questionBytes: 960 * KIB,
   /** What one node can hold of the processes of one home: guests, frozen copies and reservations. */
   holdings: 4096,
   /** Names (stay reasons, features) in one message: all the tables that they come from are shorter. */

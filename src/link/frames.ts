@@ -14,10 +14,19 @@ import { LIMITS } from '../base/limits.ts';
 import type { BytesCodec, Codec, Struct } from '../base/schema.ts';
 import { decode, struct, u16, u32 } from '../base/schema.ts';
 import { CLUSTER_FRAMES } from './frames/cluster.ts';
+import { MIGRATION_FRAMES } from './frames/migration.ts';
+import { NODE_FRAMES } from './frames/node.ts';
+import { PROCESS_FRAMES } from './frames/process.ts';
 import { SESSION_FRAMES } from './frames/session.ts';
 import type { FrameSpec } from './frames/table.ts';
 
-export const FRAMES = { ...SESSION_FRAMES, ...CLUSTER_FRAMES } as const;
+export const FRAMES = {
+  ...SESSION_FRAMES,
+  ...CLUSTER_FRAMES,
+  ...PROCESS_FRAMES,
+  ...MIGRATION_FRAMES,
+  ...NODE_FRAMES,
+} as const;
 
 export type FrameName = keyof typeof FRAMES;
 /** One frame: `frame` is its name in the table, the rest are its fields. */

@@ -25,21 +25,10 @@ export interface Fixture {
  * @returns the built module: from the cache (a few milliseconds) or built now (about 2 s for the first of a process)
  * @throws Error with the compiler's messages if the program does not compile
  */
-export async function fixture(name: FixtureName): Promise<Fixture> {
-  return build(programs, name, FIXTURES[name]);
-}
-
-/**
- * The same for a program whose source stands in another directory; it may include the headers of test/programs/.
- * @param directory absolute path of the directory that holds `spec.source`
- */
-export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
-  const sources = await readSources(directory, spec);
-  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${name}.wasm`);
 export function fixture(name: FixtureName): Promise<Fixture> {
   let found = building.get(name);
   if (found === undefined) {
-    found = findOrBuild(name);
+    found = build(programs, name, FIXTURES[name]);
     building.set(name, found);
   }
   return found;
@@ -48,9 +37,12 @@ export function fixture(name: FixtureName): Promise<Fixture> {
 /** What this process has asked for: nothing is built twice by one. */
 const building = new Map<FixtureName, Promise<Fixture>>();
 
-async function findOrBuild(name: FixtureName): Promise<Fixture> {
-  const spec = FIXTURES[name];
-  const sources = await readSources(spec);
+/**
+ * The same for a program whose source stands in another directory; it may include the headers of test/programs/.
+ * @param directory absolute path of the directory that holds `spec.source`
+ */
+export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
+  const sources = await readSources(directory, spec);
   const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${path.basename(name)}.wasm`);
   const cached = await readFile(file).catch(() => null);
   if (cached !== null) return { path: file, bytes: new Uint8Array(cached) };
@@ -62,18 +54,14 @@ async function findOrBuild(name: FixtureName): Promise<Fixture> {
   return { path: file, bytes };
 }
 
-/** The program's own file and every header of test/programs/, by name. */
-async function readSources(directory: string, spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
-  const headers = (await readdir(programs)).filter((name) => name.endsWith('.h')).sort();
-  const files = [path.join(directory, spec.source), ...headers.map((name) => path.join(programs, name))];
-  return new Map(await Promise.all(files.map(async (file) => [path.basename(file), await readFile(file)] as const)));
 /** The program's own file and every header, by path inside test/programs/. */
-async function readSources(spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
+async function readSources(directory: string, spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
   const headers = (await readdir(programs, { recursive: true })).filter((name) => name.endsWith('.h')).sort();
-  const names = [spec.source, ...headers];
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(path.join(programs, name))] as const)),
-  );
+  const files = [
+    [spec.source, path.join(directory, spec.source)] as const,
+    ...headers.map((name) => [name, path.join(programs, name)] as const),
+  ];
+  return new Map(await Promise.all(files.map(async ([name, file]) => [name, await readFile(file)] as const)));
 }
 
 function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {

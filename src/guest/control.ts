@@ -1,0 +1,146 @@
+/**
+ * The control block: the first 1024 bytes of a thread's control memory, where the thread and its daemon's main thread
+ * meet. The guest's own code cannot reach it (it is a memory that the original module does not have).
+ *
+ * | offset | field     | written by                                                                               |
+ * |-------:|-----------|------------------------------------------------------------------------------------------|
+ * |      0 | attention | the main thread; read by every safepoint poll                                            |
+ * |      4 | state     | the thread: `running`, `calling`; the main thread: `answered`, `interrupted` (only while |
+ * |        |           | it is `calling`)                                                                         |
+ * |      8 | call      | the thread, before it sets `calling`: position of the call in {@link CALL_NAMES}         |
+ * |     12 | errno     | the main thread, before it sets `answered`                                               |
+ * |     16 | table     | the main thread: how many changes it has sent to the descriptor table                    |
+ |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
+ */
+import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
+import { signatureOf } from '../abi/signature.ts';
+import { assert } from '../base/assert.ts';
+
+/** Why a thread must leave its code at the next safepoint: bits of the attention word. */
+export const Attention = { capture: 1, stop: 2 } as const;
+
+export const CallState = { running: 0, calling: 1, answered: 2, interrupted: 3 } as const;
+
+const ATTENTION = 0;
+const STATE = 1;
+const CALL = 2;
+const ERRNO = 3;
+const TABLE = 4;
+/** In units of eight bytes. */
+const ARGUMENTS = 3;
+
+/** The most arguments that a call has (path_open has nine). */
+const MAX_ARGUMENTS = 16;
+
+/** What a thread asks of the main thread: a call with its raw WebAssembly arguments. */
+export interface RawCall {
+  readonly name: Preview1Name;
+  readonly args: readonly (number | bigint)[];
+}
+
+export class ControlBlock {
+  readonly #words: Int32Array;
+  readonly #longs: BigInt64Array;
+  #released = false;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#words = new Int32Array(memory.buffer, 0, 2 * (ARGUMENTS + MAX_ARGUMENTS));
+    this.#longs = new BigInt64Array(memory.buffer, 0, ARGUMENTS + MAX_ARGUMENTS);
+  }
+
+  get attention(): number {
+    return Atomics.load(this.#words, ATTENTION);
+  }
+
+  /** Raises attention bits and wakes a thread that waits for them to change. */
+  raise(bits: number): void {
+    Atomics.or(this.#words, ATTENTION, bits);
+    Atomics.notify(this.#words, ATTENTION);
+  }
+
+  lower(bits: number): void {
+    Atomics.and(this.#words, ATTENTION, ~bits);
+    Atomics.notify(this.#words, ATTENTION);
+  }
+
+  /** In the thread: sleeps while it is stopped. A capture that is wanted ends the sleep: it needs the thread to reach a safepoint. */
+  holdWhileStopped(): void {
+    for (let now = this.attention; now === Attention.stop; now = this.attention)
+      Atomics.wait(this.#words, ATTENTION, now);
+  }
+
+  /**
+   * In the thread: hands a call to the main thread and sleeps until it is answered.
+   * @returns the errno of the call, or null if the thread has to unwind and make the call again after it was resumed
+   */
+  call(index: number, args: readonly (number | bigint)[]): number | null {
+    for (let i = 0; i < args.length; i++) {
+      const value = args[i] ?? 0;
+      if (typeof value === 'bigint') this.#longs[ARGUMENTS + i] = value;
+      else this.#words[2 * (ARGUMENTS + i)] = value;
+    }
+    this.#words[CALL] = index;
+    Atomics.store(this.#words, STATE, CallState.calling);
+    Atomics.notify(this.#words, STATE);
+    while (Atomics.wait(this.#words, STATE, CallState.calling) === 'ok' || this.state === CallState.calling);
+    const interrupted = this.state === CallState.interrupted;
+    Atomics.store(this.#words, STATE, CallState.running);
+    return interrupted ? null : (this.#words[ERRNO] ?? 0);
+  }
+
+  get tableVersion(): number {
+    return Atomics.load(this.#words, TABLE);
+  }
+
+  /** On the main thread, after a change was sent. */
+  raiseTableVersion(): void {
+    Atomics.add(this.#words, TABLE, 1);
+  }
+
+  get state(): number {
+    return Atomics.load(this.#words, STATE);
+  }
+
+  /** On the main thread: true once the thread has set `calling`; false when {@link release} was called. */
+  async called(): Promise<boolean> {
+    for (;;) {
+      const state = this.state;
+      if (this.#released) return false;
+      if (state === CallState.calling) return true;
+      const wait = Atomics.waitAsync(this.#words, STATE, state);
+      if (wait.async) await wait.value;
+    }
+  }
+
+  /** On the main thread: the thread has ended; whoever waits for its next call need not any more. */
+  release(): void {
+    this.#released = true;
+    Atomics.notify(this.#words, STATE);
+  }
+
+  /** On the main thread, in state `calling`: what the thread wants. */
+  pendingCall(): RawCall {
+    const name = CALL_NAMES[this.#words[CALL] ?? -1];
+    assert(name, `call ${this.#words[CALL]} is not in the table`);
+    const args = signatureOf(name).params.map((type, i) =>
+      type === 'i64' ? (this.#longs[ARGUMENTS + i] ?? 0n) : (this.#words[2 * (ARGUMENTS + i)] ?? 0),
+    );
+    return { name, args };
+  }
+
+  /** On the main thread, in state `calling`: the call is done. */
+  answer(errno: number): void {
+    this.#words[ERRNO] = errno;
+    this.#leave(CallState.answered);
+  }
+
+  /** On the main thread, in state `calling`: the call has had no effect; the thread unwinds and makes it again. */
+  interrupt(): void {
+    this.#leave(CallState.interrupted);
+  }
+
+  #leave(state: number): void {
+    Atomics.store(this.#words, STATE, state);
+    Atomics.notify(this.#words, STATE);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Processes, guests and moves of one node, wired together, with or without other nodes. Frames about processes come
+ * in through {@link NodeCore.receive}; what goes out takes the given network.
+ */
+import type { Clock, Log, Random } from '../base/env.ts';
+import type { NodeId } from '../base/ids.ts';
+import { HomeCalls } from '../kernel/homecall.ts';
+import type { Process } from '../kernel/process.ts';
+import type { ExitStatus } from '../kernel/status.ts';
+import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.ts';
+import { Roles } from '../migration/roles.ts';
+import { NodeGuests } from './guests.ts';
+import { HomeProcesses } from './home.ts';
+import type { LoadedModule } from './modules.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface CoreOptions {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly firstSerial: number;
+  readonly nodeState: (node: NodeId) => NodeState;
+  readonly module: (hash: Uint8Array, from: NodeId) => Promise<LoadedModule>;
+  readonly ended: (process: Process, status: ExitStatus) => void;
+}
+
+/** The frames about processes, but for those that carry modules (node/module-transfer.ts). */
+export type ProcessFrame = Exclude<Message, { readonly frame: 'module_ask' | 'module_chunk' }>;
+
+export class NodeCore {
+  readonly home: HomeProcesses;
+  readonly guests: NodeGuests;
+  readonly roles: Roles;
+  readonly homeCalls: HomeCalls;
+  readonly #pool = new WorkerPool();
+
+  constructor(options: CoreOptions) {
+    const { network, clock, random, log } = options;
+    const { self } = network;
+    const roles = (): Roles => this.roles;
+    const send = (to: NodeId, message: Message): void => network.send(to, message);
+    this.homeCalls = new HomeCalls(send);
+    this.home = new HomeProcesses({
+      self,
+      surroundings: { clock, random },
+      log,
+      firstSerial: options.firstSerial,
+      roles,
+      send,
+      nodeState: options.nodeState,
+      ended: options.ended,
+    });
+    this.guests = new NodeGuests({
+      self,
+      pool: this.#pool,
+      homeSide: this.home,
+      homeCalls: this.homeCalls,
+      log,
+      roles,
+      module: options.module,
+    });
+    const { guests } = this;
+    this.roles = new Roles(
+      { network, guest: guests, source: guests, destination: guests, home: this.home.host },
+      { clock, random, log },
+    );
+  }
+
+  /** A frame of another node. @throws GodwitError `protocol` if the node is broken */
+  receive(from: NodeId, message: ProcessFrame): void {
+    if (message.frame === 'call') this.home.remoteCall(from, message);
+    else if (message.frame === 'reply') this.homeCalls.reply(from, message);
+    else this.roles.receive(from, message);
+  }
+
+  /** What has happened to another node. */
+  peer(node: NodeId, event: PeerEvent): void {
+    this.roles.peer(node, event);
+    if (event === 'reset') this.homeCalls.reset(node);
+  }
+
+  /** Starts a process that the kernel has spawned. @throws GodwitError `limit` if there is no memory for it */
+  async start(process: Process, module: LoadedModule): Promise<void> {
+    const { args, env, pid } = process.identity;
+    const run = await this.guests.create(pid, module, args, env);
+    run(this.home.admit(process, module));
+  }
+
+  /** The guest's CPU time and so on, to its home: now and then, and before it leaves. */
+  async reportUsage(): Promise<void> {
+    for (const session of this.guests.sessions()) {
+      const cpuMs = await session.cpuMs();
+      this.roles.reportUsage(session.spec.pid, session.usage(cpuMs));
+    }
+  }
+
+  /** Ends all guests here. */
+  async close(): Promise<void> {
+    await this.guests.close();
+    await this.#pool.close();
+  }
+}

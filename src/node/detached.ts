@@ -1,0 +1,69 @@
+/** The standard streams of a process that nobody is attached to: no input, and output line by line into the log. */
+import { ERRNO } from '../abi/errno.ts';
+import { type FileStat, FileType } from '../abi/types.ts';
+import type { Pid } from '../base/ids.ts';
+import type { RunIo, StdioPort } from './daemon.ts';
+import { LineCutter, type LogBook } from './log-book.ts';
+
+const STAT: FileStat = {
+  dev: 0n,
+  ino: 0n,
+  filetype: FileType.characterDevice,
+  nlink: 1n,
+  size: 0n,
+  atim: 0n,
+  mtim: 0n,
+  ctim: 0n,
+};
+
+const input: StdioPort = {
+  kind: 'null',
+  flags: 0,
+  readable: true,
+  writable: false,
+  read: (_max, done) => queueMicrotask(() => done({ value: new Uint8Array() })),
+  write: (_bytes, done) => queueMicrotask(() => done({ errno: ERRNO.badf })),
+  seek: (_offset, _whence, done) => queueMicrotask(() => done({ value: 0n })),
+  stat: (done) => queueMicrotask(() => done({ value: STAT })),
+};
+
+export interface DetachedIo {
+  readonly io: RunIo;
+  /** From here on output belongs to this process. */
+  started(pid: Pid): void;
+  /** Unfinished lines are told as they are, and readers that wait for more are woken. */
+  ended(): void;
+}
+
+export function detachedIo(book: LogBook): DetachedIo {
+  let owner: Pid | null = null;
+  const output = (level: 'stdout' | 'stderr'): { readonly port: StdioPort; readonly cutter: LineCutter } => {
+    const cutter = new LineCutter((text) => book.add(level, text, owner));
+    const port: StdioPort = {
+      ...input,
+      kind: 'pipe',
+      readable: false,
+      writable: true,
+      read: (_max, done) => queueMicrotask(() => done({ errno: ERRNO.badf })),
+      seek: (_offset, _whence, done) => queueMicrotask(() => done({ errno: ERRNO.spipe })),
+      write(bytes, done) {
+        cutter.push(bytes);
+        queueMicrotask(() => done({ value: bytes.length }));
+      },
+    };
+    return { port, cutter };
+  };
+  const stdout = output('stdout');
+  const stderr = output('stderr');
+  return {
+    io: { stdin: input, stdout: stdout.port, stderr: stderr.port, terminal: null },
+    started(pid) {
+      owner = pid;
+    },
+    ended() {
+      stdout.cutter.end();
+      stderr.cutter.end();
+      book.wake();
+    },
+  };
+}

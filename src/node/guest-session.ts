@@ -1,0 +1,269 @@
+/**
+ * One guest on this node, from its arrival or start until it leaves or ends: its worker, the call it is in, and how
+ * its calls are carried out. At home they go to the kernel, elsewhere to the home node; the thread cannot tell.
+ */
+import { decodeArgs } from '../abi/decode.ts';
+import { encodeResults } from '../abi/encode.ts';
+import { ErrnoError } from '../abi/errno.ts';
+import { applyReply, encodeRequest } from '../abi/marshal.ts';
+import type { Preview1Name } from '../abi/preview1.ts';
+import { assert } from '../base/assert.ts';
+import { type CallNumber, callNumber, type Incarnation, type NodeId, type Pid } from '../base/ids.ts';
+import { Waiting } from '../base/waiting.ts';
+import type { MachineState } from '../capture/state.ts';
+import type { RawCall } from '../guest/control.ts';
+import type { GuestContext, GuestReport } from '../guest/messages.ts';
+import type { HomeCalls } from '../kernel/homecall.ts';
+import type { ArgsOf } from '../kernel/calls/implementation.ts';
+import type { CallResult } from '../kernel/kernel.ts';
+import type { Usage } from '../migration/hosts.ts';
+import { Guest, type GuestMemory } from './guest.ts';
+import type { LoadedModule } from './modules.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** What a session asks of the home side when its process is at home. */
+export interface HomeSide {
+  /** See `Deputy.local`. */
+  local(pid: Pid, next: CallNumber): Uint8Array | Waiting<Uint8Array> | null;
+  /** null: the call has ended the process. */
+  call<N extends Preview1Name>(pid: Pid, name: N, args: ArgsOf<N>): CallResult<N> | Waiting<CallResult<N>> | null;
+  /** The guest is about to run here: gives it the descriptors that its thread may use itself, and their changes. */
+  attach(pid: Pid, guest: Guest): void;
+  /** It does not run here any more. */
+  detach(pid: Pid): void;
+}
+
+/** What a guest takes with it besides its machine. */
+export interface GuestBaggage {
+  readonly args: readonly Uint8Array[];
+  readonly env: readonly Uint8Array[];
+  readonly monotonic: bigint;
+  readonly cpuNanos: bigint;
+  /** The number of its next home call, or of the one that it is in. */
+  readonly nextCall: CallNumber;
+}
+
+export interface SessionSpec {
+  readonly pid: Pid;
+  readonly home: NodeId;
+  readonly module: LoadedModule;
+  readonly pages: GuestMemory;
+}
+
+export interface SessionEnvironment {
+  readonly self: NodeId;
+  readonly pool: WorkerPool;
+  readonly homeSide: HomeSide;
+  readonly homeCalls: HomeCalls;
+  /** The guest has left its code: captured, ended or failed. */
+  readonly reported: (session: GuestSession, report: GuestReport) => void;
+}
+
+/** The call that the thread is in. */
+interface PresentCall {
+  readonly raw: RawCall;
+  /** At home: the operation under way. Elsewhere null: it stays under way at home when the guest leaves. */
+  readonly waiting: { withdraw(): boolean } | null;
+}
+
+export class GuestSession {
+  readonly spec: SessionSpec;
+  readonly guest: Guest;
+  readonly #environment: SessionEnvironment;
+  #baggage: GuestBaggage | null = null;
+  /** CPU time of this node is counted from here. */
+  #cpuBefore: bigint | null = null;
+  #nextCall: CallNumber = callNumber(1);
+  /** At home, before the first call after a resumption: it may be one that the deputy knows. */
+  #askDeputy = false;
+  #call: PresentCall | null = null;
+  #localCalls = 0;
+  #lastCpuNanos = 0n;
+
+  /** @throws RangeError if the machine cannot give the memory */
+  constructor(spec: SessionSpec, environment: SessionEnvironment) {
+    this.spec = spec;
+    this.#environment = environment;
+    this.guest = new Guest(spec.module, spec.pages, environment.pool, {
+      called: (call) => this.#called(call),
+      reported: (report) => this.#reported(report),
+    });
+  }
+
+  get atHome(): boolean {
+    return this.spec.home === this.#environment.self;
+  }
+
+  /** Whether it is in a call that has not finished. */
+  get blocked(): boolean {
+    return this.#call !== null;
+  }
+
+  get memoryBytes(): number {
+    return this.guest.memory.buffer.byteLength;
+  }
+
+  /** Runs the guest from its start (`state` null) or from a state, in this incarnation. */
+  run(baggage: GuestBaggage, state: MachineState | null, incarnation: Incarnation): void {
+    const { pid, home } = this.spec;
+    this.#baggage = baggage;
+    this.#nextCall = baggage.nextCall;
+    this.#cpuBefore ??= baggage.cpuNanos;
+    this.#lastCpuNanos = baggage.cpuNanos;
+    if (this.atHome) {
+      this.#askDeputy = state !== null;
+      this.#environment.homeSide.attach(pid, this.guest);
+    } else {
+      this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCall);
+    }
+    const { args, env, monotonic, cpuNanos } = baggage;
+    const context: GuestContext = { args, env, monotonic, cpuNanos };
+    this.guest.run(context, state);
+  }
+
+  /**
+   * Makes the guest leave its code: from a call that can be left, or at the next safepoint. A report follows: that it
+   * is captured, or that it has ended meanwhile.
+   */
+  capture(): void {
+    this.guest.capture();
+    const call = this.#call;
+    if (!call) return;
+    // Withdrawn without effect, or under way at home: the thread makes the call again when it goes on. Otherwise the
+    // call has just been answered, and the thread comes to a safepoint.
+    if (call.waiting && !call.waiting.withdraw()) return;
+    this.#call = null;
+    this.guest.interrupt();
+  }
+
+  /** Takes {@link capture} back, unless the thread is on its way out already. */
+  release(): void {
+    this.guest.release();
+  }
+
+  /** The guest has left its code and leaves this node, or rests. @returns what it takes along */
+  pack(report: GuestReport): GuestBaggage {
+    const { pid } = this.spec;
+    const before = this.#baggage;
+    assert(before, 'a guest that ran has its baggage');
+    if (this.atHome) this.#environment.homeSide.detach(pid);
+    else this.#nextCall = this.#environment.homeCalls.close(pid);
+    const { monotonic, cpuNanos } = report;
+    return { args: before.args, env: before.env, monotonic, cpuNanos, nextCall: this.#nextCall };
+  }
+
+  /** CPU time used on this node, in milliseconds. */
+  async cpuMs(): Promise<number> {
+    if (this.guest.running) {
+      const now = await this.guest.cpuNanos();
+      return Number(now) / 1e6;
+    }
+    return this.finalCpuMs;
+  }
+
+  /** The same as its last report said. */
+  get finalCpuMs(): number {
+    return Number(this.#lastCpuNanos - (this.#cpuBefore ?? 0n)) / 1e6;
+  }
+
+  /** What it has used here so far. @param cpuMs from {@link cpuMs} or {@link finalCpuMs} */
+  usage(cpuMs: number): Usage {
+    return { cpuMs, memoryBytes: BigInt(this.memoryBytes), localCalls: BigInt(this.#localCalls) };
+  }
+
+  /** Ends the guest wherever it is. */
+  async end(): Promise<void> {
+    const { pid } = this.spec;
+    const call = this.#call;
+    this.#call = null;
+    call?.waiting?.withdraw();
+    if (this.#baggage) {
+      if (this.atHome) this.#environment.homeSide.detach(pid);
+      else this.#environment.homeCalls.close(pid);
+    }
+    await this.guest.end();
+  }
+
+  #reported(report: GuestReport): void {
+    if (report.type !== 'failed') {
+      this.#lastCpuNanos = report.cpuNanos;
+      this.#localCalls = report.localCalls;
+    }
+    this.#environment.reported(this, report);
+  }
+
+  get #memory(): Uint8Array {
+    return new Uint8Array(this.guest.memory.buffer);
+  }
+
+  #called(call: RawCall): void {
+    const { pid } = this.spec;
+    if (!this.atHome) {
+      this.#callHome(call, call.name);
+      return;
+    }
+    const known = this.#askDeputy ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
+    this.#askDeputy = false;
+    if (known === null) this.#callKernel(call, call.name);
+    else this.#take(call, known);
+  }
+
+  /** At home, a call that was begun while the process was elsewhere: its result is there or will come. */
+  #take(call: RawCall, known: Uint8Array | Waiting<Uint8Array>): void {
+    const done = (reply: Uint8Array): void => {
+      this.#call = null;
+      this.#nextCall = callNumber(this.#nextCall + 1);
+      this.guest.answer(applyReply(call.name, call.args, this.#memory, reply));
+    };
+    if (!(known instanceof Waiting)) {
+      done(known);
+      return;
+    }
+    // Taken back when the guest leaves again, the call stays under way, and this session or the next asks again.
+    this.#call = { raw: call, waiting: known };
+    known.whenDone(done);
+  }
+
+  #callKernel<N extends Preview1Name>(call: RawCall, name: N): void {
+    const args = this.#decode(call, name);
+    if (args === null) return;
+    const result = this.#environment.homeSide.call(this.spec.pid, name, args);
+    // The process is over: its guest is about to be discarded, and its thread waits for that.
+    if (result === null) return;
+    if (!(result instanceof Waiting)) {
+      this.#answer(call, name, result);
+      return;
+    }
+    this.#call = { raw: call, waiting: result };
+    result.whenDone((settled) => {
+      this.#call = null;
+      this.#answer(call, name, settled);
+    });
+  }
+
+  /** The call's arguments, or null if they are wrong, which the thread has been told. */
+  #decode<N extends Preview1Name>(call: RawCall, name: N): ArgsOf<N> | null {
+    try {
+      return decodeArgs(name, call.args, this.#memory);
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+      this.guest.answer(error.errno);
+      return null;
+    }
+  }
+
+  #answer<N extends Preview1Name>(call: RawCall, name: N, result: CallResult<N>): void {
+    if ('value' in result) encodeResults(name, call.args, this.#memory, result.value);
+    this.guest.answer('errno' in result ? result.errno : 0);
+  }
+
+  #callHome<N extends Preview1Name>(call: RawCall, name: N): void {
+    const args = this.#decode(call, name);
+    if (args === null) return;
+    this.#call = { raw: call, waiting: null };
+    this.#environment.homeCalls.call(this.spec.pid, encodeRequest(name, args), (reply) => {
+      this.#call = null;
+      this.guest.answer(applyReply(name, call.args, this.#memory, reply));
+    });
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The worker that a guest runs in. It is started before it is needed, gets its setup as its first message and then
+ * orders; each order is answered with one report.
+ */
+import { parentPort } from 'node:worker_threads';
+import { randomFillSync } from 'node:crypto';
+import { GuestThread } from '../guest/thread.ts';
+import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
+import type { Machinery } from '../guest/local.ts';
+import { realClock } from './runtime.ts';
+
+export type ToGuestWorker =
+  | { readonly type: 'setup'; readonly setup: GuestSetup }
+  | { readonly type: 'run'; readonly order: GuestOrder };
+export type FromGuestWorker = { readonly type: 'ready' } | { readonly type: 'report'; readonly report: GuestReport };
+
+/** getrandom(2) and Node give at most this many bytes at once. */
+const RANDOM_CHUNK_BYTES = 0x7fff_ffff;
+
+const machinery: Machinery = {
+  wallNanos: () => realClock.wallNanos(),
+  monotonicNanos: () => process.hrtime.bigint(),
+  cpuNanos() {
+    const { user, system } = process.threadCpuUsage();
+    return BigInt(user + system) * 1000n;
+  },
+  randomFill(bytes) {
+    for (let at = 0; at < bytes.length; at += RANDOM_CHUNK_BYTES) {
+      randomFillSync(bytes.subarray(at, at + RANDOM_CHUNK_BYTES));
+    }
+  },
+};
+
+const port = parentPort;
+if (!port) throw new Error('guest-worker.ts is started as a worker');
+let thread: GuestThread | null = null;
+
+port.on('message', (message: ToGuestWorker) => {
+  if (message.type === 'setup') {
+    thread = new GuestThread(message.setup, machinery);
+    port.postMessage({ type: 'ready' } satisfies FromGuestWorker);
+  } else if (thread) {
+    port.postMessage({ type: 'report', report: thread.run(message.order) } satisfies FromGuestWorker);
+  }
+});

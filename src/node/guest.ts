@@ -1,0 +1,182 @@
+/**
+ * A guest from the daemon's main thread: its memory, its control block and its worker. It knows nothing of homes,
+ * nodes or descriptors: calls go out through {@link GuestEvents}, and whoever owns the guest answers them.
+ */
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { MachineState } from '../capture/state.ts';
+import { assert } from '../base/assert.ts';
+import { LIMITS } from '../base/limits.ts';
+import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
+import type { DescriptorChange } from '../guest/descriptors.ts';
+import type { GuestContext, GuestReport } from '../guest/messages.ts';
+import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
+import type { LoadedModule } from './modules.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export interface GuestEvents {
+  /** The thread waits for this call: answer with `answer` or, if a capture is wanted and the call can wait, `interrupt`. */
+  called(call: RawCall): void;
+  /** The code has left the stack; the worker is idle. */
+  reported(report: GuestReport): void;
+}
+
+/** Pages of 64 KiB that the control memory starts with: the control block and room for some frames. */
+const CONTROL_PAGES = 2;
+const PAGE_BYTES = 65_536;
+
+export interface GuestMemory {
+  readonly initialPages: number;
+  readonly maximumPages: number;
+}
+
+export class Guest {
+  readonly memory: WebAssembly.Memory;
+  readonly #control: ControlBlock;
+  readonly #worker: Worker;
+  readonly #events: GuestEvents;
+  readonly #descriptors: MessagePort;
+  #ready: Promise<void>;
+  #state: 'idle' | 'running' | 'ended' = 'idle';
+  #cpu = { at: -1, nanos: 0n };
+
+  /**
+   * Reserves all that the guest needs and prepares its worker.
+   * @throws RangeError if the machine cannot give the memory
+   */
+  constructor(module: LoadedModule, pages: GuestMemory, pool: WorkerPool, events: GuestEvents) {
+    this.memory = new WebAssembly.Memory({
+      initial: pages.initialPages,
+      maximum: Math.min(pages.maximumPages, LIMITS.memoryPages),
+      shared: true,
+    });
+    const control = new WebAssembly.Memory({
+      initial: CONTROL_PAGES,
+      maximum: LIMITS.savedStackBytes / PAGE_BYTES,
+      shared: true,
+    });
+    const { port1, port2 } = new MessageChannel();
+    this.#descriptors = port1;
+    this.#control = new ControlBlock(control);
+    this.#events = events;
+    this.#worker = pool.take();
+    this.#ready = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: FromGuestWorker) => {
+        if (message.type === 'ready') resolve();
+        else this.#reported(message.report);
+      });
+      const failed = (reason: string): void => {
+        reject(new Error(reason));
+        this.#fail(reason);
+      };
+      this.#worker.once('error', (error) =>
+        failed(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      );
+      this.#worker.once('exit', () => failed('the guest thread has ended'));
+    });
+    // Someone who awaits `ready` hears of a failure; if no one does, `reported` tells it.
+    this.#ready.catch(() => {});
+    const { original, rewritten } = module;
+    this.#post({ type: 'setup', setup: { original, rewritten, memory: this.memory, control, descriptors: port2 } }, [
+      port2,
+    ]);
+    void this.#serveCalls();
+  }
+
+  /** Resolves when the worker has compiled and linked what it needs. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  get running(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** Runs from the start (`state` null) or goes on from a state. */
+  run(context: GuestContext, state: MachineState | null): void {
+    assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
+    this.#state = 'running';
+    this.#control.lower(Attention.capture);
+    this.#post({ type: 'run', order: { context, state } });
+  }
+
+  /** Asks the thread to leave its code at its next safepoint; a report follows, maybe of its end. */
+  capture(): void {
+    this.#control.raise(Attention.capture);
+  }
+
+  /** Takes {@link capture} back; a report may come all the same, if the thread was on its way. */
+  release(): void {
+    this.#control.lower(Attention.capture);
+  }
+
+  /** Stops and continues, as SIGSTOP and SIGCONT do. A thread in a call stops when it is back in its code. */
+  stop(): void {
+    this.#control.raise(Attention.stop);
+  }
+
+  cont(): void {
+    this.#control.lower(Attention.stop);
+  }
+
+  /** The call that {@link GuestEvents.called} told of is done. */
+  answer(errno: number): void {
+    this.#control.answer(errno);
+    void this.#serveCalls();
+  }
+
+  /** That call has had no effect: the thread unwinds, and makes it again when it goes on. */
+  interrupt(): void {
+    this.#control.interrupt();
+    void this.#serveCalls();
+  }
+
+  /** CPU time of the worker's thread in nanoseconds; the last known value while it cannot be asked. */
+  async cpuNanos(): Promise<bigint> {
+    if (this.#state !== 'ended' && performance.now() - this.#cpu.at > 50) {
+      try {
+        const { user, system } = await this.#worker.cpuUsage();
+        this.#cpu = { at: performance.now(), nanos: BigInt(user + system) * 1000n };
+      } catch {
+        // The worker has just ended: what was known last is all there is.
+      }
+    }
+    return this.#cpu.nanos;
+  }
+
+  /** Ends the thread wherever it is. No event follows. */
+  async end(): Promise<void> {
+    this.#state = 'ended';
+    this.#control.release();
+    this.#descriptors.close();
+    await this.#worker.terminate();
+  }
+
+  /** Tells the thread of a descriptor that it may use itself, or may no longer. Only while it waits or is idle. */
+  changeDescriptor(change: DescriptorChange): void {
+    this.#descriptors.postMessage(change);
+    this.#control.raiseTableVersion();
+  }
+
+  #post(message: ToGuestWorker, transfer: MessagePort[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  async #serveCalls(): Promise<void> {
+    if (await this.#control.called()) this.#events.called(this.#control.pendingCall());
+  }
+
+  #reported(report: GuestReport): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'idle';
+    this.#events.reported(report);
+  }
+
+  #fail(message: string): void {
+    if (this.#state === 'ended') return;
+    const wasRunning = this.#state === 'running';
+    this.#state = 'ended';
+    this.#control.release();
+    if (wasRunning)
+      this.#events.reported({ type: 'failed', message, cpuNanos: this.#cpu.nanos, localCalls: 0, monotonic: 0n });
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * All guests of this node, whatever their home: carries out what the roles of a move ask of guests
+ * (migration/hosts.ts), with real workers.
+ */
+import type { Log } from '../base/env.ts';
+import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
+import { FIRST_CALL } from '../kernel/deputy.ts';
+import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
+import type { MachineState } from '../capture/state.ts';
+import { Program } from '../capture/program.ts';
+import { ENGINE_VERSION } from '../capture/rewrite.ts';
+import type { GuestReport } from '../guest/messages.ts';
+import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../migration/hosts.ts';
+import type { Roles } from '../migration/roles.ts';
+import { type GuestBaggage, GuestSession, type SessionEnvironment } from './guest-session.ts';
+import { ImageLoader, imageOf } from './guest-image.ts';
+import type { LoadedModule } from './modules.ts';
+
+/** A guest here, or a reservation for one. */
+interface Entry {
+  readonly session: GuestSession;
+  readonly home: NodeId;
+  incarnation: Incarnation | null;
+  /** Set from `freeze` until it is resumed or gone. */
+  freezing: MoveId | null;
+  /** Captured: what it goes on from. */
+  rest: { readonly state: MachineState; readonly baggage: GuestBaggage } | null;
+  /** An image that is arriving. */
+  loader: ImageLoader | null;
+}
+
+export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> {
+  readonly log: Log;
+  readonly roles: () => Roles;
+  /** The module with that hash: from memory, the cache, or the node that sends the process. @throws GodwitError */
+  readonly module: (hash: Uint8Array, from: NodeId) => Promise<LoadedModule>;
+}
+
+export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
+  readonly #environment: GuestsEnvironment;
+  readonly #entries = new Map<Pid, Entry>();
+
+  constructor(environment: GuestsEnvironment) {
+    this.#environment = environment;
+  }
+
+  session(pid: Pid): GuestSession | undefined {
+    return this.#entries.get(pid)?.session;
+  }
+
+  /** Sessions that run or rest here, reservations included. */
+  *sessions(): Iterable<GuestSession> {
+    for (const { session } of this.#entries.values()) yield session;
+  }
+
+  /** A new process starts here, at its home. @throws GodwitError `limit` if there is no memory for it */
+  async create(
+    pid: Pid,
+    module: LoadedModule,
+    args: readonly Uint8Array[],
+    env: readonly Uint8Array[],
+  ): Promise<(incarnation: Incarnation) => void> {
+    const entry = this.#enter(pid, this.#environment.self, module, 0);
+    await entry.session.guest.ready;
+    return (incarnation) => {
+      entry.incarnation = incarnation;
+      entry.session.run({ args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL }, null, incarnation);
+    };
+  }
+
+  /** Ends every guest here. */
+  async close(): Promise<void> {
+    const sessions = [...this.sessions()];
+    this.#entries.clear();
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+
+  // GuestHost
+
+  pause(pid: Pid): void {
+    this.#entries.get(pid)?.session.guest.stop();
+  }
+
+  go(pid: Pid): void {
+    this.#entries.get(pid)?.session.guest.cont();
+  }
+
+  discard(pid: Pid): void {
+    const entry = this.#entries.get(pid);
+    this.#entries.delete(pid);
+    void entry?.session.end();
+  }
+
+  // SourceHost
+
+  freeze(pid: Pid, move: MoveId): void {
+    const entry = this.#entries.get(pid);
+    assert(entry, `process ${pid} is frozen where it is not`);
+    entry.freezing = move;
+    entry.session.capture();
+  }
+
+  resume(pid: Pid, incarnation: Incarnation): void {
+    const entry = this.#entries.get(pid);
+    assert(entry, `process ${pid} is resumed where it is not`);
+    entry.freezing = null;
+    entry.incarnation = incarnation;
+    const { rest } = entry;
+    // Not captured yet: the report of the capture, if it still comes, is answered with going on.
+    if (!rest) return entry.session.release();
+    entry.rest = null;
+    entry.session.run(rest.baggage, rest.state, incarnation);
+  }
+
+  // DestinationHost
+
+  reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): void {
+    const attempt = async (): Promise<void> => {
+      const roles = this.#environment.roles();
+      try {
+        if (spec.engine !== String(ENGINE_VERSION)) {
+          throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
+        }
+        const module = await this.#environment.module(spec.module, home);
+        const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
+        await entry.session.guest.ready;
+        roles.reserved(pid, move);
+      } catch (error) {
+        if (!(error instanceof GodwitError)) throw error;
+        this.giveUp(pid);
+        roles.refused(pid, move, error.message);
+      }
+    };
+    void attempt();
+  }
+
+  open(pid: Pid, bytes: number): string | null {
+    const entry = this.#reservation(pid);
+    entry.loader = new ImageLoader(entry.session.guest.memory, bytes);
+    return null;
+  }
+
+  write(pid: Pid, chunk: Uint8Array): void {
+    const { loader } = this.#reservation(pid);
+    assert(loader, 'image bytes follow an opened image');
+    loader.write(chunk);
+  }
+
+  seal(pid: Pid, move: MoveId, digest: Uint8Array): void {
+    const entry = this.#reservation(pid);
+    const roles = this.#environment.roles();
+    try {
+      assert(entry.loader, 'an image is sealed after it was opened');
+      entry.rest = entry.loader.finish(digest);
+      entry.loader = null;
+      roles.sealed(pid, move);
+    } catch (error) {
+      if (!(error instanceof GodwitError)) throw error;
+      roles.unsealed(pid, move, error.message);
+    }
+  }
+
+  start(pid: Pid, incarnation: Incarnation, _home: NodeId, paused: boolean): void {
+    const entry = this.#reservation(pid);
+    const { rest } = entry;
+    assert(rest, 'a process is started from a sealed image');
+    entry.rest = null;
+    entry.incarnation = incarnation;
+    if (paused) entry.session.guest.stop();
+    // First, for home must hear of it before anything that the guest asks of it.
+    this.#environment.roles().started(pid);
+    entry.session.run(rest.baggage, rest.state, incarnation);
+  }
+
+  giveUp(pid: Pid): void {
+    this.discard(pid);
+  }
+
+  #reservation(pid: Pid): Entry {
+    const entry = this.#entries.get(pid);
+    assert(entry, `nothing is reserved for process ${pid}`);
+    return entry;
+  }
+
+  #enter(pid: Pid, home: NodeId, module: LoadedModule, memoryBytes: number): Entry {
+    const { memory } = Program.open(module.original, module.rewritten);
+    const initialPages = Math.max(memory?.initialPages ?? 0, Math.ceil(memoryBytes / 65_536));
+    const { pool, homeSide, homeCalls, self } = this.#environment;
+    try {
+      const session = new GuestSession(
+        { pid, home, module, pages: { initialPages, maximumPages: Math.max(memory?.maximumPages ?? 0, initialPages) } },
+        { self, pool, homeSide, homeCalls, reported: (_session, report) => this.#reported(pid, report) },
+      );
+      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null };
+      this.#entries.set(pid, entry);
+      return entry;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new GodwitError('limit', `not enough memory for ${initialPages * 64} KiB: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #reported(pid: Pid, report: GuestReport): void {
+    const entry = this.#entries.get(pid);
+    if (!entry) return;
+    const { session } = entry;
+    if (report.type === 'captured') {
+      const rest = { state: report.state, baggage: session.pack(report) };
+      if (entry.freezing === null) {
+        // The move was called off while the thread was on its way out.
+        assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
+        session.run(rest.baggage, rest.state, entry.incarnation);
+        return;
+      }
+      if (report.state.hostReference) {
+        const move = entry.freezing;
+        entry.freezing = null;
+        assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
+        session.run(rest.baggage, rest.state, entry.incarnation);
+        this.#environment.roles().cannot(pid, move, ['host_reference']);
+        return;
+      }
+      entry.rest = rest;
+      this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
+      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.guest.memory, rest.state, rest.baggage));
+      return;
+    }
+    const usage = session.usage(session.finalCpuMs);
+    const end = {
+      exited: { cause: 'exit', report: null },
+      trapped: { cause: 'trap', report: report.type === 'trapped' ? report.message : null },
+      failed: { cause: 'engine', report: report.type === 'failed' ? report.message : null },
+    } as const;
+    const status = report.type === 'exited' ? report.status : 0;
+    this.#environment.roles().ended(pid, { ...end[report.type], status, usage });
+  }
+}

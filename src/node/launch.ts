@@ -1,0 +1,108 @@
+/**
+ * Starting a program as a process of this node: its module, its directories, sockets and streams.
+ */
+import path from 'node:path';
+import { GodwitError } from '../base/errors.ts';
+import { Program } from '../capture/program.ts';
+import { checkImports } from '../guest/imports.ts';
+import type { Process } from '../kernel/process.ts';
+import type { StdioFile } from '../kernel/processes.ts';
+import { ListenerSocket } from '../kernel/socket.ts';
+import { StreamFile } from '../kernel/stream.ts';
+import { openPreopen } from '../vfs/preopen.ts';
+import type { OpenFile } from '../vfs/openfile.ts';
+import type { NodeCore } from './core.ts';
+import type { RunIo, RunSpec, StdioPort } from './daemon.ts';
+import { listenOn } from './listeners.ts';
+import type { LoadedModule, ModuleStore } from './modules.ts';
+
+export interface Launched {
+  readonly process: Process;
+  /** Resolves when all output that the process has given has been written or has failed. */
+  readonly flushed: () => Promise<void>;
+}
+
+/**
+ * Starts a program.
+ * @throws GodwitError `not_found`, `not_runnable`, `not_a_module`, `invalid_module`, `unsupported_feature`,
+ *   `unknown_import`, `io` for a directory or an address that cannot be given, `limit`: nothing runs then
+ */
+export async function launch(core: NodeCore, modules: ModuleStore, spec: RunSpec, io: RunIo): Promise<Launched> {
+  const module = await modules.loadFile(spec.program);
+  checkProgram(spec.program, module);
+  const opened: OpenFile[] = [];
+  try {
+    const preopens = spec.dirs.map(({ host, guest }) => {
+      const directory = openPreopen(path.resolve(spec.cwd, host));
+      opened.push(directory);
+      return { name: guest, directory };
+    });
+    const listeners = [];
+    for (const address of spec.listen) {
+      const socket = new ListenerSocket(await listenOn(address));
+      opened.push(socket);
+      listeners.push(socket);
+    }
+    const streams = [stream(io.stdin), stream(io.stdout), stream(io.stderr)] as const;
+    const process = core.home.kernel.processes.spawn({
+      ppid: null,
+      args: spec.args,
+      env: spec.env,
+      cwd: spec.cwd,
+      stdio: [descriptor(streams[0]), descriptor(streams[1]), descriptor(streams[2])],
+      listeners,
+      preopens,
+      stay: spec.pin ? ['user_lock'] : [],
+      detached: spec.detach,
+    });
+    // From here on the files are the process's.
+    opened.length = 0;
+    await startGuest(core, process, module);
+    return { process, flushed: () => flushed(streams) };
+  } catch (error) {
+    for (const file of opened) file.close();
+    throw error;
+  }
+}
+
+async function startGuest(core: NodeCore, process: Process, module: LoadedModule): Promise<void> {
+  try {
+    await core.start(process, module);
+  } catch (error) {
+    const report = error instanceof Error ? error.message : String(error);
+    core.home.kernel.processes.end(process, { how: 'failed', report, node: process.node });
+    core.home.kernel.processes.reap(process);
+    throw error;
+  }
+}
+
+/** @throws GodwitError `unknown_import` or `not_runnable` */
+function checkProgram(file: string, module: LoadedModule): void {
+  const program = Program.open(module.original, module.rewritten);
+  checkImports(file, program.original);
+  if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
+    throw new GodwitError('not_runnable', `${file} exports no function _start: it is a library, not a program`);
+  }
+}
+
+const stream = (port: StdioPort): StreamFile | null =>
+  port.kind === 'closed' ? null : new StreamFile({ ...portMethods(port), kind: port.kind });
+
+/** A port's methods need their `this`; the kind has lost `closed`. */
+function portMethods(port: StdioPort): Omit<StdioPort, 'kind'> {
+  return {
+    flags: port.flags,
+    readable: port.readable,
+    writable: port.writable,
+    read: (max, done) => port.read(max, done),
+    write: (bytes, done) => port.write(bytes, done),
+    seek: (offset, whence, done) => port.seek(offset, whence, done),
+    stat: (done) => port.stat(done),
+  };
+}
+
+const descriptor = (file: StreamFile | null): StdioFile => file && { file, rights: file.rights };
+
+async function flushed(streams: readonly (StreamFile | null)[]): Promise<void> {
+  await Promise.all(streams.map((file) => file && new Promise<void>((resolve) => file.whenFlushed(resolve))));
+}

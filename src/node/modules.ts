@@ -1,0 +1,167 @@
+/**
+ * The modules that a node knows, by the SHA-256 of their original bytes: the bytes, the rewritten module and its
+ * compiled form. Rewriting runs in a worker of its own, for a large module takes seconds, and its result is kept on
+ * disk by the hash of the input and the engine's version; what is read back is checked against the hash stored with it.
+ */
+import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ENGINE_VERSION } from '../capture/rewrite.ts';
+import type { Log } from '../base/env.ts';
+import { GodwitError, type ErrorCode } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+
+/** The SHA-256 of a module's original bytes in hexadecimal. */
+export type ModuleHash = string;
+
+export interface LoadedModule {
+  readonly hash: ModuleHash;
+  /** Over shared memory, so that workers read it without a copy. */
+  readonly original: Uint8Array<SharedArrayBuffer>;
+  readonly rewritten: WebAssembly.Module;
+}
+
+/** What the rewriting worker answers. */
+export type RewriteAnswer =
+  | { readonly type: 'done'; readonly module: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+/** Compiled modules kept beyond their last use. */
+const KEPT_MODULES = 16;
+/** Bytes of rewritten modules on disk; the least recently used go first. */
+const CACHE_BYTES = 2 * 1024 * 1024 * 1024;
+const DIGEST_BYTES = 32;
+
+export class ModuleStore {
+  readonly #directory: string;
+  readonly #log: Log;
+  /** In order of last use: the first is dropped first. */
+  readonly #loaded = new Map<ModuleHash, Promise<LoadedModule>>();
+
+  /** @param directory where rewritten modules are kept; made when first needed */
+  constructor(directory: string, log: Log) {
+    this.#directory = directory;
+    this.#log = log;
+  }
+
+  /**
+   * Reads, rewrites and compiles a program file.
+   * @throws GodwitError not_found, not_runnable, not_a_module, invalid_module, unsupported_feature
+   */
+  async loadFile(file: string): Promise<LoadedModule> {
+    return this.loadBytes(readProgram(file));
+  }
+
+  /** As {@link loadFile}, for bytes that are there already, for example from another node. */
+  async loadBytes(bytes: Uint8Array): Promise<LoadedModule> {
+    const hash = hashOf('sha256', bytes, 'hex');
+    const known = this.#loaded.get(hash);
+    this.#loaded.delete(hash);
+    const loading = known ?? this.#load(hash, bytes);
+    this.#loaded.set(hash, loading);
+    loading.catch(() => this.#loaded.delete(hash));
+    for (const oldest of this.#loaded.keys()) {
+      if (this.#loaded.size <= KEPT_MODULES) break;
+      this.#loaded.delete(oldest);
+    }
+    return loading;
+  }
+
+  /** The module of that hash if it is in memory. */
+  get(hash: ModuleHash): Promise<LoadedModule> | undefined {
+    return this.#loaded.get(hash);
+  }
+
+  async #load(hash: ModuleHash, bytes: Uint8Array): Promise<LoadedModule> {
+    const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    original.set(bytes);
+    const cached = this.#readCache(hash);
+    const module = cached ?? (await rewriteInWorker(original));
+    if (!cached) this.#writeCache(hash, module);
+    return { hash, original, rewritten: await WebAssembly.compile(module) };
+  }
+
+  #cacheFile(hash: ModuleHash): string {
+    return path.join(this.#directory, `${hash}.${ENGINE_VERSION}.wasm`);
+  }
+
+  /** A cache file is the SHA-256 of the module, then the module. One that fails its check is removed. */
+  #readCache(hash: ModuleHash): Uint8Array | null {
+    const file = this.#cacheFile(hash);
+    let stored: Buffer;
+    try {
+      stored = readFileSync(file);
+      utimesSync(file, new Date(), new Date());
+    } catch {
+      return null;
+    }
+    const module = stored.subarray(DIGEST_BYTES);
+    if (createHash('sha256').update(module).digest().equals(stored.subarray(0, DIGEST_BYTES))) return module;
+    this.#log.warn('a cached module failed its check and is made again', { file });
+    rmSync(file, { force: true });
+    return null;
+  }
+
+  /** Written beside and renamed, so that no reader sees half a file. A full disk costs the cache, not the program. */
+  #writeCache(hash: ModuleHash, module: Uint8Array): void {
+    const file = this.#cacheFile(hash);
+    const temporary = `${file}.${randomUUID()}`;
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      writeFileSync(temporary, Buffer.concat([createHash('sha256').update(module).digest(), module]), { mode: 0o600 });
+      renameSync(temporary, file);
+      this.#trimCache();
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      this.#log.warn('a rewritten module could not be kept on disk', { file, reason: String(error) });
+    }
+  }
+
+  #trimCache(): void {
+    const files = readdirSync(this.#directory)
+      .map((name) => path.join(this.#directory, name))
+      .map((file) => ({ file, stat: statSync(file) }))
+      .sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
+    let total = 0;
+    for (const { file, stat } of files) {
+      total += stat.size;
+      if (total > CACHE_BYTES) rmSync(file, { force: true });
+    }
+  }
+}
+
+function readProgram(file: string): Uint8Array {
+  try {
+    const stat = statSync(file);
+    if (stat.isDirectory()) throw new GodwitError('not_runnable', `${file} is a directory, not a WebAssembly module`);
+    if (stat.size > LIMITS.moduleBytes) {
+      throw new GodwitError('not_runnable', `${file} has ${stat.size} bytes; a module may have ${LIMITS.moduleBytes}`);
+    }
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof GodwitError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new GodwitError('not_found', `cannot run ${file}: there is no such file`, { cause: error });
+    }
+    const reason = code === 'EACCES' ? 'permission denied' : String(code ?? error);
+    throw new GodwitError('not_runnable', `cannot read ${file}: ${reason}`, { cause: error });
+  }
+}
+
+function rewriteInWorker(original: Uint8Array<SharedArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(`./rewriter${path.extname(import.meta.url)}`, import.meta.url), {
+      workerData: original,
+    });
+    worker.once('message', (answer: RewriteAnswer) => {
+      if (answer.type === 'done') resolve(answer.module);
+      else reject(new GodwitError(answer.code, answer.message));
+    });
+    worker.once('error', (error) =>
+      reject(new GodwitError('internal', `rewriting failed: ${String(error)}`, { cause: error })),
+    );
+    worker.once('exit', () => reject(new GodwitError('internal', 'rewriting ended without a result')));
+  });
+}

@@ -1,0 +1,207 @@
+/**
+ * A node as those who administer it see it: the Daemon interface over the processes of this node and, through the
+ * {@link ClusterView}, over those of the others.
+ */
+import { signalByNumber } from '../abi/signals.ts';
+import { GodwitError } from '../base/errors.ts';
+import type { NodeId, Pid } from '../base/ids.ts';
+import type { Process } from '../kernel/process.ts';
+import type { ExitStatus } from '../kernel/status.ts';
+import type { MoveResult as RoleResult } from '../migration/hosts.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { NodeCore } from './core.ts';
+import type {
+  Daemon,
+  JoinToken,
+  LogPage,
+  LogQuery,
+  MoveResult,
+  NodeIdentity,
+  NodeInfo,
+  ProcessEnd,
+  ProcessInfo,
+  RunHandle,
+  RunIo,
+  RunSpec,
+} from './daemon.ts';
+import { detachedIo } from './detached.ts';
+import { startHopping } from './hop.ts';
+import { launch } from './launch.ts';
+import type { LogBook } from './log-book.ts';
+import type { ModuleStore } from './modules.ts';
+import { processEnd, processInfo, runStats } from './report.ts';
+
+export interface NodeParts {
+  readonly self: NodeIdentity;
+  readonly core: NodeCore;
+  readonly modules: ModuleStore;
+  readonly book: LogBook;
+  readonly cluster: ClusterView;
+  /** Closes what the node is made of, once. */
+  readonly close: () => Promise<void>;
+}
+
+export class Node implements Daemon {
+  readonly self: NodeIdentity;
+  readonly ended: Promise<void>;
+  readonly #parts: NodeParts;
+  readonly #over: () => void;
+  readonly #failed: (reason: unknown) => void;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    this.self = parts.self;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#over = resolve;
+    this.#failed = reject;
+  }
+
+  async run(spec: RunSpec, io: RunIo): Promise<RunHandle> {
+    const { core, modules, book, cluster } = this.#parts;
+    if (this.#closing) throw new GodwitError('node_down', `node ${this.self.name} is stopping and starts no programs`);
+    const target = spec.node === null ? null : cluster.resolve(spec.node);
+    const output = spec.detach ? detachedIo(book) : null;
+    const { process, flushed } = await launch(core, modules, spec, output?.io ?? io);
+    output?.started(process.pid);
+    if (target !== null && target.id !== this.self.id) await this.#place(process, target.id);
+    const hopping = spec.hopMicros === null ? null : startHopping(core, cluster, process.pid, spec.hopMicros / 1000);
+    const ended = this.#followed(process, flushed, () => {
+      hopping?.stop();
+      output?.ended();
+    });
+    if (spec.detach) ended.catch(() => {});
+    return {
+      pid: process.pid,
+      signal: (signal) => this.#signal(process, signal),
+      // Preview 1 has no call that asks for the size of a terminal.
+      resize: () => {},
+      ended,
+    };
+  }
+
+  async ps(): Promise<readonly ProcessInfo[]> {
+    const lists = await Promise.all([
+      this.localProcesses(),
+      ...this.#parts.cluster.peers().map((peer) => peer.processes()),
+    ]);
+    return lists.flat().sort((a, b) => a.pid - b.pid);
+  }
+
+  async nodes(): Promise<readonly NodeInfo[]> {
+    return this.#parts.cluster.nodes();
+  }
+
+  async migrate(pid: number, target: string): Promise<MoveResult> {
+    const { core, cluster } = this.#parts;
+    const home = cluster.homeOf(pid);
+    const to = target === 'home' ? home : cluster.resolve(target);
+    const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
+    if (!result.ok) throw new GodwitError(result.code, result.reason);
+    const { stats } = result;
+    return {
+      node: to.id,
+      name: to.name,
+      moved: stats !== null,
+      freeze_ms: stats?.freezeMs ?? 0,
+      total_ms: stats?.totalMs ?? 0,
+      image_bytes: stats?.imageBytes ?? 0,
+    };
+  }
+
+  async kill(pid: number, signal: number): Promise<void> {
+    const home = this.#parts.cluster.homeOf(pid);
+    if (home.id === this.self.id) this.killHere(pid, signal);
+    else await home.kill(pid, signal);
+  }
+
+  async wait(pid: number): Promise<ProcessEnd> {
+    const home = this.#parts.cluster.homeOf(pid);
+    return home.id === this.self.id ? this.waitHere(pid) : home.wait(pid);
+  }
+
+  logs(query: LogQuery): Promise<LogPage> {
+    const { core, book } = this.#parts;
+    const process = query.pid === null ? null : core.home.kernel.processes.find(query.pid);
+    if (query.pid !== null && !process && !book.knows(query.pid)) {
+      throw new GodwitError('unknown_process', `this node has no log of a process ${query.pid}`);
+    }
+    return book.read(query, () => query.pid !== null && (process === null || process.ended));
+  }
+
+  token(): Promise<JoinToken> {
+    return this.#parts.cluster.token();
+  }
+
+  shutdown(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    return this.#closing;
+  }
+
+  // What other nodes ask of this one as well.
+
+  /** The processes whose home is this node. */
+  async localProcesses(): Promise<readonly ProcessInfo[]> {
+    const { core } = this.#parts;
+    await core.reportUsage();
+    return core.home.kernel.processes.list().map((process) => processInfo(process, core.home.memoryBytes(process.pid)));
+  }
+
+  /** @throws GodwitError `unknown_process`, `usage` for a signal that does not exist */
+  killHere(pid: number, signal: number): void {
+    const process = this.#parts.core.home.kernel.processes.get(pid);
+    if (process.ended) throw new GodwitError('unknown_process', `process ${pid} has ended`);
+    this.#signal(process, signal);
+  }
+
+  /** @throws GodwitError `unknown_process` */
+  async waitHere(pid: number): Promise<ProcessEnd> {
+    const process = this.#parts.core.home.kernel.processes.get(pid);
+    const status = await new Promise<ExitStatus>((resolve) => process.wait().whenDone(resolve));
+    return processEnd(status);
+  }
+
+  async #shutDown(): Promise<void> {
+    const { core, close } = this.#parts;
+    try {
+      const { processes } = core.home.kernel;
+      for (const process of processes.list()) this.#signal(process, HANGUP);
+      await close();
+      this.#over();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Moves a process that has just been started to where it was wanted; it does not run if it cannot. */
+  async #place(process: Process, target: NodeId): Promise<void> {
+    const { core } = this.#parts;
+    const { self } = this;
+    const result = await new Promise<RoleResult>((resolve) =>
+      core.roles.migrate(process.pid, self.id as NodeId, target, resolve),
+    );
+    // A program that was done before it could be moved has run, and that is what was wanted.
+    if (result.ok || process.ended) return;
+    core.home.kernel.processes.end(process, { how: 'failed', report: result.reason, node: process.node });
+    core.home.kernel.processes.reap(process);
+    throw new GodwitError(result.code, result.reason);
+  }
+
+  async #followed(process: Process, flushed: () => Promise<void>, over: () => void): RunHandle['ended'] {
+    const { core, cluster } = this.#parts;
+    const status = await new Promise<ExitStatus>((resolve) => process.wait().whenDone(resolve));
+    over();
+    await flushed();
+    core.home.kernel.processes.reap(process);
+    return { end: processEnd(status), stats: runStats(process, (node) => cluster.nameOf(node)) };
+  }
+
+  #signal(process: Process, signal: number): void {
+    const known = signalByNumber(signal);
+    if (!known) throw new GodwitError('usage', `there is no signal ${signal}`);
+    this.#parts.core.home.kernel.processes.signal(process, known);
+  }
+}
+
+const HANGUP = 1;

@@ -1,0 +1,24 @@
+/** Where Godwit keeps files: the directories that the XDG base directory specification gives, or their like. */
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+
+const fromEnvironment = (variable: string): string | null => {
+  const value = process.env[variable];
+  return value !== undefined && path.isAbsolute(value) ? value : null;
+};
+
+/** The user's home, or a place in the temporary directory for a user without one. */
+function home(): string {
+  const directory = homedir();
+  return path.isAbsolute(directory) && directory !== '/' ? directory : path.join(tmpdir(), 'godwit');
+}
+
+/** What can be made again: rewritten modules. */
+export function cacheDirectory(): string {
+  return path.join(fromEnvironment('XDG_CACHE_HOME') ?? path.join(home(), '.cache'), 'godwit');
+}
+
+/** What must be kept: a node's identity, its membership, its authority. */
+export function stateDirectory(): string {
+  return path.join(fromEnvironment('XDG_STATE_HOME') ?? path.join(home(), '.local', 'state'), 'godwit');
+}

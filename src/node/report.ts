@@ -1,0 +1,50 @@
+/** What people and scripts are told of a process, from what the kernel knows. */
+import type { NodeId } from '../base/ids.ts';
+import { creatorOf } from '../base/ids.ts';
+import type { Process } from '../kernel/process.ts';
+import type { ExitStatus } from '../kernel/status.ts';
+import type { ProcessEnd, ProcessInfo, RunStats } from './daemon.ts';
+
+/** The status that a user sees when Godwit itself could not go on with a process. */
+const GODWIT_FAILED = 125;
+
+export function processEnd(status: ExitStatus): ProcessEnd {
+  switch (status.how) {
+    case 'exited':
+      return { how: 'exited', code: status.code, message: null };
+    case 'signalled':
+      return { how: 'signalled', signal: status.signal.number, message: status.report };
+    case 'failed':
+      return { how: 'exited', code: GODWIT_FAILED, message: status.report };
+  }
+}
+
+/** One line of `godwit ps`. @param memory bytes of linear memory */
+export function processInfo(process: Process, memory: number): ProcessInfo {
+  const { pid, ppid, command } = process.identity;
+  return {
+    pid,
+    ppid: ppid ?? 0,
+    home: creatorOf(pid),
+    node: process.node,
+    state: process.state,
+    threads: process.ended ? 0 : 1,
+    memory,
+    cpu_ms: process.counters.cpuTotalMs,
+    moves: process.counters.moves,
+    stay: [...process.stay],
+    command,
+  };
+}
+
+/** @param nameOf the name of a node */
+export function runStats({ counters }: Process, nameOf: (node: NodeId) => string): RunStats {
+  return {
+    moves: counters.moves,
+    freeze_ms: counters.freezeMs,
+    image_bytes: counters.imageBytes,
+    home_calls: counters.homeCalls,
+    local_calls: counters.localCalls,
+    cpu_ms: Object.fromEntries([...counters.cpuMs].map(([node, ms]) => [nameOf(node), ms])),
+  };
+}

@@ -1,0 +1,18 @@
+/** The worker that rewrites one module: gets the original bytes as its data, answers with a `RewriteAnswer`. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { GodwitError } from '../base/errors.ts';
+import { rewrite } from '../capture/rewrite.ts';
+import type { RewriteAnswer } from './modules.ts';
+
+function answer(): RewriteAnswer {
+  try {
+    const { module } = rewrite(workerData as Uint8Array);
+    return { type: 'done', module: new Uint8Array(module) };
+  } catch (error) {
+    if (error instanceof GodwitError) return { type: 'failed', code: error.code, message: error.message };
+    return { type: 'failed', code: 'internal', message: `the rewriter failed: ${String(error)}` };
+  }
+}
+
+const result = answer();
+parentPort?.postMessage(result, result.type === 'done' ? [result.module.buffer] : []);

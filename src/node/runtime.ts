@@ -1,0 +1,48 @@
+/**
+ * The real time, randomness and log behind the interfaces of base/env.ts. Nothing else in Godwit reads them.
+ */
+import { randomFillSync, randomInt } from 'node:crypto';
+import pino from 'pino';
+import type { Clock, Log, LogFields, Random } from '../base/env.ts';
+
+/** Node clamps longer timers to 1 ms; a timer that is due later is set again on the way. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
+
+export const realClock: Clock = {
+  now: () => performance.now(),
+  wallNanos: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
+  after(delay, fire) {
+    const due = performance.now() + delay;
+    let handle: NodeJS.Timeout;
+    const arm = (): void => {
+      // Node rounds down to whole milliseconds and may fire early by as much: round up.
+      const left = Math.ceil(due - performance.now());
+      handle = setTimeout(left > LONGEST_TIMER_MS ? arm : fire, Math.min(Math.max(left, 0), LONGEST_TIMER_MS));
+    };
+    arm();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+export const realRandom: Random = {
+  below: (below) => (below === 2 ** 32 ? randomInt(0, 2 ** 32) : randomInt(below)),
+  fill: (bytes) => void randomFillSync(bytes),
+};
+
+/** JSON lines to a file or to standard error. */
+export function openLog(destination: string | 2, level = 'info'): Log {
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: destination, sync: true, mkdir: true }),
+  );
+  const at =
+    (write: (fields: LogFields, message: string) => void) =>
+    (message: string, fields: LogFields = {}) =>
+      write(fields, message);
+  return {
+    debug: at(logger.debug.bind(logger)),
+    info: at(logger.info.bind(logger)),
+    warn: at(logger.warn.bind(logger)),
+    error: at(logger.error.bind(logger)),
+  };
+}
