@@ -15,6 +15,18 @@ export const LIMITS = {
   linkUnackedBytes: 8 * MIB,
   /** Bytes that all queued small frames of one link may take before the link is given up as hopeless. */
   linkQueueBytes: 64 * MIB,
+  /** Nodes that a cluster has ever had: each keeps a link to every other, and the list of them fits into a frame. */
+  members: 1024,
+  /** Characters of a node's name: those of a DNS host name. */
+  nodeNameLength: 253,
+  /** Join tokens that exist at a time: one for each person who is just adding machines, and scripts. */
+  joinTokens: 256,
+  /** Nodes that join at the same moment; more are told to come again. They have no certificate yet. */
+  pendingJoins: 16,
+  /** Wrong tokens that one address may show in a minute. */
+  joinFailures: 10,
+  /** Bytes of a frame of who has no certificate yet. */
+  joinFrameBytes: 16 * KIB,
   /** Bytes of a module file. clang (75 MB) must fit; V8 itself stops at 1 GiB. */
   moduleBytes: 512 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */

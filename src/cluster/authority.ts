@@ -160,5 +160,5 @@ function spki(key: KeyObject): Uint8Array {
 }
 
 function pkcs8(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return key.export({ type: 'pkcs8', format: 'pem' });
 }

@@ -22,3 +22,13 @@ export function parseAddress(text: string): Address {
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/**
+ * A node that listens on all its addresses does not know under which of them it is seen.
+ * @param seenFrom the host to take instead of a wildcard (`0.0.0.0` or `::`)
+ * @throws GodwitError('usage') if the text is not `HOST:PORT`
+ */
+export function withHost(text: string, seenFrom: string): string {
+  const { host, port } = parseAddress(text);
+  return formatAddress({ host: host === '0.0.0.0' || host === '::' ? seenFrom : host, port });
+}

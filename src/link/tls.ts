@@ -162,10 +162,11 @@ function listenError(error: NodeJS.ErrnoException, address: Address): GodwitErro
     : new GodwitError('io', `cannot listen on ${where}: ${error.message}`, { cause: error });
 }
 
-function onSecure(socket: TLSSocket, { credentials, log, onPeer, onJoin }: ListenOptions): void {
+function onSecure(socket: TLSSocket, options: ListenOptions): void {
+  const { credentials, log } = options;
   const remote = socket.remoteAddress ?? 'unknown';
   if (socket.alpnProtocol === JOIN_PROTOCOL) {
-    onJoin(new TlsChannel(socket), remote);
+    options.onJoin(new TlsChannel(socket), remote);
     return;
   }
   const peer = provenPeer(socket, credentials.cluster);
@@ -176,7 +177,7 @@ function onSecure(socket: TLSSocket, { credentials, log, onPeer, onJoin }: Liste
     socket.destroy();
     return;
   }
-  onPeer(new TlsTransport(socket, peer));
+  options.onPeer(new TlsTransport(socket, peer));
 }
 
 /** The node that the peer's certificate proves it to be, or why it does not. */

@@ -1,0 +1,125 @@
+/**
+ * The store of a node's cluster state in its state directory: one SQLite file, one row for each part, encoded and
+ * checked by the part's codec. Write-ahead log with full synchronisation, so that what has been saved survives a power
+ * failure; locked for as long as it is open, so that a second daemon on the same directory notices.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { ByteReader } from '../base/bytes.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { GodwitError } from '../base/errors.ts';
+import type { Codec } from '../base/schema.ts';
+import { decode, encode } from '../base/schema.ts';
+import type { ClusterState, MembershipStore } from './store.ts';
+import { STATE } from './store.ts';
+
+/** The layout of the file; another one is refused instead of being guessed at. */
+const LAYOUT = 1;
+
+const PARTS = Object.keys(STATE) as readonly (keyof typeof STATE)[];
+
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) that mean something to the user. */
+const REASONS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
+  5: ['state_in_use', 'another godwit daemon uses it: stop that one with `godwit down`, or choose another --state'],
+  8: ['io', 'it cannot be written'],
+  10: ['io', 'the disk reports an error'],
+  11: ['corrupt', 'the file is damaged: restore it, or remove it and join again'],
+  13: ['io', 'the disk is full'],
+  14: ['io', 'it cannot be opened'],
+  26: ['corrupt', 'the file is not a database: restore it, or remove it and join again'],
+};
+
+export class SqliteStore implements MembershipStore {
+  readonly #file: string;
+  readonly #db: DatabaseSync;
+
+  /**
+   * Opens or creates the file, which only its owner can read: it holds the node's key.
+   * @throws GodwitError('state_in_use') if another daemon has it open, ('corrupt') or ('io') with the reason
+   */
+  constructor(file: string) {
+    this.#file = file;
+    this.#db = this.#attempt(() => {
+      closeSync(openSync(file, 'a', 0o600));
+      return new DatabaseSync(file);
+    });
+    try {
+      this.#attempt(() => this.#prepare());
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  #prepare(): void {
+    const db = this.#db;
+    // Exclusive before the log is switched on: then SQLite needs no shared memory file beside it either.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    // The lock is taken by the first write.
+    db.exec('BEGIN IMMEDIATE');
+    const layout = db.prepare('PRAGMA user_version').get()?.['user_version'];
+    if (layout === 0) {
+      db.exec(
+        `CREATE TABLE state (part TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT; PRAGMA user_version = ${LAYOUT}`,
+      );
+    } else if (layout !== LAYOUT) {
+      db.exec('ROLLBACK');
+      throw new GodwitError('version_mismatch', `${this.#file}: layout ${String(layout)} is of another Godwit`);
+    }
+    db.exec('COMMIT');
+    const check = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    if (check !== 'ok') throw new GodwitError('corrupt', `${this.#file}: ${String(check)}`);
+  }
+
+  load(): ClusterState {
+    const rows = this.#attempt(() => this.#db.prepare('SELECT part, value FROM state').all());
+    // Each part is decoded by its own codec of the table that ClusterState is inferred from.
+    const state: Partial<Record<keyof ClusterState, unknown>> = {};
+    for (const { part, value } of rows) {
+      const name = PARTS.find((known) => known === part);
+      if (!name || !(value instanceof Uint8Array)) {
+        throw new GodwitError('corrupt', `${this.#file}: unknown part ${String(part)}`);
+      }
+      try {
+        // Copied: byte strings of the decoded value are views of it.
+        state[name] = decode<unknown>(STATE[name], new ByteReader(Uint8Array.from(value)));
+      } catch (error) {
+        throw new GodwitError('corrupt', `${this.#file}: part ${name} cannot be read`, { cause: error });
+      }
+    }
+    return state as ClusterState;
+  }
+
+  save(change: ClusterState): void {
+    this.#attempt(() => {
+      const put = this.#db.prepare('INSERT OR REPLACE INTO state (part, value) VALUES (?, ?)');
+      this.#db.exec('BEGIN IMMEDIATE');
+      try {
+        for (const part of PARTS) {
+          const value = change[part];
+          if (value !== undefined) put.run(part, encode(STATE[part] as Codec<unknown>, value));
+        }
+        this.#db.exec('COMMIT');
+      } catch (error) {
+        // SQLite has rolled back by itself after some errors, a full disk among them.
+        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #attempt<T>(operation: () => T): T {
+    try {
+      return operation();
+    } catch (error) {
+      if (error instanceof GodwitError) throw error;
+      const { errcode, message } = error as { readonly errcode?: number; readonly message?: string };
+      const [code, reason] = REASONS[(errcode ?? 0) & 0xff] ?? (['io', String(message)] as const);
+      throw new GodwitError(code, `${this.#file}: ${reason}`, { cause: error });
+    }
+  }
+}
