@@ -23,6 +23,8 @@ export interface CoreOptions {
   readonly nodeState: (node: NodeId) => NodeState;
   readonly module: (hash: Uint8Array, from: NodeId) => Promise<LoadedModule>;
   readonly ended: (process: Process, status: ExitStatus) => void;
+  /** A process was made; the next one gets this serial. */
+  readonly spawned: (nextSerial: number) => void;
 }
 
 /** The frames about processes, but for those that carry modules (node/module-transfer.ts). */
@@ -34,10 +36,12 @@ export class NodeCore {
   readonly roles: Roles;
   readonly homeCalls: HomeCalls;
   readonly #pool = new WorkerPool();
+  readonly #spawned: (nextSerial: number) => void;
 
   constructor(options: CoreOptions) {
     const { network, clock, random, log } = options;
     const { self } = network;
+    this.#spawned = options.spawned;
     const roles = (): Roles => this.roles;
     const send = (to: NodeId, message: Message): void => network.send(to, message);
     this.homeCalls = new HomeCalls(send);
@@ -83,6 +87,7 @@ export class NodeCore {
   /** Starts a process that the kernel has spawned. @throws GodwitError `limit` if there is no memory for it */
   async start(process: Process, module: LoadedModule): Promise<void> {
     const { args, env, pid } = process.identity;
+    this.#spawned(this.home.kernel.processes.nextSerial);
     const run = await this.guests.create(pid, module, args, env);
     run(this.home.admit(process, module));
   }

@@ -30,6 +30,7 @@ export async function startEmbedded(): Promise<Daemon> {
     nodeState: (node) => (node === SELF ? 'up' : 'unknown'),
     module: () => Promise.reject(new GodwitError('unknown_node', 'there are no other nodes')),
     ended: () => {},
+    spawned: () => {},
   });
   const name = hostname();
   const self = { id: SELF, name, address: '' };

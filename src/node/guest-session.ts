@@ -94,9 +94,9 @@ export class GuestSession {
     return this.spec.home === this.#environment.self;
   }
 
-  /** Whether it is in a call that has not finished. */
-  get blocked(): boolean {
-    return this.#call !== null;
+  /** Whether it executes its own code, rather than waiting in a call or resting. */
+  get wantsToCompute(): boolean {
+    return this.guest.running && this.#call === null;
   }
 
   get memoryBytes(): number {

@@ -1,0 +1,257 @@
+/**
+ * The other nodes: links, membership and what can be asked of each, as one {@link ClusterView} for the commands and
+ * one network for the processes.
+ */
+import { arch, availableParallelism, freemem, platform, totalmem } from 'node:os';
+import type { Clock, Log, Random } from '../base/env.ts';
+import { GodwitError } from '../base/errors.ts';
+import { creatorOf, type NodeId, pid as asPid } from '../base/ids.ts';
+import type { Founder } from '../cluster/founder.ts';
+import { findMember, type Member as MemberRecord } from '../cluster/members.ts';
+import { type MemberEvent, Membership } from '../cluster/membership.ts';
+import type { MembershipStore } from '../cluster/store.ts';
+import type { PeerFrame } from '../link/frames.ts';
+import { type LinksConfig, Links } from '../link/links.ts';
+import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.ts';
+import type { ClusterView, Member } from './cluster-view.ts';
+import type { NodeCore, ProcessFrame } from './core.ts';
+import type { JoinToken, NodeInfo } from './daemon.ts';
+import { ModuleTransfer } from './module-transfer.ts';
+import type { ModuleStore } from './modules.ts';
+import { type Answers, Questions } from './questions.ts';
+
+export interface ClusterOptions {
+  readonly self: NodeId;
+  /** HOST:PORT as bound. */
+  readonly address: string;
+  readonly boot: bigint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: MembershipStore;
+  readonly founder: Founder | null;
+  readonly modules: ModuleStore;
+  readonly links: Omit<LinksConfig, 'admit'>;
+  /** Guests that want to compute, averaged. */
+  readonly load: () => number;
+  readonly answers: Pick<Answers, 'processes' | 'kill' | 'wait'>;
+}
+
+/** What the membership sees of a node, as the moves want to know it. */
+const MOVE_EVENTS: { readonly [E in MemberEvent['event']]: PeerEvent | null } = {
+  joined: null,
+  up: 'reachable',
+  unreachable: 'unreachable',
+  down: 'down',
+  restarted: 'restarted',
+  reset: 'reset',
+  left: 'down',
+};
+
+export class Cluster implements ClusterView {
+  readonly links: Links;
+  readonly membership: Membership;
+  readonly transfer: ModuleTransfer;
+  readonly #options: ClusterOptions;
+  readonly #questions: Questions;
+  /** Nodes for which someone waits until there is room for bulk data. */
+  readonly #waiting = new Set<NodeId>();
+  #core: NodeCore | null = null;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { self, address, boot, clock, log, store, founder } = options;
+    this.links = new Links(
+      { ...options.links, admit: (node) => this.membership.admit(node) },
+      {
+        onFrame: (from, frame) => this.#receive(from, frame),
+        onPeer: (node, event) => this.membership.onPeer(node, event),
+      },
+    );
+    this.membership = new Membership({
+      ...{ self, address, boot, clock, log, store, engine: founder, links: this.links },
+      onEvent: (event) => this.#memberEvent(event),
+    });
+    this.transfer = new ModuleTransfer(options.modules, this.network);
+    this.#questions = new Questions((to, frame) => this.links.send(to, frame), {
+      ...options.answers,
+      status: () => Promise.resolve(this.#status()),
+      token: () => this.#newToken(),
+    });
+  }
+
+  /** Starts to keep links to all members, and to deliver what they say about processes to `core`. */
+  start(core: NodeCore): void {
+    this.#core = core;
+    this.membership.start();
+  }
+
+  stop(): void {
+    this.membership.stop();
+    this.links.close('the node stops');
+  }
+
+  /** For the roles of moves and for modules. */
+  get network(): Network {
+    return {
+      self: this.#options.self,
+      send: (to: NodeId, message: Message) => {
+        const bulk = message.frame === 'image_chunk' || message.frame === 'module_chunk';
+        if (bulk) this.links.sendBulk(to, message);
+        else this.links.send(to, message);
+      },
+      hasRoom: (to) => this.#hasRoom(to),
+    };
+  }
+
+  nodeState(node: NodeId): NodeState {
+    const state = this.membership.stateOf(node);
+    return state === null || state === 'left' ? 'unknown' : state;
+  }
+
+  // ClusterView
+
+  resolve(node: string): Member {
+    return this.#member(findMember(this.membership.list, node));
+  }
+
+  homeOf(pid: number): Member {
+    const found = this.#present().find(({ node }) => node === this.#creator(pid));
+    if (!found) throw new GodwitError('unknown_process', `there is no process ${pid}`);
+    return this.#member(found);
+  }
+
+  nameOf(node: NodeId): string {
+    return this.membership.list.members.find((member) => member.node === node)?.name ?? String(node);
+  }
+
+  peers(): readonly Member[] {
+    const { self } = this.#options;
+    return this.#present()
+      .filter(({ node, state }) => node !== self && state === 'up')
+      .map((member) => this.#member(member));
+  }
+
+  async nodes(): Promise<readonly NodeInfo[]> {
+    return Promise.all(this.#present().map((member) => this.#nodeInfo(member)));
+  }
+
+  nextUp(node: NodeId): NodeId | null {
+    const up = this.#present().filter(({ node: other, state }) => state === 'up' && other !== node);
+    return (up.find(({ node: other }) => other > node) ?? up[0])?.node ?? null;
+  }
+
+  async token(): Promise<JoinToken> {
+    const { founder } = this.#options;
+    return founder ? this.#newToken() : this.#questions.ask(this.membership.list.founder, 'token', {});
+  }
+
+  #creator(pid: number): NodeId | null {
+    try {
+      return creatorOf(asPid(pid));
+    } catch {
+      return null;
+    }
+  }
+
+  #present(): readonly MemberRecord[] {
+    return this.membership.list.members.filter(({ state }) => state !== 'left');
+  }
+
+  #member({ node, name }: MemberRecord): Member {
+    return {
+      id: node,
+      name,
+      processes: async () => {
+        try {
+          return await this.#questions.ask(node, 'processes', {});
+        } catch (error) {
+          // It went away while it was asked: its processes are not to be seen.
+          if (error instanceof GodwitError && error.code === 'node_down') return [];
+          throw error;
+        }
+      },
+      kill: async (pid, signal) => {
+        await this.#questions.ask(node, 'kill', { pid, signal });
+      },
+      wait: (pid) => this.#questions.ask(node, 'wait', { pid }),
+    };
+  }
+
+  async #nodeInfo({ node, name, address, state }: MemberRecord): Promise<NodeInfo> {
+    const { self } = this.#options;
+    const unknown = { arch: '', os: '', cpus: 0, load: 0, memory_total: 0, memory_free: 0, processes: 0 };
+    const status = async (): Promise<typeof unknown> => {
+      if (node === self) return this.#status();
+      try {
+        return state === 'up' ? await this.#questions.ask(node, 'status', {}) : unknown;
+      } catch (error) {
+        if (error instanceof GodwitError) return unknown;
+        throw error;
+      }
+    };
+    return { id: node, name, address, state: state === 'left' ? 'down' : state, ...(await status()) };
+  }
+
+  #status() {
+    return {
+      arch: arch(),
+      os: platform(),
+      cpus: availableParallelism(),
+      load: this.#options.load(),
+      memory_total: totalmem(),
+      memory_free: freemem(),
+      processes: this.#core ? [...this.#core.guests.sessions()].length : 0,
+    };
+  }
+
+  async #newToken(): Promise<JoinToken> {
+    const { founder, address, clock } = this.#options;
+    if (!founder) throw new GodwitError('usage', 'only the founding node makes join tokens');
+    const token = await founder.createToken();
+    const made = (await founder.listTokens()).reduce((latest, { expiresInMs }) => Math.max(latest, expiresInMs), 0);
+    return { token, address, expires: Number(clock.wallNanos() / 1_000_000n) + made };
+  }
+
+  #hasRoom(to: NodeId): boolean {
+    if (!this.links.get(to)) return false;
+    if (this.links.room(to)) return true;
+    if (!this.#waiting.has(to)) {
+      this.#waiting.add(to);
+      this.links.whenRoom(to, () => {
+        this.#waiting.delete(to);
+        this.#core?.roles.room(to);
+        this.transfer.room(to);
+      });
+    }
+    return false;
+  }
+
+  #receive(from: NodeId, frame: PeerFrame): void {
+    if (this.membership.onFrame(from, frame)) return;
+    switch (frame.frame) {
+      case 'ask':
+      case 'told':
+      case 'ask_failed':
+        this.#questions.receive(from, frame);
+        return;
+      case 'module_ask':
+      case 'module_chunk':
+        this.transfer.receive(from, frame);
+        return;
+      default:
+        this.#core?.receive(from, frame as ProcessFrame);
+    }
+  }
+
+  #memberEvent({ event, node }: MemberEvent): void {
+    if (event === 'reset' || event === 'restarted' || event === 'down' || event === 'left') {
+      this.#questions.lost(node, `node ${this.nameOf(node)} does not answer`);
+      this.#waiting.delete(node);
+    }
+    const told = MOVE_EVENTS[event];
+    if (told) this.#core?.peer(node, told);
+    if (event === 'reset') this.transfer.reset(node);
+    if (event === 'restarted' || event === 'down' || event === 'left') this.transfer.lost(node);
+  }
+}

@@ -1,0 +1,183 @@
+/** A node as a daemon: its state directory, its identity, its links, and everything else wired to them. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { GodwitError } from '../base/errors.ts';
+import { ENGINE_VERSION } from '../capture/rewrite.ts';
+import { certificateBytes } from '../cluster/authority.ts';
+import { Founder } from '../cluster/founder.ts';
+import { JoinServer } from '../cluster/join.ts';
+import { SqliteStore } from '../cluster/sqlite.ts';
+import { certifierOf, credentialsOf, foundCluster, joinCluster } from '../cluster/start.ts';
+import type { MembershipStore, NodeIdentity } from '../cluster/store.ts';
+import { formatAddress, parseAddress } from '../link/address.ts';
+import { listenTls, TlsDialer } from '../link/tls.ts';
+import { Cluster } from './cluster.ts';
+import { NodeCore } from './core.ts';
+import type { Daemon, NodeOptions } from './daemon.ts';
+import { LoadMeter } from './load.ts';
+import { LogBook } from './log-book.ts';
+import { ModuleStore } from './modules.ts';
+import { Node } from './node.ts';
+import { cacheDirectory, stateDirectory } from './paths.ts';
+import { openLog, realClock, realRandom } from './runtime.ts';
+import { PidSerials } from './serials.ts';
+
+/** Only this machine reaches a node that is started without --listen: nothing is opened to a network unasked. */
+const DEFAULT_LISTEN = '127.0.0.1:0';
+
+/** How often the homes of guests here hear what these have used. */
+const USAGE_REPORT_MS = 1000;
+
+export const BUILD: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/**
+ * Starts a node: the first of a new cluster, one that joins, or one that comes back.
+ * @throws GodwitError `state_in_use`, `address_in_use`, `token_invalid`, `version_mismatch`, `node_down`, `io`, `corrupt`
+ */
+export async function startNode(options: NodeOptions): Promise<Daemon> {
+  const state = options.state ?? stateDirectory();
+  makeDirectory(state);
+  const store = new SqliteStore(path.join(state, 'node.db'));
+  try {
+    const identity = store.load().identity ?? (await newIdentity(store, options));
+    return await runNode(state, store, identity, options);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new GodwitError('io', `cannot make the state directory ${directory}: ${code ?? message}; choose another with --state`, {
+      cause: error,
+    });
+  }
+}
+
+/** A host name as far as it can be the name of a node. */
+function defaultName(): string {
+  const name = hostname().split('.')[0]?.replaceAll(/[^A-Za-z0-9_-]/g, '-') ?? '';
+  return /^[A-Za-z]/.test(name) ? name : `node-${name}`.replace(/-$/, '');
+}
+
+async function newIdentity(store: MembershipStore, { name, listen, join }: NodeOptions): Promise<NodeIdentity> {
+  const called = name ?? defaultName();
+  const address = listen ?? DEFAULT_LISTEN;
+  if (!join) return foundCluster(store, realRandom, called, address);
+  return joinCluster(store, {
+    clock: realClock,
+    build: BUILD,
+    join: join.address,
+    token: join.token,
+    name: called,
+    address,
+  });
+}
+
+function ownRecord(store: MembershipStore, identity: NodeIdentity): { readonly name: string; readonly address: string } {
+  const record = store.load().memberList?.members.find(({ node }) => node === identity.node);
+  if (!record) throw new GodwitError('corrupt', 'the stored list of members does not have this node');
+  return record;
+}
+
+async function runNode(
+  state: string,
+  store: MembershipStore,
+  identity: NodeIdentity,
+  options: NodeOptions,
+): Promise<Daemon> {
+  const { node: self } = identity;
+  const { name, address: lastAddress } = ownRecord(store, identity);
+  const book = new LogBook(Date.now);
+  const log = book.tee(openLog(path.join(state, 'node.log')));
+  const clock = realClock;
+  const random = realRandom;
+  const modules = new ModuleStore(path.join(cacheDirectory(), 'modules'), log);
+  const certifier = certifierOf(identity);
+  const founder = certifier && new Founder({ clock, random, log, store, certifier });
+  const credentials = credentialsOf(identity);
+  const joins = new JoinServer({
+    clock,
+    log,
+    build: BUILD,
+    cluster: identity.cluster,
+    engine: founder,
+    founder: () => founderText(cluster),
+    certificateBytes,
+  });
+  const listener = await listenTls({
+    address: parseAddress(options.listen ?? lastAddress),
+    credentials,
+    log,
+    onPeer: (transport) => cluster.links.accept(transport),
+    onJoin: (channel, remote) => joins.serve(channel, remote),
+  });
+  const boot = randomBoot();
+  const load = new LoadMeter(clock, () => [...core.guests.sessions()].filter(({ wantsToCompute }) => wantsToCompute).length);
+  const engine = `engine-${ENGINE_VERSION}`;
+  const cluster: Cluster = new Cluster({
+    ...{ self, boot, clock, random, log, store, founder, modules },
+    address: formatAddress(listener.address),
+    links: {
+      self: { cluster: identity.cluster, node: self, boot, build: BUILD, capabilities: [engine], required: [engine] },
+      ...{ clock, random, log },
+      dialer: new TlsDialer(credentials),
+    },
+    load: () => load.average,
+    answers: {
+      processes: () => node.localProcesses(),
+      kill: async ({ pid, signal }) => {
+        node.killHere(pid, signal);
+        return {};
+      },
+      wait: ({ pid }) => node.waitHere(pid),
+    },
+  });
+  const serials = new PidSerials(path.join(state, 'pid'));
+  const core: NodeCore = new NodeCore({
+    ...{ clock, random, log },
+    network: cluster.network,
+    firstSerial: serials.first,
+    nodeState: (other) => cluster.nodeState(other),
+    module: (hash, from) => cluster.transfer.module(hash, from),
+    ended: (process, status) => log.info('process ended', { pid: process.pid, how: status.how }),
+    spawned: (serial) => serials.used(serial),
+  });
+  const reports = setInterval(() => void core.reportUsage(), USAGE_REPORT_MS);
+  const node: Node = new Node({
+    self: { id: self, name, address: formatAddress(listener.address) },
+    ...{ core, modules, book, cluster },
+    close: async () => {
+      clearInterval(reports);
+      load.stop();
+      joins.close();
+      await core.close();
+      cluster.stop();
+      await listener.close();
+      store.close();
+      log.info('node stopped', { node: self });
+    },
+  });
+  cluster.start(core);
+  log.info('node started', { node: self, name, address: formatAddress(listener.address), build: BUILD });
+  return node;
+}
+
+function founderText(cluster: Cluster): string {
+  const { founder, members } = cluster.membership.list;
+  const record = members.find(({ node }) => node === founder);
+  return record ? `node ${record.name} (${record.address})` : `node ${founder}`;
+}
+
+function randomBoot(): bigint {
+  const bytes = new Uint8Array(8);
+  realRandom.fill(bytes);
+  return new DataView(bytes.buffer).getBigUint64(0);
+}
