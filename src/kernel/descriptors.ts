@@ -77,7 +77,7 @@ export class DescriptorTable {
   /** @throws ErrnoError `badf`; `notcapable` if a right would be added */
   reduceRights(fd: number, rights: RightsPair): void {
     const old = this.get(fd);
-    if ((rights.base & ~old.base) !== 0n || (rights.inheriting & ~old.inheriting) !== 0n) {
+    if ((rights.base & ~withImplied(old.base)) !== 0n || (rights.inheriting & ~withImplied(old.inheriting)) !== 0n) {
       throw new ErrnoError(ERRNO.notcapable);
     }
     this.#set(fd, { ...old, base: rights.base, inheriting: rights.inheriting });
