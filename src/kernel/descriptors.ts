@@ -93,7 +93,7 @@ export class DescriptorTable {
     if (from === to) return;
     this.#set(to, moved);
     this.#clear(from);
-    replaced.file.close();
+    closeQuietly(replaced.file);
   }
 
   /** @throws ErrnoError `badf`, or what closing the file failed with; the number is free in either case */
@@ -108,12 +108,7 @@ export class DescriptorTable {
     for (const [fd, slot] of this.#slots.entries()) {
       if (slot === undefined) continue;
       this.#clear(fd);
-      try {
-        slot.file.close();
-      } catch (error) {
-        // The process has ended: there is no one to tell that a close failed.
-        if (!(error instanceof ErrnoError)) throw error;
-      }
+      closeQuietly(slot.file);
     }
   }
 
@@ -135,5 +130,14 @@ export class DescriptorTable {
     this.#slots[fd] = undefined;
     this.#open--;
     this.#changed(fd, null);
+  }
+}
+
+/** Where there is no one to tell that a close failed: what POSIX says of dup2 and of the end of a process. */
+function closeQuietly(file: OpenFile): void {
+  try {
+    file.close();
+  } catch (error) {
+    if (!(error instanceof ErrnoError)) throw error;
   }
 }
