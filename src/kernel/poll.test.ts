@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ERRNO } from '../abi/errno.ts';
 import { ClockId, type Event, EventRwFlags, EventType, type Subscription } from '../abi/types.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
+import { relativeToGuest } from './poll.ts';
 import { makePipe } from './pipe.ts';
 import type { Process } from './process.ts';
 import { streamRights } from './rights.ts';
@@ -73,6 +74,12 @@ test('an absolute time on the wall clock follows the clock when it is set', () =
   harness.clock.inner.jumpWall(-5_000_000);
   harness.clock.inner.advance(10);
   assert.equal(relative.pending, false);
+});
+
+test('absolute times of the process’s own monotonic clock become relative, all others stay', () => {
+  const others = [clock(1n, 5), clock(2n, 5, ClockId.realtime, true), onRead(3n, 0)];
+  const own = [clock(4n, 5, ClockId.monotonic, true), clock(5n, 1, ClockId.monotonic, true)];
+  assert.deepEqual(relativeToGuest([...others, ...own], 2n * MS), [...others, clock(4n, 3), clock(5n, 0)]);
 });
 
 test('a time of centuries waits without an overflowing timer', () => {
