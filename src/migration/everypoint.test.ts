@@ -1,6 +1,7 @@
 /** Every fault before every event of a move: see testing/everypoint.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SeededRandom } from '../base/virtual.ts';
 import { FAULTS, PLACES, life } from './testing/everypoint.ts';
 
 /** More seeds are more programs: the move meets the process in other steps. */
@@ -12,7 +13,7 @@ for (const places of PLACES) {
       for (const fault of FAULTS) {
         let at = 0;
         try {
-          while (life(places, fault, at, seed)) at++;
+          while (life(places, [{ fault, at }], seed) > 0) at++;
         } catch (error) {
           throw new Error(`${fault.name}, before event ${at}, seed ${seed}`, { cause: error });
         }
@@ -21,3 +22,22 @@ for (const places of PLACES) {
     }
   });
 }
+
+test('several faults during one move', () => {
+  const replay = process.env['GODWIT_SEED'];
+  const count = replay === undefined ? Number(process.env['GODWIT_SEEDS'] ?? 1500) : 1;
+  for (let i = 0; i < count; i++) {
+    const seed = replay === undefined ? i + 1 : Number(replay);
+    const random = new SeededRandom(seed);
+    const places = random.pick(PLACES);
+    const blows = Array.from({ length: 2 + random.below(3) }, () => ({
+      fault: random.pick(FAULTS),
+      at: random.below(120),
+    }));
+    try {
+      life(places, blows, seed);
+    } catch (error) {
+      throw new Error(`GODWIT_SEED=${seed} replays this`, { cause: error });
+    }
+  }
+});

@@ -27,6 +27,8 @@ export interface GuestState {
   checksum: number;
   /** The number of its next home call. */
   nextCall: number;
+  /** Differs between two guests that execute the same steps, as clocks and random numbers make them differ. */
+  noise: number;
 }
 
 export function mix(checksum: number, value: number): number {
