@@ -44,7 +44,7 @@ const FAULTS: readonly { readonly weight: number; readonly fault: Fault }[] = [
     },
   },
   {
-    weight: 4,
+    weight: 6,
     fault: (world, _random, node, other) => {
       world.count('session lost');
       world.network.loseSession(node.id, other.id);

@@ -124,19 +124,22 @@ export interface Blow {
 
 /**
  * One life, one move, and faults on the way.
+ * @param steps how many the program still has before it ends when the move begins
  * @returns how many of the faults struck: those for which the move was over by then did not
  */
-export function life(places: Places, blows: readonly Blow[], seed: number): number {
+export function life(places: Places, blows: readonly Blow[], seed: number, steps = 100): number {
   const random = new SeededRandom(seed);
   const world = new World(random.next());
   world.moody = false;
   world.stepMs = 20;
   for (const id of [1, 2, 3]) world.boot(id);
   const home = world.node(places.home);
-  const pid = world.spawn(home, randomProgram(random, 150));
+  const program = randomProgram(random, 150);
+  const pid = world.spawn(home, program);
   // It is away already where it is to start from another node.
   const before = world.migrate(home, pid, world.node(places.source).id);
   assert(world.clock.runUntil(() => before.answers.length > 0, 5_000));
+  program.steps.length = world.node(places.source).guest(pid).state.position + steps;
   const asked = world.migrate(home, pid, world.node(places.target).id);
   let events = 0;
   let struck = 0;

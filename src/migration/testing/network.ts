@@ -228,7 +228,9 @@ export class SimNetwork {
 
   /** `a` will learn that its session with `b` is a new one. */
   #tell(a: NodeId, b: NodeId): void {
-    this.#clock.after(this.#random.below(100), () => this.#arrive(b, a, () => this.#learn(a, b, false)));
+    this.#clock.after(this.#random.below(Math.min(100, 2 * this.delayMs)), () =>
+      this.#arrive(b, a, () => this.#learn(a, b, false)),
+    );
   }
 
   #tellBoth(a: NodeId, b: NodeId): void {

@@ -15,7 +15,7 @@ export type Step =
   | { readonly kind: 'block'; readonly ms: number };
 
 export interface Program {
-  readonly steps: readonly Step[];
+  readonly steps: Step[];
   readonly status: number;
   /** Of its image. */
   readonly bytes: number;
