@@ -196,7 +196,7 @@ export class Home {
     const move = process?.move;
     if (!process || move?.id !== id || move.phase === 'commit') return;
     if (from === move.target) this.#targetGone(process, move, ['move_failed', reason]);
-    else if (from === move.source && !move.sourceGone) this.#abort(process, move, ['move_failed', reason]);
+    else if (from === move.source) this.#abort(process, move, ['move_failed', reason]);
   }
 
   // Frames of whoever has the guest.
