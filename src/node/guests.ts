@@ -28,8 +28,6 @@ interface Entry {
   rest: { readonly state: MachineState; readonly baggage: GuestBaggage } | null;
   /** An image that is arriving. */
   loader: ImageLoader | null;
-  /** Why the image that is arriving cannot be used: told when it is complete, whatever still comes. */
-  broken: GodwitError | null;
 }
 
 export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> {
@@ -137,22 +135,16 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     void attempt();
   }
 
-  open(pid: Pid): string | null {
+  open(pid: Pid, bytes: number): string | null {
     const entry = this.#reservation(pid);
-    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memory);
+    entry.loader = new ImageLoader(entry.session.guest.memory, bytes);
     return null;
   }
 
   write(pid: Pid, chunk: Uint8Array): void {
-    const entry = this.#reservation(pid);
-    assert(entry.loader, 'image bytes follow an opened image');
-    if (entry.broken) return;
-    try {
-      entry.loader.write(chunk);
-    } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      entry.broken = error;
-    }
+    const { loader } = this.#reservation(pid);
+    assert(loader, 'image bytes follow an opened image');
+    loader.write(chunk);
   }
 
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void {
@@ -160,7 +152,6 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const roles = this.#environment.roles();
     try {
       assert(entry.loader, 'an image is sealed after it was opened');
-      if (entry.broken) throw entry.broken;
       entry.rest = entry.loader.finish(digest);
       entry.loader = null;
       roles.sealed(pid, move);
@@ -201,7 +192,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         { pid, home, module, pages: { initialPages, maximumPages: Math.max(memory?.maximumPages ?? 0, initialPages) } },
         { self, pool, homeSide, homeCalls, reported: (_session, report) => this.#reported(pid, report) },
       );
-      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null, broken: null };
+      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null };
       this.#entries.set(pid, entry);
       return entry;
     } catch (error) {
@@ -234,7 +225,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       entry.rest = rest;
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
-      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
+      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.guest.memory, rest.state, rest.baggage));
       return;
     }
     const usage = session.usage(session.finalCpuMs);
