@@ -2,7 +2,7 @@
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
 import { FRAME_GROUPS, HEADER, HEADER_BYTES } from './frames.ts';
-import type { FrameSpec } from './frames/table.ts';
+import type { FrameGroup, FrameSpec } from './frames/table.ts';
 import { PROTOCOL } from './greeting.ts';
 
 const HEADER_MEANING: Readonly<Record<keyof typeof HEADER, string>> = {
@@ -34,11 +34,13 @@ export function renderProtocol(): string {
       ['wait', 'milliseconds'],
       Object.entries(TIMING).map(([name, value]) => [name, String(value)]),
     ),
-    ...FRAME_GROUPS.flatMap(({ title, from, to, frames }) => [
-      `## ${title} (${hex(from)} to ${hex(to)})`,
-      ...Object.entries(frames).map(frameText),
-    ]),
+    ...FRAME_GROUPS.map(groupText),
   ].join('\n');
+}
+
+function groupText({ title, from, to, frames }: FrameGroup): string {
+  const texts = Object.entries(frames).map(frameText);
+  return `## ${title} (${hex(from)} to ${hex(to)})\n${texts.join('\n')}`;
 }
 
 function frameText([name, { type, doc, fields }]: readonly [string, FrameSpec]): string {
@@ -51,8 +53,11 @@ function hex(type: number): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+  return row(head) + row(head.map(() => '---')) + rows.map(row).join('');
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |\n`;
 }
 
 const INTRODUCTION = `
