@@ -1,45 +1,9 @@
-/** The capture engine, loaded only by the commands that need it, and what they ask of it. */
+/** What the commands ask of the capture engine, which is loaded only by those that need it. */
 import { readFileSync } from 'node:fs';
 import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { reasonOf } from './report.ts';
-
-/** Of src/capture/rewrite.ts. */
-export interface Rewriter {
-  readonly rewrite: (original: Uint8Array) => {
-    readonly module: Uint8Array<ArrayBuffer>;
-    readonly stats: {
-      readonly functions: number;
-      readonly wrapped: number;
-      readonly sites: number;
-      readonly polls: number;
-      readonly codeBytesBefore: number;
-      readonly codeBytesAfter: number;
-      readonly bytesBefore: number;
-      readonly bytesAfter: number;
-      readonly droppedSections: readonly string[];
-    };
-  };
-}
-
-/** Of src/wasm/decode.ts. */
-interface Decoder {
-  readonly decodeModule: (bytes: Uint8Array) => {
-    readonly imports: readonly { readonly module: string; readonly name: string; readonly kind: string }[];
-    readonly exports: readonly { readonly name: string }[];
-    readonly memory: { readonly minimum: number; readonly maximum: number | null } | null;
-    readonly start: number | null;
-  };
-}
-
-// The specifiers are variables because the modules are written elsewhere.
-const REWRITE: string = new URL('../capture/rewrite.ts', import.meta.url).href;
-const DECODE: string = new URL('../wasm/decode.ts', import.meta.url).href;
-
-export async function loadRewriter(): Promise<Rewriter> {
-  return (await import(REWRITE)) as Rewriter;
-}
 
 /** @throws GodwitError `io` or `limit`, naming the file as it was given */
 export function readModule(file: string, absolute: string): Uint8Array {
@@ -80,8 +44,10 @@ export interface Inspection {
 const WASI = 'wasi_snapshot_preview1';
 
 export async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  const { decodeModule } = (await import(DECODE)) as Decoder;
-  const { rewrite } = await loadRewriter();
+  const [{ decodeModule }, { rewrite }] = await Promise.all([
+    import('../wasm/decode.ts'),
+    import('../capture/rewrite.ts'),
+  ]);
   const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memory: null, rewritten: null };
   let known: Inspection = { ...nothing, refused: null };
   try {

@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../../base/errors.ts';
+import type { Rewritten } from '../../capture/rewrite.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
-import { type Rewriter, loadRewriter, readModule } from '../engine.ts';
+import { readModule } from '../engine.ts';
 import { byteSize } from '../format.ts';
 import { reasonOf } from '../report.ts';
 
@@ -42,8 +43,8 @@ export const rewrite: Command = {
   },
 };
 
-async function rewritten(file: string, bytes: Uint8Array): Promise<ReturnType<Rewriter['rewrite']>> {
-  const { rewrite } = await loadRewriter();
+async function rewritten(file: string, bytes: Uint8Array): Promise<Rewritten> {
+  const { rewrite } = await import('../../capture/rewrite.ts');
   try {
     return rewrite(bytes);
   } catch (error) {
