@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { byteSize, duration, endMessage, exitStatus, parseInterval, printable, table } from './format.ts';
-import { parseSignal, signalName } from './signals.ts';
+import { requireSignal, signalName } from './signals.ts';
 
 test('sizes and times', () => {
   assert.deepEqual([0, 999, 1000, 1536, 10_240, 5 * 2 ** 30, 2 ** 50].map(byteSize), [
@@ -57,8 +57,8 @@ test('the end of a process as exit status and message', () => {
 });
 
 test('signals by name and number', () => {
-  assert.deepEqual(['9', 'KILL', 'SIGKILL', 'kill', '0', '31'].map(parseSignal), [9, 9, 9, 9, 0, 31]);
-  assert.deepEqual(['32', '-1', 'FOO', '', '9x', '1.5'].map(parseSignal), [null, null, null, null, null, null]);
+  assert.deepEqual(['9', 'KILL', 'SIGKILL', 'kill', '0', '31'].map(requireSignal), [9, 9, 9, 9, 0, 31]);
+  for (const text of ['32', '-1', 'FOO', '', '9x', '1.5']) assert.throws(() => requireSignal(text), { code: 'usage' });
   assert.equal(signalName(15), 'TERM');
   assert.equal(signalName(99), '99');
 });
