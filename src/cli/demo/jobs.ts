@@ -19,7 +19,7 @@ export const JOBS: readonly Job[] = [
   { name: 'ray', args: ['4000'], what: 'ray tracer', moved: { by: 'hop', micros: 250_000 } },
   { name: 'lisp', args: ['fib', '33'], what: 'Lisp interpreter', moved: { by: 'hop', micros: 330_000 } },
   { name: 'sha256', args: ['130000000'], what: 'hashing', moved: { by: 'hop', micros: 410_000 } },
-  { name: 'files', args: ['200', '50000'], what: 'files', moved: { by: 'hop', micros: 290_000 } },
+  { name: 'files', args: ['100', '20000'], what: 'files', moved: { by: 'hop', micros: 290_000 } },
   { name: 'awk', args: ['1400', '100000'], what: 'nested loops', moved: { by: 'command' } },
 ];
 
