@@ -159,7 +159,7 @@ async function runNode(
     network: cluster.network,
     firstSerial: serials.first,
     nodeState: (other) => cluster.nodeState(other),
-    module: (hash, from) => cluster.transfer.module(hash, from),
+    module: (hash, from) => cluster.modules.module(hash, from),
     ended: (process, status) => log.info('process ended', { pid: process.pid, how: status.how }),
     spawned: (serial) => serials.used(serial),
   });

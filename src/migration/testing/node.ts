@@ -446,6 +446,8 @@ export class SimNode implements Peer {
       stayReasons: () => (this.#mood(30) ? ['user_lock'] : []),
       spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
+      moving() {},
+      moved() {},
       placed: (pid, node, incarnation) => {
         const deputy = this.deputies.get(pid);
         if (deputy) deputy.place(node, incarnation);
