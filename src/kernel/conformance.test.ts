@@ -184,6 +184,11 @@ test('path_link: a file has the same attributes and rights through each of its n
   });
 });
 
+/** Which errno it is, where the programs take more than one. */
+function errnoOf(result: unknown): string {
+  return typeof result === 'string' ? result : 'success';
+}
+
 test('nofollow_errors: links are followed only if asked for', () => {
   scratch((harness, directory) => {
     harness.ok('path_create_directory', { fd: directory, path: 'target' });
@@ -191,14 +196,14 @@ test('nofollow_errors: links are followed only if asked for', () => {
     const at = (options: Partial<ArgsOf<'path_open'>>) =>
       harness.call('path_open', openArgs(directory, 'symlink', { oflags: 0, ...options }));
     const follow = { lookup: LookupFlags.symlinkFollow };
-    assert.equal(at({ oflags: OFlags.directory }), 'loop');
+    assert.match(errnoOf(at({ oflags: OFlags.directory })), /^(loop|notdir)$/);
     assert.equal(at({}), 'loop');
     assert.equal(typeof at({ ...follow, oflags: OFlags.directory }), 'object');
     harness.ok('path_unlink_file', { fd: directory, path: 'symlink' });
     harness.ok('path_remove_directory', { fd: directory, path: 'target' });
     open(harness, directory, 'target');
     harness.ok('path_symlink', { target: 'target', fd: directory, path: 'symlink' });
-    assert.equal(at({ oflags: OFlags.directory }), 'loop');
+    assert.match(errnoOf(at({ oflags: OFlags.directory })), /^(loop|notdir)$/);
     assert.equal(at({}), 'loop');
     assert.equal(at({ ...follow, oflags: OFlags.directory }), 'notdir');
   });
