@@ -49,6 +49,11 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     return this.#entries.get(pid)?.session;
   }
 
+  /** How many guests run, rest or are expected here. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Sessions that run or rest here, reservations included. */
   *sessions(): Iterable<GuestSession> {
     for (const { session } of this.#entries.values()) yield session;
