@@ -115,14 +115,9 @@ export class Linker {
     return plan;
   }
 
-  /** True if a frame at this site is resumed by calling its function again. */
-  #isRecall(index: number, site: number): boolean {
-    return index < this.#n.imports || (site === 0 && this.#facts.entryPolls[index] === 1);
-  }
-
   /** True if the site is a poll or an import's wrapper: only such a frame can be the innermost one. */
   isInnermost(index: number, site: number): boolean {
-    return this.#isRecall(index, site) || this.plan(index).polls.has(site);
+    return index < this.#n.imports || this.plan(index).polls.has(site);
   }
 
   /** @throws GodwitError `corrupt` if there is no such site */
@@ -132,7 +127,7 @@ export class Linker {
     const target = new ContinuationTarget(this.#module, this.#n);
     const body = new WasmWriter(1024);
     let hints: readonly number[] = [];
-    if (this.#isRecall(index, site)) body.copy(recallBody(this.#module, index, plan, this.#n, target));
+    if (index < this.#n.imports) body.copy(recallBody(this.#module, index, plan, this.#n, target));
     else {
       const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
       rewriter.write(index, site, plan);
