@@ -83,7 +83,7 @@ test('to where it is already: done, nothing happens', () => {
   const asked = move(1);
   assert.deepEqual(asked.result, { ok: true, stats: null });
   settle();
-  assert.equal(world.node(1).roles.home.get(pid)?.moves, 0);
+  assert.equal(placeOf(world, pid), 1);
 });
 
 test('a refusal names its reason', () => {
