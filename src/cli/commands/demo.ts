@@ -31,12 +31,21 @@ export const demo: Command = {
   options: [],
   examples: [['godwit demo', 'also what "npm start" does']],
   exits: [['1', 'an output differs']],
-  run(_invocation, context) {
+  async run(_invocation, context) {
     const start = performance.now();
     const elapsed = (): number => performance.now() - start;
     const story = new Story();
-    const lost = (text: string): void => story.tell(elapsed(), text);
-    return withLab(NODES, context.env, lost, (lab, ended) => perform(lab, ended, story, elapsed, context));
+    const losses: string[] = [];
+    // Not at once: it would smear the picture.
+    const lost = (text: string): void => {
+      losses.push(text);
+      story.tell(elapsed(), text);
+    };
+    try {
+      return await withLab(NODES, context.env, lost, (lab, ended) => perform(lab, ended, story, elapsed, context));
+    } finally {
+      for (const text of losses) context.err(`godwit: lab: ${text}`);
+    }
   },
 };
 
