@@ -24,6 +24,12 @@ function version(): string {
 function findCommand(name: string): Command {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command) return command;
+  if (name.startsWith('-')) {
+    throw new GodwitError(
+      'usage',
+      `unknown option ${name}; options stand behind the command, "godwit --help" names them`,
+    );
+  }
   const meant = nearest(
     name,
     COMMANDS.map(({ name }) => name),
