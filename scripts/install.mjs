@@ -24,11 +24,13 @@ const UNREACHABLE =
 export function install() {
   if (!isComplete()) exclusively(() => isComplete() || runNpm());
   const node = findNode();
-  if (node !== null) return node;
-  fail(
-    `Node ${MINIMUM} or newer is needed; there is no package with it for ${process.platform} ${process.arch},\n` +
-      `and this is ${process.version}. Put a newer Node on PATH.`,
-  );
+  if (node === null) {
+    fail(
+      `Node ${MINIMUM} or newer is needed; there is no package with it for ${process.platform} ${process.arch},\n` +
+        `and this is ${process.version}. Put a newer Node on PATH.`,
+    );
+  }
+  return node;
 }
 
 function isComplete() {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DIRENT, EVENT, FDSTAT, FILESTAT, IOVEC, PRESTAT, SUBSCRIPTION } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { FileType } from './types.ts';
+import { FileType, PreopenType } from './types.ts';
 import type { Event, FdStat, FileStat, Subscription } from './types.ts';
 
 function figures({ size, align, offsets }: Pick<Layout<never>, 'size' | 'align' | 'offsets'>): unknown {
@@ -68,9 +68,8 @@ test('what is written is read, at any alignment', () => {
   );
 });
 
-test('a prestat is tagged as a directory', () => {
+test('a prestat is a tag and a length', () => {
   const view = new DataView(new ArrayBuffer(8));
-  view.setUint8(0, 9);
-  PRESTAT.write(view, 0, { nameLength: 5 });
-  assert.deepEqual([view.getUint8(0), view.getUint32(4, true)], [0, 5]);
+  PRESTAT.write(view, 0, { tag: PreopenType.socket, nameLength: 5 });
+  assert.deepEqual([view.getUint8(0), view.getUint32(4, true)], [1, 5]);
 });

@@ -112,12 +112,8 @@ function typed<T extends { filetype: number }>(value: T): Omit<T, 'filetype'> & 
   return value as T & { filetype: FileType };
 }
 
-/** A union of one case so far: tag 0, then the length of the directory's name. */
-const prestat = plain({ tag: 'u8', nameLength: 'u32' });
-export const PRESTAT: Layout<Prestat> = {
-  ...prestat,
-  write: (view, at, value) => prestat.write(view, at, { tag: 0, nameLength: value.nameLength }),
-};
+/** A union of one case so far, the length of a directory's name; a socket has the length 0. */
+export const PRESTAT: Layout<Prestat> = plain({ tag: 'u8', nameLength: 'u32' });
 
 /** The head of an entry of fd_readdir; the name's bytes follow it, without NUL and without padding. */
 export const DIRENT = plain({ next: 'u64', ino: 'u64', nameLength: 'u32', filetype: 'u8' });

@@ -49,7 +49,7 @@ const RESULTS: { readonly [K in ResultKind]: fc.Arbitrary<ResultTypes[K]> } = {
   fd: u32,
   fdstat: fc.record({ filetype, flags: u16, rightsBase: u64, rightsInheriting: u64 }),
   filestat: fc.record({ dev: u64, ino: u64, filetype, nlink: u64, size: u64, atim: u64, mtim: u64, ctim: u64 }),
-  prestat: fc.record({ nameLength: u32 }),
+  prestat: fc.record({ tag: fc.nat(255), nameLength: u32 }),
 };
 
 /** A call as a guest would make it: with all pointers right. */

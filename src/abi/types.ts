@@ -102,8 +102,17 @@ export interface FileStat {
   readonly ctim: bigint;
 }
 
-/** A directory that was there at the start; `nameLength` in bytes. */
+/**
+ * witx `preopentype`. The specification has directories only. `socket` is Godwit's: sockets passed in at the start lie
+ * before the directories, and wasi-libc's search for directories ends at a number that is EBADF but goes on behind a
+ * type that it does not know.
+ */
+export const PreopenType = { directory: 0, socket: 1 } as const;
+
+/** What was there at the start; `nameLength` in bytes. */
 export interface Prestat {
+  /** {@link PreopenType} */
+  readonly tag: number;
   readonly nameLength: number;
 }
 

@@ -27,6 +27,8 @@ export const LIMITS = {
   joinFailures: 10,
   /** Bytes of a frame of who has no certificate yet. */
   joinFrameBytes: 16 * KIB,
+  /** Bytes that the states of threads and kernel take together in one image: two save areas. */
+  imageStateBytes: 128 * MIB,
   /** Bytes of a module file. clang (75 MB) must fit; V8 itself stops at 1 GiB. */
   moduleBytes: 512 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */

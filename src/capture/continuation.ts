@@ -86,7 +86,9 @@ export class ContinuationRewriter extends BodyRewriter {
     out.length = 0;
     this.hints.length = 0;
     if (this.copies !== null) this.copies = [];
-    restoreFrame(out, this.#plan!, this.#n, this.#link);
+    // The pc local serves as the address: it is set again before anything can unwind.
+    const plan = this.#plan!;
+    restoreFrame(out, plan, this.#n, this.#link, plan.pcLocal, Number.POSITIVE_INFINITY);
     this.openWrapper();
     this.#labels[0] = 0;
     this.#depth = 0;
@@ -241,18 +243,30 @@ export class ContinuationRewriter extends BodyRewriter {
   }
 }
 
-/** Takes the last record off the save area and its values into the locals; the pc local serves as the address. */
-function restoreFrame(out: WasmWriter, plan: FramePlan, n: Numbering, link: ContinuationTarget): void {
+/**
+ * Takes the last record off the save area and the values of the locals below `locals` into them.
+ * @param address a scratch i32 local
+ */
+function restoreFrame(
+  out: WasmWriter,
+  plan: FramePlan,
+  n: Numbering,
+  link: ContinuationTarget,
+  address: number,
+  locals: number,
+): void {
   const code = new Assembler(256);
   code.op(OP.globalGet, n.savePointer).constant(plan.frameBytes).op(OP.i32Sub);
-  code.op(OP.localTee, plan.pcLocal).op(OP.globalSet, n.savePointer);
+  code.op(OP.localTee, address).op(OP.globalSet, n.savePointer);
   let offset = 0;
   for (const { local, type } of plan.saved) {
-    code.get(plan.pcLocal).load(type, n.controlMemory, offset);
-    if (isReference(type)) {
-      code.op(OP.call, link.rewrittenFunction(n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern')));
+    if (local < locals) {
+      code.get(address).load(type, n.controlMemory, offset);
+      if (isReference(type)) {
+        code.op(OP.call, link.rewrittenFunction(n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern')));
+      }
+      code.op(OP.localSet, local);
     }
-    code.op(OP.localSet, local);
     offset += savedSize(type);
   }
   out.copy(code.bytes, 0, code.length);
@@ -268,11 +282,8 @@ export function recallBody(
 ): Uint8Array {
   const { params } = typeOf(module, index);
   const code = new Assembler(256);
-  restoreFrame(code, plan, n, link);
+  restoreFrame(code, plan, n, link, params.length, params.length);
   params.forEach((_, local) => code.get(local));
   code.op(OP.call, link.functionIndex(index));
-  const locals = new Uint8Array(Math.max(plan.pcLocal + 1, params.length));
-  locals.fill(I32);
-  locals.set(params);
-  return code.body(locals);
+  return code.body(Uint8Array.of(...params, I32));
 }

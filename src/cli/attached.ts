@@ -1,7 +1,7 @@
 /** A process in the foreground: the signals of this command are its signals. */
+import { exitStatusOf, signalNamed } from '../abi/signals.ts';
 import type { RunHandle } from '../node/daemon.ts';
 import { onResize } from './stdio/local-stdio.ts';
-import { SIGNALS } from './signals.ts';
 
 /** Where a process was started: through the control socket, or in this operating-system process. */
 export interface Attachable {
@@ -11,9 +11,9 @@ export interface Attachable {
   ping(): Promise<void>;
 }
 
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGTSTP'] as const;
-
-const number = (name: string): number => SIGNALS.get(name.slice('SIG'.length))!;
+const FORWARDED = ['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'CONT', 'TSTP'] as const;
+/** Windows has only these. */
+const EVERYWHERE: ReadonlySet<string> = new Set(['INT', 'TERM', 'HUP']);
 
 /**
  * From now on signals to this command go to the process.
@@ -22,7 +22,7 @@ const number = (name: string): number => SIGNALS.get(name.slice('SIG'.length))!;
 export function forwardSignals(target: Attachable, hardEnd: (status: number) => void): void {
   let unanswered = false;
   const interrupt = (): void => {
-    if (unanswered) return hardEnd(128 + number('SIGINT'));
+    if (unanswered) return hardEnd(exitStatusOf(signalNamed('INT')));
     unanswered = true;
     // A lost connection is told elsewhere; here it only means that nothing reacts.
     return void target.ping().then(
@@ -31,14 +31,13 @@ export function forwardSignals(target: Attachable, hardEnd: (status: number) => 
     );
   };
   for (const name of FORWARDED) {
-    // Not on every system (Windows has three of them).
-    if (process.platform === 'win32' && !['SIGINT', 'SIGTERM', 'SIGHUP'].includes(name)) continue;
-    process.on(name, () => {
-      target.signal(number(name));
-      if (name === 'SIGINT') interrupt();
+    if (process.platform === 'win32' && !EVERYWHERE.has(name)) continue;
+    process.on(`SIG${name}`, () => {
+      target.signal(signalNamed(name).number);
+      if (name === 'INT') interrupt();
       // Ctrl-Z: the process stops, and so does this command, to give the terminal back to the shell. SIGCONT wakes both.
       // One turn of the event loop later, when the signal has left.
-      if (name === 'SIGTSTP') setImmediate(() => process.kill(process.pid, 'SIGSTOP'));
+      if (name === 'TSTP') setImmediate(() => process.kill(process.pid, 'SIGSTOP'));
     });
   }
 }

@@ -5,6 +5,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { DirectoryGrant, RunSpec } from '../node/daemon.ts';
 import { parseInterval } from './format.ts';
 import type { Invocation } from './parse.ts';
+import { reasonOf } from './report.ts';
 
 /** `HOST` or `HOST::GUEST`; the guest's name is HOST as it was written, unless given. */
 export function parseDirectory(text: string, cwd: string): DirectoryGrant {
@@ -31,21 +32,11 @@ export function parseEnvironment(texts: readonly string[], env: NodeJS.ProcessEn
   return [...entries].map(([name, value]) => `${name}=${value}`);
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ELOOP: 'too many symbolic links',
-  ENAMETOOLONG: 'the name is too long',
-};
-
 function statOf(file: string, failure: (reason: string, code: string) => GodwitError): fs.Stats {
   try {
     return fs.statSync(file);
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw failure(REASONS[code] ?? message, code);
+    throw failure(reasonOf(error), (error as NodeJS.ErrnoException).code ?? '');
   }
 }
 

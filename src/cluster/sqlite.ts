@@ -35,23 +35,24 @@ export class SqliteStore implements MembershipStore {
 
   /**
    * Opens or creates the file, which only its owner can read: it holds the node's key.
+   * @param limit pages of 4 KiB that the file may take; as on a disk that is full then
    * @throws GodwitError('state_in_use') if another daemon has it open, ('corrupt') or ('io') with the reason
    */
-  constructor(file: string) {
+  constructor(file: string, limit?: { readonly pages: number }) {
     this.#file = file;
     this.#db = this.#attempt(() => {
       closeSync(openSync(file, 'a', 0o600));
       return new DatabaseSync(file);
     });
     try {
-      this.#attempt(() => this.#prepare());
+      this.#attempt(() => this.#prepare(limit?.pages));
     } catch (error) {
       this.#db.close();
       throw error;
     }
   }
 
-  #prepare(): void {
+  #prepare(pages: number | undefined): void {
     const db = this.#db;
     // Exclusive before the log is switched on: then SQLite needs no shared memory file beside it either.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
@@ -67,6 +68,7 @@ export class SqliteStore implements MembershipStore {
       throw new GodwitError('version_mismatch', `${this.#file}: layout ${String(layout)} is of another Godwit`);
     }
     db.exec('COMMIT');
+    if (pages !== undefined) db.exec(`PRAGMA max_page_count = ${pages}`);
     const check = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
     if (check !== 'ok') throw new GodwitError('corrupt', `${this.#file}: ${String(check)}`);
   }

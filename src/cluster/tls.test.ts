@@ -6,7 +6,6 @@ import { connect as connectTcp, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import type { Clock } from '../base/env.ts';
 import { silentLog } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
 import { nodeId } from '../base/ids.ts';
@@ -15,21 +14,13 @@ import { formatAddress } from '../link/address.ts';
 import type { PeerFrame } from '../link/frames.ts';
 import type { PeerEvent } from '../link/links.ts';
 import { Links } from '../link/links.ts';
+import { realClock } from '../link/testing/real.ts';
 import type { Credentials, TlsListener } from '../link/tls.ts';
 import { listenTls, TlsDialer } from '../link/tls.ts';
 import { Authority, createNodeKey } from './authority.ts';
 
 const A = nodeId(1);
 const B = nodeId(2);
-
-const realClock: Clock = {
-  now: () => performance.now(),
-  wallNanos: () => BigInt(Date.now()) * 1_000_000n,
-  after(delay, fire) {
-    const timer = setTimeout(fire, delay);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
 
 function credentials(authority: Authority, node: NodeId, claimed = node): Credentials {
   const { key, publicKey } = createNodeKey();

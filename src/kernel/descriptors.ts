@@ -77,7 +77,7 @@ export class DescriptorTable {
   /** @throws ErrnoError `badf`; `notcapable` if a right would be added */
   reduceRights(fd: number, rights: RightsPair): void {
     const old = this.get(fd);
-    if ((rights.base & ~old.base) !== 0n || (rights.inheriting & ~old.inheriting) !== 0n) {
+    if ((rights.base & ~withImplied(old.base)) !== 0n || (rights.inheriting & ~withImplied(old.inheriting)) !== 0n) {
       throw new ErrnoError(ERRNO.notcapable);
     }
     this.#set(fd, { ...old, base: rights.base, inheriting: rights.inheriting });
@@ -93,7 +93,7 @@ export class DescriptorTable {
     if (from === to) return;
     this.#set(to, moved);
     this.#clear(from);
-    replaced.file.close();
+    closeQuietly(replaced.file);
   }
 
   /** @throws ErrnoError `badf`, or what closing the file failed with; the number is free in either case */
@@ -108,12 +108,7 @@ export class DescriptorTable {
     for (const [fd, slot] of this.#slots.entries()) {
       if (slot === undefined) continue;
       this.#clear(fd);
-      try {
-        slot.file.close();
-      } catch (error) {
-        // The process has ended: there is no one to tell that a close failed.
-        if (!(error instanceof ErrnoError)) throw error;
-      }
+      closeQuietly(slot.file);
     }
   }
 
@@ -135,5 +130,14 @@ export class DescriptorTable {
     this.#slots[fd] = undefined;
     this.#open--;
     this.#changed(fd, null);
+  }
+}
+
+/** Where there is no one to tell that a close failed: what POSIX says of dup2 and of the end of a process. */
+function closeQuietly(file: OpenFile): void {
+  try {
+    file.close();
+  } catch (error) {
+    if (!(error instanceof ErrnoError)) throw error;
   }
 }

@@ -15,7 +15,7 @@ test('what the process was given: arguments, environment, directories', () => {
   assert.deepEqual(harness.ok('args_sizes_get', {}), { count: 2, bytes: 8 + 3 });
   assert.deepEqual(harness.ok('environ_sizes_get', {}), { count: 1, bytes: 4 });
   assert.equal(harness.call('fd_fdstat_get', { fd: 0 }), 'badf');
-  assert.deepEqual(harness.ok('fd_prestat_get', { fd: 3 }).prestat, { nameLength: 1 });
+  assert.deepEqual(harness.ok('fd_prestat_get', { fd: 3 }).prestat, { tag: 0, nameLength: 1 });
   const name = new Uint8Array(2);
   harness.ok('fd_prestat_dir_name', { fd: 3, name });
   assert.deepEqual([...name], [47, 0]);

@@ -4,9 +4,13 @@ import fc from 'fast-check';
 import { ERRNO } from '../abi/errno.ts';
 import { ClockId, type Event, EventRwFlags, EventType, type Subscription } from '../abi/types.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
+import { Waiting } from '../base/waiting.ts';
+import type { Readiness, Settled } from '../vfs/openfile.ts';
+import { relativeToGuest } from './poll.ts';
 import { makePipe } from './pipe.ts';
 import type { Process } from './process.ts';
 import { streamRights } from './rights.ts';
+import { MemoryFile } from './testing/files.ts';
 import { Harness, soFar } from './testing/harness.ts';
 
 const MS = 1_000_000n;
@@ -73,6 +77,12 @@ test('an absolute time on the wall clock follows the clock when it is set', () =
   harness.clock.inner.jumpWall(-5_000_000);
   harness.clock.inner.advance(10);
   assert.equal(relative.pending, false);
+});
+
+test('absolute times of the process’s own monotonic clock become relative, all others stay', () => {
+  const others = [clock(1n, 5), clock(2n, 5, ClockId.realtime, true), onRead(3n, 0)];
+  const own = [clock(4n, 5, ClockId.monotonic, true), clock(5n, 1, ClockId.monotonic, true)];
+  assert.deepEqual(relativeToGuest([...others, ...own], 2n * MS), [...others, clock(4n, 3), clock(5n, 0)]);
 });
 
 test('a time of centuries waits without an overflowing timer', () => {
@@ -145,6 +155,27 @@ test('writable, hung up', () => {
     count: 1,
     events: [{ userdata: 2n, error: 0, type: EventType.fdRead, bytes: 0n, flags: EventRwFlags.hangup }],
   });
+});
+
+test('files that were waited for are let go of, however the wait ends', () => {
+  const harness = new Harness();
+  let waiting = 0;
+  const file = new MemoryFile();
+  file.poll = () => {
+    waiting++;
+    return new Waiting<Settled<Readiness>>(() => waiting--);
+  };
+  const fd = harness.process.descriptors.open(file, streamRights(true, true, false));
+  const wait = () => harness.block('poll_oneoff', args(clock(1n, 5), onRead(2n, fd), onWrite(3n, fd)));
+  const ended = wait();
+  assert.equal(waiting, 2);
+  harness.clock.inner.advance(5);
+  assert.equal(ended.pending, false);
+  assert.equal(waiting, 0);
+  assert.ok(wait().withdraw());
+  assert.equal(waiting, 0);
+  harness.ok('poll_oneoff', args(onRead(1n, fd), clock(2n, 0)));
+  assert.equal(waiting, 0);
 });
 
 test('a withdrawn sleep goes on where it was when it is made again, and only then', () => {

@@ -8,7 +8,7 @@
  * A relative time counts from the moment when the call was first made, also if the process moved meanwhile and made
  * it again (Process.interruptedPoll): otherwise a process that moves more often than it wakes would sleep for ever.
  */
-import { clockTime } from '../abi/clocks.ts';
+import { clockTime } from './clocks.ts';
 import type { Errno } from '../abi/errno.ts';
 import { ClockId, type Event, EventRwFlags, EventType, Rights, type Subscription } from '../abi/types.ts';
 import type { Timer } from '../base/env.ts';
@@ -157,6 +157,20 @@ function fileEvent(wanted: FileSubscription, readiness: Settled<Readiness>): Eve
     bytes,
     flags: hangup ? EventRwFlags.hangup : 0,
   };
+}
+
+/**
+ * The same subscriptions with absolute times of the monotonic clock made relative. That clock is the process's own: it
+ * goes on across moves and has nothing to do with the home node's, so the guest's node must do this before it passes
+ * poll_oneoff on to the kernel.
+ * @param monotonic what the process's monotonic clock shows now, in nanoseconds
+ */
+export function relativeToGuest(subscriptions: readonly Subscription[], monotonic: bigint): readonly Subscription[] {
+  return subscriptions.map((wanted) => {
+    if (wanted.type !== 'clock' || !wanted.abstime || wanted.clock !== ClockId.monotonic) return wanted;
+    const timeout = wanted.timeout > monotonic ? wanted.timeout - monotonic : 0n;
+    return { ...wanted, abstime: false, timeout };
+  });
 }
 
 function sameSubscriptions(a: readonly Subscription[], b: readonly Subscription[]): boolean {

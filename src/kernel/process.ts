@@ -120,10 +120,15 @@ export class Process {
     return this.blocked === null ? 'running' : 'blocked';
   }
 
-  /** Its guest exists now. */
-  begin(): void {
-    assert(this.#life.phase === 'starting', 'a process begins once');
+  /**
+   * Its guest exists now.
+   * @returns false if it was ended before that, by a signal: the guest must not run then
+   */
+  begin(): boolean {
+    assert(this.#life.phase !== 'alive', 'a process begins once');
+    if (this.#life.phase === 'ended') return false;
     this.#life = { phase: 'alive' };
+    return true;
   }
 
   /**

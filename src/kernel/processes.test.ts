@@ -82,6 +82,14 @@ function raised(signal: number): string {
   return stopped ? 'stopped' : 'runs';
 }
 
+test('a process that is killed before it has a guest never gets one', () => {
+  const { kernel } = new Harness();
+  const process = kernel.processes.spawn(SPEC);
+  kernel.processes.signal(process, signalNamed('INT'));
+  assert.equal(process.begin(), false);
+  assert.equal(process.state, 'ended');
+});
+
 test('proc_raise acts on the process itself, by the numbers of witx', () => {
   assert.deepEqual([0, 6, 15, 16, 18, 27, 30, 31, 255].map(raised), [
     'runs',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRNO } from '../abi/errno.ts';
-import { FdFlags, FileType, RiFlags, Rights, SdFlags } from '../abi/types.ts';
+import { FdFlags, FileType, PreopenType, RiFlags, Rights, SdFlags } from '../abi/types.ts';
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import { ListenerSocket } from './socket.ts';
 import { TestEnd, TestListener } from './testing/ends.ts';
@@ -33,7 +33,8 @@ function withConnection(flags = 0) {
 test('sockets come behind the standard streams, directories behind them', () => {
   const { harness } = withListener();
   assert.equal(harness.ok('fd_fdstat_get', { fd: 3 }).stat.filetype, FileType.socketStream);
-  assert.equal(harness.call('fd_prestat_get', { fd: 3 }), 'badf');
+  assert.deepEqual(harness.ok('fd_prestat_get', { fd: 3 }).prestat, { tag: PreopenType.socket, nameLength: 0 });
+  assert.equal(harness.call('fd_prestat_dir_name', { fd: 3, name: new Uint8Array(9) }), 'badf');
   assert.equal(harness.ok('fd_prestat_get', { fd: 4 }).prestat.nameLength, 1);
 });
 

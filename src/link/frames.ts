@@ -18,7 +18,16 @@ import { MIGRATION_FRAMES } from './frames/migration.ts';
 import { NODE_FRAMES } from './frames/node.ts';
 import { PROCESS_FRAMES } from './frames/process.ts';
 import { SESSION_FRAMES } from './frames/session.ts';
-import type { FrameSpec } from './frames/table.ts';
+import type { FrameGroup, FrameSpec } from './frames/table.ts';
+
+/** A new group goes here and into {@link FRAMES}. Numbers lie between `from` and `to`. */
+export const FRAME_GROUPS: readonly FrameGroup[] = [
+  { title: 'Session', from: 0x01, to: 0x1f, frames: SESSION_FRAMES },
+  { title: 'Cluster', from: 0x20, to: 0x3f, frames: CLUSTER_FRAMES },
+  { title: 'Processes and their homes', from: 0x40, to: 0x5f, frames: PROCESS_FRAMES },
+  { title: 'Moves', from: 0x60, to: 0x7f, frames: MIGRATION_FRAMES },
+  { title: 'Questions between nodes', from: 0x80, to: 0x8f, frames: NODE_FRAMES },
+];
 
 export const FRAMES = {
   ...SESSION_FRAMES,
@@ -97,11 +106,13 @@ function isBytesCodec(codec: Codec<unknown>): boolean {
 
 const BY_NAME = new Map<string, FrameCodec>();
 const BY_TYPE = new Map<number, FrameCodec>();
-for (const [name, spec] of Object.entries(FRAMES) as [FrameName, FrameSpec][]) {
-  const codec = frameCodec(name, spec);
-  assert(!BY_TYPE.has(spec.type), `frame type ${spec.type} is given twice: ${name}`);
-  BY_NAME.set(name, codec);
-  BY_TYPE.set(spec.type, codec);
+for (const { frames } of FRAME_GROUPS) {
+  for (const [name, spec] of Object.entries(frames) as [FrameName, FrameSpec][]) {
+    assert(!BY_NAME.has(name) && !BY_TYPE.has(spec.type), `frame ${name} or its number is in the tables twice`);
+    const codec = frameCodec(name, spec);
+    BY_NAME.set(name, codec);
+    BY_TYPE.set(spec.type, codec);
+  }
 }
 
 /** An encoded frame: one piece, or two if the last byte string is sent by reference. */

@@ -91,7 +91,6 @@ export class Home {
       move: null,
       wish: null,
       frozenAs: null,
-      moves: 0,
     };
     this.#processes.set(pid, process);
     this.#host.placed(pid, this.#self, first);
@@ -196,7 +195,7 @@ export class Home {
     const move = process?.move;
     if (!process || move?.id !== id || move.phase === 'commit') return;
     if (from === move.target) this.#targetGone(process, move, ['move_failed', reason]);
-    else if (from === move.source && !move.sourceGone) this.#abort(process, move, ['move_failed', reason]);
+    else if (from === move.source) this.#abort(process, move, ['move_failed', reason]);
   }
 
   // Frames of whoever has the guest.
@@ -277,6 +276,7 @@ export class Home {
       }),
     };
     process.move = move;
+    this.#host.moving(pid, target);
     const { incarnation } = process;
     this.#send(target, { frame: 'prepare', pid, move: move.id, incarnation, source, spec: this.#host.spec(pid) });
   }
@@ -328,7 +328,6 @@ export class Home {
     const { pid, move } = process;
     process.frozenAs = null;
     if (move?.phase !== 'commit') return;
-    process.moves++;
     this.#send(move.source, { frame: 'free', pid, incarnation: move.from });
     this.#finish(process, move, { ok: true, stats: statsOf(move, this.#clock.now()) });
   }
@@ -336,6 +335,8 @@ export class Home {
   #finish(process: Process, move: Move, result: MoveResult): void {
     move.timer?.cancel();
     process.move = null;
+    this.#host.moving(process.pid, null);
+    if (result.ok && result.stats) this.#host.moved(process.pid, result.stats);
     const { wish } = process;
     process.wish = null;
     for (const give of move.answers) give(result);

@@ -115,6 +115,10 @@ export interface HomeHost {
   nodeState(node: NodeId): NodeState;
   /** The process is at this node in this incarnation from now on: deputy and process table follow in the same step. */
   placed(pid: Pid, node: NodeId, incarnation: Incarnation): void;
+  /** A move to this node is under way; null: none is. */
+  moving(pid: Pid, target: NodeId | null): void;
+  /** A move is done: the process runs at its new place. */
+  moved(pid: Pid, stats: MoveStats): void;
   /** Exactly once for each process; everything else about it is over before this is called. */
   ended(pid: Pid, end: ProcessEnd): void;
   usage(pid: Pid, node: NodeId, usage: Usage): void;

@@ -40,8 +40,6 @@ export interface Process {
   wish: { readonly target: NodeId; readonly answers: Answer[] } | null;
   /** After a commit was taken back: the incarnation under which the frozen copy at `place` may still be known there. */
   frozenAs: Incarnation | null;
-  /** Moves done so far. */
-  moves: number;
 }
 
 /** The process is at the move's target from now on. */

@@ -16,7 +16,7 @@ import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.
 import type { ClusterView, Member } from './cluster-view.ts';
 import type { NodeCore, ProcessFrame } from './core.ts';
 import type { JoinToken, NodeInfo } from './daemon.ts';
-import { ModuleTransfer } from './module-transfer.ts';
+import { ModuleExchange } from './module-exchange.ts';
 import type { ModuleStore } from './modules.ts';
 import { type Answers, Questions } from './questions.ts';
 
@@ -51,7 +51,7 @@ const MOVE_EVENTS: { readonly [E in MemberEvent['event']]: PeerEvent | null } = 
 export class Cluster implements ClusterView {
   readonly links: Links;
   readonly membership: Membership;
-  readonly transfer: ModuleTransfer;
+  readonly modules: ModuleExchange;
   readonly #options: ClusterOptions;
   readonly #questions: Questions;
   /** Nodes for which someone waits until there is room for bulk data. */
@@ -72,7 +72,7 @@ export class Cluster implements ClusterView {
       ...{ self, address, boot, clock, log, store, engine: founder, links: this.links },
       onEvent: (event) => this.#memberEvent(event),
     });
-    this.transfer = new ModuleTransfer(options.modules, this.network);
+    this.modules = new ModuleExchange(options.modules, this.network);
     this.#questions = new Questions((to, frame) => this.links.send(to, frame), {
       ...options.answers,
       status: () => Promise.resolve(this.#status()),
@@ -221,7 +221,7 @@ export class Cluster implements ClusterView {
       this.links.whenRoom(to, () => {
         this.#waiting.delete(to);
         this.#core?.roles.room(to);
-        this.transfer.room(to);
+        this.modules.frames.room(to);
       });
     }
     return false;
@@ -236,8 +236,10 @@ export class Cluster implements ClusterView {
         this.#questions.receive(from, frame);
         return;
       case 'module_ask':
+        this.modules.frames.ask(from, frame);
+        return;
       case 'module_chunk':
-        this.transfer.receive(from, frame);
+        this.modules.frames.chunk(from, frame);
         return;
       default:
         this.#core?.receive(from, frame as ProcessFrame);
@@ -251,7 +253,6 @@ export class Cluster implements ClusterView {
     }
     const told = MOVE_EVENTS[event];
     if (told) this.#core?.peer(node, told);
-    if (event === 'reset') this.transfer.reset(node);
-    if (event === 'restarted' || event === 'down' || event === 'left') this.transfer.lost(node);
+    if (told) this.modules.frames.peer(node, told);
   }
 }

@@ -71,6 +71,8 @@ export class GuestSession {
   readonly guest: Guest;
   readonly #environment: SessionEnvironment;
   #baggage: GuestBaggage | null = null;
+  /** Whether its calls can be made: from `run` until it is packed or ended. */
+  #connected = false;
   /** CPU time of this node is counted from here. */
   #cpuBefore: bigint | null = null;
   #nextCall: CallNumber = callNumber(1);
@@ -116,6 +118,7 @@ export class GuestSession {
     } else {
       this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCall);
     }
+    this.#connected = true;
     const { args, env, monotonic, cpuNanos } = baggage;
     const context: GuestContext = { args, env, monotonic, cpuNanos };
     this.guest.run(context, state);
@@ -143,11 +146,9 @@ export class GuestSession {
 
   /** The guest has left its code and leaves this node, or rests. @returns what it takes along */
   pack(report: GuestReport): GuestBaggage {
-    const { pid } = this.spec;
     const before = this.#baggage;
     assert(before, 'a guest that ran has its baggage');
-    if (this.atHome) this.#environment.homeSide.detach(pid);
-    else this.#nextCall = this.#environment.homeCalls.close(pid);
+    this.#disconnect();
     const { monotonic, cpuNanos } = report;
     return { args: before.args, env: before.env, monotonic, cpuNanos, nextCall: this.#nextCall };
   }
@@ -173,15 +174,19 @@ export class GuestSession {
 
   /** Ends the guest wherever it is. */
   async end(): Promise<void> {
-    const { pid } = this.spec;
     const call = this.#call;
     this.#call = null;
     call?.waiting?.withdraw();
-    if (this.#baggage) {
-      if (this.atHome) this.#environment.homeSide.detach(pid);
-      else this.#environment.homeCalls.close(pid);
-    }
+    this.#disconnect();
     await this.guest.end();
+  }
+
+  #disconnect(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    const { pid } = this.spec;
+    if (this.atHome) this.#environment.homeSide.detach(pid);
+    else this.#nextCall = this.#environment.homeCalls.close(pid);
   }
 
   #reported(report: GuestReport): void {

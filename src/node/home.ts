@@ -69,6 +69,10 @@ export class HomeProcesses implements HomeSide {
       spec: (pid) => this.#spec(pid),
       nodeState: environment.nodeState,
       placed: (pid, node, incarnation) => this.#placed(pid, node, incarnation),
+      moving: (pid, target) => {
+        this.#resident(pid).process.movingTo = target;
+      },
+      moved: (pid, { freezeMs, imageBytes }) => this.#resident(pid).process.counters.moved(freezeMs, imageBytes),
       ended: (pid, end) => this.#roleEnded(pid, end),
       usage: (pid, node, usage) => this.#usage(pid, node, usage),
     };

@@ -104,5 +104,5 @@ function portMethods(port: StdioPort): Omit<StdioPort, 'kind'> {
 const descriptor = (file: StreamFile | null): StdioFile => file && { file, rights: file.rights };
 
 async function flushed(streams: readonly (StreamFile | null)[]): Promise<void> {
-  await Promise.all(streams.map((file) => file && new Promise<void>((resolve) => file.whenFlushed(resolve))));
+  for (const file of streams) if (file) await new Promise<void>((resolve) => file.whenFlushed(resolve));
 }

@@ -38,6 +38,8 @@ export class ModuleStore {
   readonly #log: Log;
   /** In order of last use: the first is dropped first. */
   readonly #loaded = new Map<ModuleHash, Promise<LoadedModule>>();
+  /** Of all modules that someone still uses, dropped from the list above or not. */
+  readonly #originals = new Map<ModuleHash, WeakRef<Uint8Array>>();
 
   /** @param directory where rewritten modules are kept; made when first needed */
   constructor(directory: string, log: Log) {
@@ -68,6 +70,11 @@ export class ModuleStore {
     return loading;
   }
 
+  /** The original bytes of a module that is loaded. */
+  original(hash: ModuleHash): Uint8Array | undefined {
+    return this.#originals.get(hash)?.deref();
+  }
+
   /** The module of that hash if it is in memory. */
   get(hash: ModuleHash): Promise<LoadedModule> | undefined {
     return this.#loaded.get(hash);
@@ -79,7 +86,9 @@ export class ModuleStore {
     const cached = this.#readCache(hash);
     const module = cached ?? (await rewriteInWorker(original));
     if (!cached) this.#writeCache(hash, module);
-    return { hash, original, rewritten: await WebAssembly.compile(module) };
+    const rewritten = await WebAssembly.compile(module);
+    this.#originals.set(hash, new WeakRef(original));
+    return { hash, original, rewritten };
   }
 
   #cacheFile(hash: ModuleHash): string {

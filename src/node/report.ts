@@ -1,4 +1,5 @@
 /** What people and scripts are told of a process, from what the kernel knows. */
+import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../base/ids.ts';
 import { creatorOf } from '../base/ids.ts';
 import type { Process } from '../kernel/process.ts';
@@ -16,6 +17,8 @@ export function processEnd(status: ExitStatus): ProcessEnd {
       return { how: 'signalled', signal: status.signal.number, message: status.report };
     case 'failed':
       return { how: 'exited', code: GODWIT_FAILED, message: status.report };
+    default:
+      return unreachable(status);
   }
 }
 

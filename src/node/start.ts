@@ -55,15 +55,22 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new GodwitError('io', `cannot make the state directory ${directory}: ${code ?? message}; choose another with --state`, {
-      cause: error,
-    });
+    throw new GodwitError(
+      'io',
+      `cannot make the state directory ${directory}: ${code ?? message}; choose another with --state`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 /** A host name as far as it can be the name of a node. */
 function defaultName(): string {
-  const name = hostname().split('.')[0]?.replaceAll(/[^A-Za-z0-9_-]/g, '-') ?? '';
+  const name =
+    hostname()
+      .split('.')[0]
+      ?.replaceAll(/[^A-Za-z0-9_-]/g, '-') ?? '';
   return /^[A-Za-z]/.test(name) ? name : `node-${name}`.replace(/-$/, '');
 }
 
@@ -81,7 +88,10 @@ async function newIdentity(store: MembershipStore, { name, listen, join }: NodeO
   });
 }
 
-function ownRecord(store: MembershipStore, identity: NodeIdentity): { readonly name: string; readonly address: string } {
+function ownRecord(
+  store: MembershipStore,
+  identity: NodeIdentity,
+): { readonly name: string; readonly address: string } {
   const record = store.load().memberList?.members.find(({ node }) => node === identity.node);
   if (!record) throw new GodwitError('corrupt', 'the stored list of members does not have this node');
   return record;
@@ -120,7 +130,10 @@ async function runNode(
     onJoin: (channel, remote) => joins.serve(channel, remote),
   });
   const boot = randomBoot();
-  const load = new LoadMeter(clock, () => [...core.guests.sessions()].filter(({ wantsToCompute }) => wantsToCompute).length);
+  const load = new LoadMeter(
+    clock,
+    () => [...core.guests.sessions()].filter(({ wantsToCompute }) => wantsToCompute).length,
+  );
   const engine = `engine-${ENGINE_VERSION}`;
   const cluster: Cluster = new Cluster({
     ...{ self, boot, clock, random, log, store, founder, modules },
@@ -146,7 +159,7 @@ async function runNode(
     network: cluster.network,
     firstSerial: serials.first,
     nodeState: (other) => cluster.nodeState(other),
-    module: (hash, from) => cluster.transfer.module(hash, from),
+    module: (hash, from) => cluster.modules.module(hash, from),
     ended: (process, status) => log.info('process ended', { pid: process.pid, how: status.how }),
     spawned: (serial) => serials.used(serial),
   });

@@ -33,10 +33,11 @@ function scratch(t: TestContext, held: boolean): Scratch {
   const root = new HostDirectory(openSpot(inside, held));
   const descriptors = countDescriptors();
   t.after(() => {
-    // Every directory that a resolution entered has been let go again.
-    assert.equal(countDescriptors(), descriptors, 'descriptors left open');
+    const left = countDescriptors();
     root.close();
     fs.rmSync(base, { recursive: true });
+    // Every directory that a resolution entered has been let go again.
+    assert.equal(left, descriptors, 'descriptors left open');
   });
   return { root, inside, outside };
 }

@@ -32,6 +32,9 @@ import { setPathTimes } from './times.ts';
 /** How often a path is resolved again because someone changes it at the same time. */
 const ATTEMPTS = 16;
 
+/** rmdir(2) tells them apart: `.` is `inval`, while what `..` names cannot be empty. */
+const ENDS_IN_DOT_DOT = /(?:^|\/)\.\.\/*$/;
+
 function refuse(errno: keyof typeof ERRNO): never {
   throw new ErrnoError(ERRNO[errno]);
 }
@@ -67,8 +70,9 @@ export class HostDirectory implements Directory {
 
   open(path: string, options: OpenOptions): OpenFile {
     checkOptions(options);
-    const exclusive = options.create && options.exclusive;
-    const follow = exclusive ? 'never' : options.followFinalLink ? 'always' : 'bySlash';
+    // What is to be created, a link is in the way of; a slash behind it is refused whatever is there.
+    const asItIs = options.create && (options.exclusive || path.endsWith('/'));
+    const follow = asItIs ? 'never' : options.followFinalLink ? 'always' : 'bySlash';
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const opened = resolve(this.#spot, path, follow, (found) => {
         const file = openFound(found, options);
@@ -102,7 +106,7 @@ export class HostDirectory implements Directory {
 
   removeDirectory(path: string): void {
     this.#resolve(path, 'never', (found) => {
-      nameOrRefuse(found, 'inval');
+      nameOrRefuse(found, ENDS_IN_DOT_DOT.test(path) ? 'notempty' : 'inval');
       host(() => rmdirSync(found.path));
     });
   }
@@ -163,11 +167,10 @@ export class HostDirectory implements Directory {
   rename(path: string, to: Directory, toPath: string): void {
     const target = hostDirectory(to);
     this.#resolve(path, 'never', (from) => {
-      nameOrRefuse(from, 'busy');
-      const stats = existing(from);
       resolve(target.#spot, toPath, 'never', (found) => {
+        nameOrRefuse(from, 'busy');
         nameOrRefuse(found, 'busy');
-        if (found.slash && !stats.isDirectory()) refuse('notdir');
+        if (!existing(from).isDirectory() && found.slash) refuse('notdir');
         host(() => renameSync(from.path, found.path));
       });
     });
@@ -237,9 +240,7 @@ export class HostDirectory implements Directory {
 
 /** A name to be made may have a slash behind it only if a directory is made. */
 function refuseSlashOnNew({ stats, slash }: Found): void {
-  if (!slash) return;
-  if (stats === undefined) refuse('noent');
-  refuse(stats.isDirectory() ? 'exist' : 'notdir');
+  if (slash) refuse(stats === undefined ? 'noent' : 'exist');
 }
 
 function hostDirectory(directory: Directory): HostDirectory {

@@ -34,13 +34,14 @@ export function checkOptions(options: OpenOptions): void {
 /** Opens what a path names, or creates it. */
 export function openFound(found: Found, options: OpenOptions): OpenFile | typeof IS_DIRECTORY | typeof CHANGED {
   const { stats } = found;
+  if (options.create && found.slash && found.name !== null) refuse('isdir');
   if (stats === undefined) return createFile(found, options);
   if (options.create && options.exclusive) refuse('exist');
   if (stats.isDirectory()) {
     if (options.write || options.create || options.truncate) refuse('isdir');
     return IS_DIRECTORY;
   }
-  if (stats.isSymbolicLink()) refuse('loop');
+  if (stats.isSymbolicLink()) refuse(options.directory ? 'notdir' : 'loop');
   if (options.directory || found.slash) refuse('notdir');
   if (stats.isFile()) return openRegular(found, options);
   if (neverWaits(stats)) return openDevice(found, options);
@@ -50,7 +51,6 @@ export function openFound(found: Found, options: OpenOptions): OpenFile | typeof
 
 function createFile(found: Found, options: OpenOptions): OpenFile | typeof CHANGED {
   if (!options.create) refuse('noent');
-  if (found.slash) refuse('isdir');
   const flags = hostOpenFlags(options, options.flags) | constants.O_CREAT | constants.O_EXCL | ALWAYS;
   try {
     return new HostFile(openSync(found.path, flags, NEW_FILE_MODE), options, options.flags);

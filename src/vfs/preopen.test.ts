@@ -7,7 +7,9 @@ import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { GodwitError } from '../base/errors.ts';
 import { ByteReader } from '../base/bytes.ts';
 import { fromHost, host, ifThere } from './hosterror.ts';
+import { HostDirectory } from './hostdirectory.ts';
 import { openPreopen } from './preopen.ts';
+import { canHold, openSpot } from './spot.ts';
 import { exactCalls, hostTime, needsExact } from './times.ts';
 
 test('a directory that cannot be given is named with the reason', (t) => {
@@ -39,6 +41,24 @@ function errno(code: string): number | undefined {
   const converted = fromHost(Object.assign(new Error(code), { code, errno: -1, syscall: 'x' }));
   return converted instanceof ErrnoError ? converted.errno : undefined;
 }
+
+test('the root of the file system can be given', { skip: process.platform === 'win32' }, () => {
+  for (const held of canHold ? [true, false] : [false]) {
+    const root = new HostDirectory(openSpot('/', held));
+    assert.equal(root.stat().ino, fs.statSync('/', { bigint: true }).ino);
+    assert.equal(root.statPath('.', false).ino, root.stat().ino);
+    assert.equal(root.statPath('dev/null', false).ino, fs.statSync('/dev/null', { bigint: true }).ino);
+    assert.deepEqual(
+      [...root.entries(0n)].slice(0, 2).map((entry) => entry.ino),
+      [root.stat().ino, root.stat().ino],
+    );
+    assert.throws(
+      () => root.statPath('..', false),
+      (error) => error instanceof ErrnoError && error.errno === ERRNO.perm,
+    );
+    root.close();
+  }
+});
 
 test('errors of the system become errnos by their names', () => {
   assert.equal(errno('ENOENT'), ERRNO.noent);

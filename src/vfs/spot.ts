@@ -95,6 +95,6 @@ export function openSpot(hostPath: string, held: boolean = canHold): Spot {
   if (held) return new HeldSpot(openSync(hostPath, O_PATH | constants.O_DIRECTORY));
   const path = realpathSync(hostPath);
   if (!statSync(path).isDirectory()) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR', errno: -20 });
-  // The root would give `//name`.
-  return new NamedSpot(path === '/' ? '' : path);
+  // `//name` means something else on some systems.
+  return new NamedSpot(path === '/' ? '/.' : path);
 }

@@ -2,7 +2,8 @@
 import { parsePid } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withNode } from '../context.ts';
-import { SIGNALS, parseSignal, requireSignal } from '../signals.ts';
+import { requireSignal } from '../signals.ts';
+import { SIGNALS, parseSignal } from '../../abi/signals.ts';
 import { GodwitError } from '../../base/errors.ts';
 
 const TERM = 'TERM';
@@ -35,7 +36,7 @@ export const kill: Command = {
   },
   async run(invocation, context) {
     if (invocation.flag('list')) {
-      for (const [name, number] of SIGNALS) context.out(`${String(number).padStart(2)} ${name}`);
+      for (const { name, number } of SIGNALS) context.out(`${String(number).padStart(2)} ${name}`);
       return 0;
     }
     const signal = requireSignal(invocation.value('signal') ?? TERM);

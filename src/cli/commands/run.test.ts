@@ -339,7 +339,11 @@ test('a terminal is a terminal, its size is known, and Ctrl-C works', { skip: no
   const child = inTerminal(async ({ io: { stdin, stdout, stderr, terminal }, signal }) => {
     await writeAll(stdout, Buffer.from('name? '));
     const name = Buffer.from(await readOnce(stdin, 100)).toString();
-    told.resolve([stdin.kind, stdout.kind, stderr.kind, terminal, name]);
+    await writeAll(stdout, Buffer.from('end? '));
+    const ended = await readOnce(stdin, 100);
+    await writeAll(stdout, Buffer.from('more? '));
+    const more = Buffer.from(await readOnce(stdin, 100)).toString();
+    told.resolve([stdin.kind, stdout.kind, stderr.kind, terminal, name, ended.length, more]);
     await writeAll(stdout, Buffer.from('again? '));
     return signalled(await signal());
   }, 'stty cols 91 rows 17; $RUN; echo status $?; stty -a | grep -c -- "-icanon"; head -c 4');
@@ -350,12 +354,24 @@ test('a terminal is a terminal, its size is known, and Ctrl-C works', { skip: no
   };
   await seen('name? ');
   stdin!.write('Ada\n');
+  await seen('end? ');
+  stdin!.write('\u0004');
+  await seen('more? ');
+  stdin!.write('Lovelace\n');
   await seen('again? ');
   stdin!.write('\u0003');
   await seen('status 130');
   stdin!.write('next\n');
   const { stdout: all } = await child.outcome;
-  assert.deepEqual(await told.promise, ['terminal', 'terminal', 'terminal', { columns: 91, rows: 17 }, 'Ada\n']);
+  assert.deepEqual(await told.promise, [
+    'terminal',
+    'terminal',
+    'terminal',
+    { columns: 91, rows: 17 },
+    'Ada\n',
+    0,
+    'Lovelace\n',
+  ]);
   // Line editing is on again, and the next program gets its input.
   assert.match(all, /status 130\r\n(next\r\n)?0\r\n(next\r\n)?next/);
 });

@@ -3,13 +3,14 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nullIo } from '../../admin/null-stdio.ts';
 import { GodwitError } from '../../base/errors.ts';
-import type { Daemon, RunHandle, RunIo, RunSpec } from '../../node/daemon.ts';
+import type { Daemon, RunHandle, RunIo, RunSpec, RunStats } from '../../node/daemon.ts';
 import { type Attachable, forwardSignals, forwardSize } from '../attached.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { endMessage, exitStatus } from '../format.ts';
 import { loadStartEmbedded } from '../node-modules.ts';
 import type { Invocation } from '../parse.ts';
+import { reasonOf } from '../report.ts';
 import { runSpec } from '../run-spec.ts';
 import { localStdio } from '../stdio/local-stdio.ts';
 
@@ -95,13 +96,21 @@ async function start(invocation: Invocation, context: Context): Promise<number> 
     forwardSize(handle);
     const { end, stats } = await handle.ended;
     if (statsFile !== undefined) {
-      writeFileSync(path.resolve(context.cwd, statsFile), `${JSON.stringify(stats, null, 2)}\n`);
+      writeStats(statsFile, path.resolve(context.cwd, statsFile), stats);
     }
     const message = endMessage(end);
     if (message !== null) context.err(`godwit: ${invocation.args[0]}: ${message}`);
     return exitStatus(end);
   } finally {
     node.close();
+  }
+}
+
+function writeStats(given: string, absolute: string, stats: RunStats): void {
+  try {
+    writeFileSync(absolute, `${JSON.stringify(stats, null, 2)}\n`);
+  } catch (error) {
+    throw new GodwitError('io', `cannot write the statistics to ${given}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

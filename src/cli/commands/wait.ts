@@ -10,7 +10,7 @@ export const wait: Command = {
   argumentCount: [1, 1],
   summary: 'wait for the end of a process',
   options: [],
-  examples: [['pid=$(godwit run --detach job.wasm); godwit wait $pid; echo $?', 'its exit status']],
+  examples: [['godwit wait 65537', 'the process that "godwit run --detach" started']],
   exits: [['its own', 'the status of the process; 128+N after signal N']],
   async run(invocation, context) {
     const pid = parsePid(invocation.args[0] ?? '');

@@ -9,7 +9,7 @@ import { connectAdmin } from '../../admin/client.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { JoinToken } from '../../node/daemon.ts';
 import { godwitCommand } from '../self.ts';
-import { type NodeProcess, startNodeProcess } from './node-process.ts';
+import { ENDED_IN_ORDER, type NodeProcess, startNodeProcess } from './node-process.ts';
 
 /** More daemons than this on one machine show nothing new and take 100 MB each. */
 export const MAX_LAB_NODES = 64;
@@ -19,7 +19,7 @@ export interface LabOptions {
   readonly env: NodeJS.ProcessEnv;
   /** How a node is started; for tests. */
   readonly command?: (args: readonly string[]) => readonly [string, readonly string[]];
-  /** Told when a node ends that nobody ended. */
+  /** Told when a node ends that nobody ended, or does not end in order. */
   readonly lost?: (name: string, how: string) => void;
 }
 
@@ -101,9 +101,11 @@ export class Lab {
     return node;
   }
 
-  async #watch({ name, ended }: NodeProcess): Promise<void> {
+  async #watch({ name, ended, lastWords }: NodeProcess): Promise<void> {
     const how = await ended;
-    if (!this.#stopping) this.#options.lost?.(name, how);
+    if (this.#stopping && how === ENDED_IN_ORDER) return;
+    const words = lastWords();
+    this.#options.lost?.(name, words === null ? how : `${how}: ${words}`);
   }
 }
 

@@ -8,6 +8,9 @@ import { parseReady, type UpJson } from '../up-json.ts';
 /** Milliseconds in which a daemon has to leave the cluster in order before it is killed. */
 const STOP_GRACE = 5000;
 
+/** How a daemon ends that was asked to. */
+export const ENDED_IN_ORDER = 'ended with status 0';
+
 export interface NodeProcess {
   readonly name: string;
   readonly pid: number;
@@ -15,6 +18,8 @@ export interface NodeProcess {
   readonly ready: UpJson;
   /** Its end, wanted or not: a word on how. */
   readonly ended: Promise<string>;
+  /** The last line that it wrote to its stderr; null if there is none. */
+  readonly lastWords: () => string | null;
   /** Ends it and waits for that. Harmless if it has ended. */
   stop(): Promise<void>;
   kill(): void;
@@ -48,19 +53,27 @@ export async function startNodeProcess(
   stdin.on('error', () => {});
   spawned(() => stop(child, ended));
   const ready = await Promise.race([parseReady(stdout), ended]);
+  const lastWords = (): string | null => lastLine(logFile);
   if (ready === null || typeof ready === 'string') {
-    const [last] = readFileSync(logFile, 'utf8').trim().split('\n').slice(-1);
-    const reason = last?.replace(/^godwit: /, '') || (await ended);
-    throw new GodwitError('internal', `${name} did not start: ${reason}`);
+    throw new GodwitError('internal', `${name} did not start: ${lastWords() ?? (await ended)}`);
   }
   return {
     name,
     pid: child.pid!,
     ready,
     ended,
+    lastWords,
     stop: () => stop(child, ended),
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** An error's own line, not the stack under it. */
+function lastLine(logFile: string): string | null {
+  const lines = readFileSync(logFile, 'utf8').split('\n');
+  const words =
+    lines.findLast((line) => /^godwit: |Error\b.*: /.test(line)) ?? lines.findLast((line) => line.trim() !== '');
+  return words?.replace(/^godwit: /, '') ?? null;
 }
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {

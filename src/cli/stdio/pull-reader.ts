@@ -66,13 +66,20 @@ export class PullReader {
         },
       },
     };
-    const stream = tty.isatty(this.#fd)
-      ? new tty.ReadStream(this.#fd, options)
-      : new net.Socket({ fd: this.#fd, ...options });
-    stream.on('end', () => this.#settle((this.#last = { value: new Uint8Array() })));
+    const terminal = tty.isatty(this.#fd);
+    const stream = terminal ? new tty.ReadStream(this.#fd, options) : new net.Socket({ fd: this.#fd, ...options });
+    stream.on('end', () => {
+      const end = { value: new Uint8Array() };
+      // Ctrl-D on a terminal ends one read; the next one waits for input again, with a stream of its own.
+      if (terminal) this.#stream = null;
+      else this.#last = end;
+      this.#settle(end);
+    });
     // After a hangup of the terminal every read fails with EIO, which is what the program is to see.
     stream.on('error', (error) => this.#settle((this.#last = { errno: errnoOf(error) })));
-    stream.on('close', () => this.#settle((this.#last ??= { errno: ERRNO.io })));
+    stream.on('close', () => {
+      if (this.#stream === stream) this.#settle((this.#last ??= { errno: ERRNO.io }));
+    });
     return stream;
   }
 

@@ -1,8 +1,8 @@
 /**
  * Calls about descriptors themselves: numbers, rights, flags, and what the process was given at its start.
  */
-import { FdFlags, Rights } from '../../abi/types.ts';
-import { checkFlags, type CallContext, type Implementation, NOTHING } from './implementation.ts';
+import { FdFlags, PreopenType, Rights } from '../../abi/types.ts';
+import { checkFlags, type Implementation, isSocket, NOTHING } from './implementation.ts';
 import { refuse } from '../maybe.ts';
 
 export const fd_close: Implementation<'fd_close'> = ({ process }, { fd }) => {
@@ -34,17 +34,19 @@ export const fd_fdstat_set_rights: Implementation<'fd_fdstat_set_rights'> = ({ p
   return NOTHING;
 };
 
-/** A descriptor that is not a directory from the start is EBADF: that is where wasi-libc's search for them ends. */
-function preopenAt({ process }: CallContext, fd: number): Uint8Array {
-  return process.descriptors.get(fd).preopen ?? refuse('badf');
-}
+/**
+ * A descriptor that was not given at the start is EBADF: that is where wasi-libc's search for directories ends.
+ * Sockets are told from that, since those that were given lie before the directories.
+ */
+export const fd_prestat_get: Implementation<'fd_prestat_get'> = ({ process }, { fd }) => {
+  const { preopen, file } = process.descriptors.get(fd);
+  if (preopen !== null) return { prestat: { tag: PreopenType.directory, nameLength: preopen.length } };
+  if (!isSocket(file)) refuse('badf');
+  return { prestat: { tag: PreopenType.socket, nameLength: 0 } };
+};
 
-export const fd_prestat_get: Implementation<'fd_prestat_get'> = (context, { fd }) => ({
-  prestat: { nameLength: preopenAt(context, fd).length },
-});
-
-export const fd_prestat_dir_name: Implementation<'fd_prestat_dir_name'> = (context, { fd, name }) => {
-  const preopen = preopenAt(context, fd);
+export const fd_prestat_dir_name: Implementation<'fd_prestat_dir_name'> = ({ process }, { fd, name }) => {
+  const preopen = process.descriptors.get(fd).preopen ?? refuse('badf');
   if (name.length < preopen.length) refuse('nametoolong');
   name.set(preopen);
   return NOTHING;

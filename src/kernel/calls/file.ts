@@ -4,7 +4,7 @@
 import { ERRNO, ErrnoError, type Errno } from '../../abi/errno.ts';
 import { DIRENT } from '../../abi/layout.ts';
 import { signalNamed } from '../../abi/signals.ts';
-import { FileType, FstFlags, Rights, Whence } from '../../abi/types.ts';
+import { FstFlags, Rights, Whence } from '../../abi/types.ts';
 import { encodeUtf8 } from '../../base/bytes.ts';
 import { Waiting } from '../../base/waiting.ts';
 import type { Maybe, NewTime, OpenFile } from '../../vfs/openfile.ts';
@@ -14,6 +14,7 @@ import {
   checkFlags,
   directoryAt,
   type Implementation,
+  isSocket,
   NOTHING,
 } from './implementation.ts';
 import { mapMaybe, refuse } from '../maybe.ts';
@@ -42,11 +43,11 @@ export const fd_pwrite: Implementation<'fd_pwrite'> = ({ process }, { fd, buffer
 /**
  * EPIPE comes with SIGPIPE, whose default action ends the process (POSIX, write): that is what makes
  * `program | head` end, as it does without Godwit, since most C programs do not look at errors of output. Preview 1
- * has no way to ignore the signal as a server does, so on a socket it is not raised, as with MSG_NOSIGNAL.
+ * has no way to ignore the signal as a server does, so on a connection it is not raised, as with MSG_NOSIGNAL.
  */
 function brokenPipe({ process, control }: CallContext, file: OpenFile, write: () => Maybe<number>): Maybe<number> {
   const check = (errno: Errno): void => {
-    if (errno === ERRNO.pipe && file.filetype !== FileType.socketStream) control.signal(process, SIGPIPE);
+    if (errno === ERRNO.pipe && !isSocket(file)) control.signal(process, SIGPIPE);
   };
   try {
     const count = write();

@@ -39,7 +39,7 @@ function isDirectory(file: OpenFile): file is Directory {
 }
 
 /** A stream of the user's side may be a socket there without being one here: only objects that accept are. */
-function isSocket(file: OpenFile): file is Socket {
+export function isSocket(file: OpenFile): file is Socket {
   return 'accept' in file;
 }
 

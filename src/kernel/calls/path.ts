@@ -7,7 +7,7 @@ import type { OpenOptions } from '../../vfs/openfile.ts';
 import { newTimes } from './file.ts';
 import { type ArgsOf, checkFlags, directoryAt, type Implementation, NOTHING } from './implementation.ts';
 import { mapMaybe, refuse } from '../maybe.ts';
-import { applicable, PATH_RIGHTS, type RightsPair } from '../rights.ts';
+import { applicable, PATH_RIGHTS, type RightsPair, withImplied } from '../rights.ts';
 
 /** Rights that need the file open for reading or for writing in the host's sense. */
 const READS = Rights.fd_read | Rights.fd_readdir;
@@ -29,7 +29,7 @@ export const path_open: Implementation<'path_open'> = ({ process }, args) => {
   checkFlags(flags, FdFlags);
   const wanted: RightsPair = { base: args.base & PATH_RIGHTS, inheriting: args.inheriting & PATH_RIGHTS };
   const directory = directoryAt(process, fd, rightsToOpen(oflags));
-  const given = process.descriptors.get(fd).inheriting;
+  const given = withImplied(process.descriptors.get(fd).inheriting);
   if (((wanted.base | wanted.inheriting | rightsOfFlags(flags)) & ~given) !== 0n) refuse('notcapable');
   // Before anything is created.
   process.descriptors.checkRoom();

@@ -3,7 +3,7 @@
  * the table is complete and a guest that asks home gets the same answers.
  */
 import { stringSizes } from '../../abi/encode.ts';
-import { clockResolution, clockTime } from '../../abi/clocks.ts';
+import { clockResolution, clockTime } from '../clocks.ts';
 import { signalFromWitx } from '../../abi/signals.ts';
 import { type Implementation, NOTHING } from './implementation.ts';
 import { refuse } from '../maybe.ts';

@@ -63,7 +63,7 @@ abstract class MemoryObject {
 
   sync(): void {}
 
-  poll(): Readiness {
+  poll(): Maybe<Readiness> {
     return { bytes: 1n, hangup: false };
   }
 

@@ -5,7 +5,7 @@ export type FrameFields = Readonly<Record<string, Pick<Codec<never>, 'type'>>>;
 
 /** One kind of frame. Numbers are given once and never used again for something else. */
 export interface FrameSpec {
-  /** What the header says: 0x01-0x1f session, 0x20-0x3f cluster, 0x40-0x5f processes, 0x60-0x7f moves, 0x80- queries between nodes. */
+  /** What the header says. */
   readonly type: number;
   /** What the frame means and who sends it when, for docs/PROTOCOL.md. */
   readonly doc: string;
@@ -13,3 +13,11 @@ export interface FrameSpec {
 }
 
 export type FrameTable = Readonly<Record<string, FrameSpec>>;
+
+/** Frames of one concern, with the range that their numbers lie in. */
+export interface FrameGroup {
+  readonly title: string;
+  readonly from: number;
+  readonly to: number;
+  readonly frames: FrameTable;
+}

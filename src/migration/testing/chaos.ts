@@ -12,6 +12,12 @@ type Fault = (world: World, random: SeededRandom, node: SimNode, other: SimNode)
 const FAULTS: readonly { readonly weight: number; readonly fault: Fault }[] = [
   { weight: 60, fault: (world, random) => move(world, random) },
   {
+    weight: 4,
+    fault: (world, random, node) => {
+      if (!node.paused) world.spawn(node, randomProgram(random, 3 + random.below(30)));
+    },
+  },
+  {
     weight: 2,
     fault: (world, random, node) => {
       world.count('node killed');
@@ -38,7 +44,7 @@ const FAULTS: readonly { readonly weight: number; readonly fault: Fault }[] = [
     },
   },
   {
-    weight: 4,
+    weight: 6,
     fault: (world, _random, node, other) => {
       world.count('session lost');
       world.network.loseSession(node.id, other.id);
@@ -115,7 +121,6 @@ export function chaos(seed: number): Map<string, number> {
 export function calm(world: World): void {
   world.network.healAll();
   for (const node of world.nodes) node.goOn();
-  for (const { pid, home } of world.processes.values()) home.run(() => home.roles.setStopped(pid, false));
   world.clock.advance(600_000);
   world.checkEnd();
 }

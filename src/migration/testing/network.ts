@@ -174,10 +174,8 @@ export class SimNetwork {
         const silent = !b.alive || b.paused || this.#cuts.has(pair(a.id, b.id));
         if (silent === (line.silence % 2 === 1)) continue;
         const silence = ++line.silence;
-        if (silent) {
-          this.#suspect(a.id, b.id, line, silence, UNREACHABLE_MS, 'unreachable');
-          this.#suspect(a.id, b.id, line, silence, DOWN_MS, 'down');
-        } else {
+        if (silent) this.#watch(a.id, b.id, line);
+        else {
           this.#clock.after(this.#random.below(1000), () => {
             if (line.silence === silence) this.#back(a.id, b.id);
           });
@@ -193,10 +191,17 @@ export class SimNetwork {
     else if (line.state !== 'up') this.#enter(a, b, 'reachable');
   }
 
-  #suspect(a: NodeId, b: NodeId, line: Line, silence: number, ms: number, event: 'unreachable' | 'down'): void {
-    this.#clock.after(ms + this.#random.below(1000), () => {
-      if (line.silence === silence) this.#enter(a, b, event);
-    });
+  /** `b` is silent to `a` now. */
+  #watch(a: NodeId, b: NodeId, line: Line): void {
+    const { silence } = line;
+    for (const [ms, event] of [
+      [UNREACHABLE_MS, 'unreachable'],
+      [DOWN_MS, 'down'],
+    ] as const) {
+      this.#clock.after(ms + this.#random.below(1000), () => {
+        if (line.silence === silence) this.#enter(a, b, event);
+      });
+    }
   }
 
   #enter(a: NodeId, b: NodeId, event: 'unreachable' | 'down' | 'reachable'): void {
@@ -228,7 +233,9 @@ export class SimNetwork {
 
   /** `a` will learn that its session with `b` is a new one. */
   #tell(a: NodeId, b: NodeId): void {
-    this.#clock.after(this.#random.below(100), () => this.#arrive(b, a, () => this.#learn(a, b, false)));
+    this.#clock.after(this.#random.below(Math.min(100, 2 * this.delayMs)), () =>
+      this.#arrive(b, a, () => this.#learn(a, b, false)),
+    );
   }
 
   #tellBoth(a: NodeId, b: NodeId): void {
@@ -247,6 +254,8 @@ export class SimNetwork {
       Object.assign(line, { session, closed: false, peerBoot: there.boot, state: 'up', bulk: 0 });
       this.#nodes.get(a)?.peerEvent(b, restarted ? 'restarted' : 'reset');
       this.#nodes.get(a)?.room(b);
+      // That may have been the last that was on the way from a node that is gone.
+      if (line.silence % 2 === 1) this.#watch(a, b, line);
     });
   }
 

@@ -159,7 +159,7 @@ export class SimNode implements Peer {
   /** Starts a program with this node as its home. */
   spawn(pid: Pid, program: Program): void {
     const incarnation = this.roles.create(pid);
-    const state = { position: 0, checksum: 1, nextCall: Number(FIRST_CALL) };
+    const state = { position: 0, checksum: 1, nextCall: Number(FIRST_CALL), noise: 0 };
     this.#place(pid, this.id, incarnation, program, state, 'running', false);
     this.#later(this.guest(pid));
   }
@@ -221,11 +221,12 @@ export class SimNode implements Peer {
       }
       if (step.kind === 'here') this.world.outside(this, guest);
       state.checksum = mix(state.checksum, state.position++);
+      state.noise = this.random.next();
       this.#later(guest);
       return;
     }
     guest.calling = true;
-    const request = bytesOf(state.position, step.kind === 'block' ? step.ms : -1);
+    const request = bytesOf(state.position, step.kind === 'block' ? step.ms : -1, state.noise);
     if (guest.home === this.id) this.#callHere(guest, request);
     else this.calls.call(pid, request, (reply) => this.#returns(guest, reply, true));
   }
@@ -252,8 +253,10 @@ export class SimNode implements Peer {
     guest.blocked = null;
     guest.resumed = false;
     const { state } = guest;
+    const [value = 0, noise = 0] = numbersOf(reply);
+    assert.equal(noise, state.noise, 'a guest gets the reply to a call of another one');
     if (numbered) state.nextCall++;
-    state.checksum = mix(state.checksum, numbersOf(reply)[0] ?? 0);
+    state.checksum = mix(state.checksum, value);
     state.position++;
     this.#later(guest);
   }
@@ -266,8 +269,8 @@ export class SimNode implements Peer {
 
   /** The kernel of a home node. */
   execute(pid: Pid, request: Uint8Array): Uint8Array | Waiting<Uint8Array> {
-    const [position = 0, ms = 0] = numbersOf(request);
-    const effect = (): Uint8Array => bytesOf(replyTo(position, this.world.append(pid, position)));
+    const [position = 0, ms = 0, noise = 0] = numbersOf(request);
+    const effect = (): Uint8Array => bytesOf(replyTo(position, this.world.append(pid, position)), noise);
     if (ms === 0xffff_ffff) return effect();
     let timer: Timer | null = null;
     const waiting = new Waiting<Uint8Array>(() => {
@@ -353,9 +356,9 @@ export class SimNode implements Peer {
   }
 
   #image(guest: SimGuest): ImageSource {
-    const { position, checksum, nextCall } = guest.state;
+    const { position, checksum, nextCall, noise } = guest.state;
     const { bytes } = guest.program;
-    const head = bytesOf(position, checksum, nextCall);
+    const head = bytesOf(position, checksum, nextCall, noise);
     let at = 0;
     return {
       bytes,
@@ -378,7 +381,8 @@ export class SimNode implements Peer {
         const reservation = { program, head: null, received: 0 };
         this.reservations.set(pid, reservation);
         this.#clock.after(this.random.below(50), () => {
-          if (this.reservations.get(pid) !== reservation) return;
+          // Some never answer.
+          if (this.reservations.get(pid) !== reservation || this.#mood(60)) return;
           if (!this.#mood(15)) this.roles.reserved(pid, move);
           else {
             this.reservations.delete(pid);
@@ -405,8 +409,8 @@ export class SimNode implements Peer {
       start: (pid, incarnation, home, paused) => {
         const { head, program } = this.#reservation(pid);
         this.reservations.delete(pid);
-        const [position = 0, checksum = 0, nextCall = 0] = numbersOf(head ?? new Uint8Array());
-        this.#place(pid, home, incarnation, program, { position, checksum, nextCall }, 'starting', paused);
+        const [position = 0, checksum = 0, nextCall = 0, noise = 0] = numbersOf(head ?? new Uint8Array());
+        this.#place(pid, home, incarnation, program, { position, checksum, nextCall, noise }, 'starting', paused);
         const guest = this.guest(pid);
         this.#clock.after(this.random.below(20), () => this.#start(guest));
       },
@@ -442,6 +446,8 @@ export class SimNode implements Peer {
       stayReasons: () => (this.#mood(30) ? ['user_lock'] : []),
       spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
+      moving() {},
+      moved() {},
       placed: (pid, node, incarnation) => {
         const deputy = this.deputies.get(pid);
         if (deputy) deputy.place(node, incarnation);

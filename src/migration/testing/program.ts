@@ -15,7 +15,7 @@ export type Step =
   | { readonly kind: 'block'; readonly ms: number };
 
 export interface Program {
-  readonly steps: readonly Step[];
+  readonly steps: Step[];
   readonly status: number;
   /** Of its image. */
   readonly bytes: number;
@@ -27,6 +27,8 @@ export interface GuestState {
   checksum: number;
   /** The number of its next home call. */
   nextCall: number;
+  /** Differs between two guests that execute the same steps, as clocks and random numbers make them differ. */
+  noise: number;
 }
 
 export function mix(checksum: number, value: number): number {

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { createCipheriv, createHash } from 'node:crypto';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { GodwitError } from '../base/errors.ts';
+import { IMAGE_PAGE_BYTES, ImageReader, writeImage } from './image.ts';
+import type { ImageHasher, ImageSource, LoadedImage } from './image.ts';
+
+const key = Buffer.from('godwit-image-v1\0');
+const hasher: ImageHasher = {
+  checksum(content) {
+    const cipher = createCipheriv('aes-128-gcm', key, new Uint8Array(12));
+    cipher.setAAD(content);
+    cipher.final();
+    return cipher.getAuthTag();
+  },
+  digest() {
+    const hash = createHash('sha256');
+    return {
+      update: (bytes) => {
+        hash.update(bytes);
+      },
+      final: () => hash.digest(),
+    };
+  },
+};
+
+const PAGES = 8;
+
+function source(pagesWithContent: readonly number[], seed: number): ImageSource {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 20, shared: true });
+  const bytes = new Uint8Array(memory.buffer);
+  for (const page of pagesWithContent)
+    bytes[page * IMAGE_PAGE_BYTES + ((seed * 7919) % IMAGE_PAGE_BYTES)] = 1 + (seed % 255);
+  return {
+    moduleHash: new Uint8Array(32).fill(seed & 0xff),
+    memory: { bytes, maximumPages: 20 },
+    threads: [Uint8Array.of(1, 2, 3), new Uint8Array(seed % 1000)],
+    kernel: new Uint8Array(seed % 77).fill(9),
+  };
+}
+
+function joined(image: ImageSource): Uint8Array {
+  return Buffer.concat([...writeImage(image, hasher)].map((piece) => Uint8Array.from(piece)));
+}
+
+/** Feeds an image in pieces of the given size. */
+function load(bytes: Uint8Array, size: number): { image: LoadedImage; memory: Uint8Array } {
+  let memory = new Uint8Array(0);
+  const reader = new ImageReader(hasher, (header) => {
+    memory = new Uint8Array((header.memory?.pages ?? 0) * 65_536);
+    return memory;
+  });
+  for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
+  return { image: reader.finish(), memory };
+}
+
+test('an image that was written is read, in pieces of any size', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(PAGES * 16 - 1), { maxLength: 60 }),
+      fc.nat(100_000),
+      fc.integer({ min: 1, max: 300_000 }),
+      (pages, seed, size) => {
+        const original = source(pages, seed);
+        const { image, memory } = load(joined(original), size);
+        assert.deepEqual(image.header.moduleHash, original.moduleHash);
+        assert.deepEqual(image.header.memory, { pages: PAGES, maximumPages: 20 });
+        assert.deepEqual(image.threads, original.threads);
+        assert.deepEqual(image.kernel, original.kernel);
+        assert.ok(Buffer.from(memory).equals(Buffer.from(original.memory!.bytes)));
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('pages without content are not sent', () => {
+  assert.ok(joined(source([], 5)).length < 500);
+  const one = joined(source([17], 5)).length;
+  assert.ok(one > IMAGE_PAGE_BYTES && one < 2 * IMAGE_PAGE_BYTES);
+});
+
+test('a process without memory has an image too', () => {
+  const original: ImageSource = { ...source([], 1), memory: null };
+  assert.equal(load(joined(original), 50).image.header.memory, null);
+});
+
+test('any change of an image is found', () => {
+  const bytes = joined(source([1, 2, 3, 40], 77));
+  fc.assert(
+    fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const changed = Uint8Array.from(bytes);
+      changed[at]! ^= change;
+      assert.throws(() => load(changed, 10_000), GodwitError);
+    }),
+    { numRuns: 300 },
+  );
+  assert.throws(() => load(bytes.subarray(0, -1), 1000), { code: 'corrupt' });
+  assert.throws(() => load(Buffer.concat([bytes, Uint8Array.of(0)]), 1000), { code: 'corrupt' });
+});
+
+test('any bytes are an image or an error, with little memory', () => {
+  const magic = [...Buffer.from('GDWIMG'), 1, 0];
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, withMagic) => {
+      assert.throws(() => load(Uint8Array.from([...(withMagic ? magic : []), ...bytes]), 64), GodwitError);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,340 @@
+/**
+ * The image of a process: what is sent when it moves, written when it is checkpointed. A stream of records, so that
+ * memory goes from the live program to the wire, and from the wire into the new program's memory, without a copy of
+ * the whole. All integers are little-endian.
+ *
+ *     image   := magic record*
+ *     magic   := "GDWIMG" u16 format version (1)
+ *     record  := u8 kind, u8[3] zero, u32 argument, u32 size, u8[size] content
+ *
+ *     kind 1  header: first, once. u32 engine version; u8[32] hash of the original module; u32 memory size in 64 KiB
+ *             pages and u32 maximum, both 0xffff_ffff without a memory
+ *     kind 2  state of one thread (state.ts); the argument is the thread's number, from 0 in order
+ *     kind 3  state of the process for the kernel, opaque here; at most once
+ *     kind 4  memory: the content goes to address argument * 4096; size is a multiple of 4096 and at most
+ *             LIMITS.imageChunkBytes. Pages that no record names are zero; a later record overwrites an earlier one
+ *     kind 5  end: last, once. u8[32] digest
+ *
+ *     digest  := D(for each record before the end: its 12 bytes before the content, then C(content), 16 bytes)
+ *
+ * C is a fast checksum and D a cryptographic hash; both are injected. Godwit uses for C the tag of AES-128-GMAC with
+ * the key "godwit-image-v1\0", a nonce of 12 zero bytes and the content as additional data, and for D SHA-256. The
+ * digest finds damage and mix-ups; against attackers the link (TLS) or the keeper of the file must protect.
+ *
+ * Reading is decoding hostile bytes: every size is bounded before anything is allocated or written.
+ */
+import { ByteReader, ByteWriter, encodeUtf8 } from '../base/bytes.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { ENGINE_VERSION } from './facts.ts';
+
+export const IMAGE_VERSION = 1;
+export const MODULE_HASH_BYTES = 32;
+export const CHECKSUM_BYTES = 16;
+export const DIGEST_BYTES = 32;
+/** Granularity of memory records in bytes. */
+export const IMAGE_PAGE_BYTES = 4096;
+
+const WASM_PAGE_BYTES = 65_536;
+const MAGIC = encodeUtf8('GDWIMG');
+const RECORD_BYTES = 12;
+const NO_MEMORY = 0xffff_ffff;
+const KIND = { header: 1, thread: 2, kernel: 3, memory: 4, end: 5 } as const;
+const HEADER_BYTES = 4 + MODULE_HASH_BYTES + 8;
+
+export interface Digest {
+  update(bytes: Uint8Array): void;
+  /** {@link DIGEST_BYTES} bytes. */
+  final(): Uint8Array;
+}
+
+export interface ImageHasher {
+  /** {@link CHECKSUM_BYTES} bytes; the content may be a view of shared memory. */
+  checksum(content: Uint8Array): Uint8Array;
+  digest(): Digest;
+}
+
+export interface ImageMemory {
+  readonly pages: number;
+  readonly maximumPages: number;
+}
+
+export interface ImageHeader {
+  readonly engineVersion: number;
+  /** Hash of the original module, {@link MODULE_HASH_BYTES} bytes. */
+  readonly moduleHash: Uint8Array;
+  readonly memory: ImageMemory | null;
+}
+
+export interface ImageSource {
+  readonly moduleHash: Uint8Array;
+  /** The live memory, or null; it must not change while the image is written. */
+  readonly memory: { readonly bytes: Uint8Array; readonly maximumPages: number } | null;
+  /** Encoded states, one for each thread. */
+  readonly threads: readonly Uint8Array[];
+  readonly kernel: Uint8Array;
+}
+
+function head(kind: number, argument: number, content: Uint8Array): Uint8Array {
+  const w = new ByteWriter(RECORD_BYTES);
+  w.u32(kind);
+  w.u32(argument);
+  w.u32(content.length);
+  return w.done();
+}
+
+/** @returns the pieces of the image in order; memory comes as views of the source, to be sent before it changes */
+export function* writeImage(source: ImageSource, hasher: ImageHasher): Generator<Uint8Array, void> {
+  const digest = hasher.digest();
+  function* record(kind: number, argument: number, content: Uint8Array): Generator<Uint8Array, void> {
+    const header = head(kind, argument, content);
+    digest.update(header);
+    digest.update(hasher.checksum(content));
+    yield header;
+    yield content;
+  }
+  const magic = new ByteWriter(8);
+  magic.raw(MAGIC);
+  magic.u16(IMAGE_VERSION);
+  yield magic.done();
+  yield* record(KIND.header, 0, encodeHeader(source));
+  for (const [number, state] of source.threads.entries()) yield* record(KIND.thread, number, state);
+  yield* record(KIND.kernel, 0, source.kernel);
+  if (source.memory !== null) {
+    const { bytes } = source.memory;
+    for (const { start, end } of nonZeroRuns(bytes)) {
+      yield* record(KIND.memory, start / IMAGE_PAGE_BYTES, bytes.subarray(start, end));
+    }
+  }
+  const final = digest.final();
+  yield head(KIND.end, 0, final);
+  yield final;
+}
+
+function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
+  const w = new ByteWriter(HEADER_BYTES);
+  w.u32(ENGINE_VERSION);
+  w.raw(moduleHash);
+  w.u32(memory === null ? NO_MEMORY : memory.bytes.length / WASM_PAGE_BYTES);
+  w.u32(memory === null ? NO_MEMORY : memory.maximumPages);
+  return w.done();
+}
+
+/** The pages with content, joined where they touch, cut at LIMITS.imageChunkBytes. `bytes` are whole 64 KiB pages. */
+export function* nonZeroRuns(bytes: Uint8Array): Generator<{ readonly start: number; readonly end: number }, void> {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const wordsPerPage = IMAGE_PAGE_BYTES / 4;
+  let start = -1;
+  for (let at = 0; at < bytes.length; at += IMAGE_PAGE_BYTES) {
+    const empty = isZero(words, at / 4, at / 4 + wordsPerPage);
+    if (start >= 0 && (empty || at - start >= LIMITS.imageChunkBytes)) {
+      yield { start, end: at };
+      start = -1;
+    }
+    if (start < 0 && !empty) start = at;
+  }
+  if (start >= 0) yield { start, end: bytes.length };
+}
+
+function isZero(words: Int32Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 8) {
+    const first = words[i]! | words[i + 1]! | words[i + 2]! | words[i + 3]!;
+    if ((first | words[i + 4]! | words[i + 5]! | words[i + 6]! | words[i + 7]!) !== 0) return false;
+  }
+  return true;
+}
+
+export interface LoadedImage {
+  readonly header: ImageHeader;
+  readonly threads: readonly Uint8Array[];
+  readonly kernel: Uint8Array;
+}
+
+/** Where the reader is inside a record. */
+interface Pending {
+  readonly kind: number;
+  readonly argument: number;
+  readonly head: Uint8Array;
+  /** Where the content goes: a part of the target's memory, or a buffer. */
+  readonly content: Uint8Array;
+  filled: number;
+}
+
+/** Takes an image in pieces of any size and puts memory where it belongs as it comes. */
+export class ImageReader {
+  readonly #hasher: ImageHasher;
+  readonly #digest: Digest;
+  readonly #place: (header: ImageHeader) => Uint8Array | null;
+  #memory: Uint8Array | null = null;
+  #header: ImageHeader | null = null;
+  readonly #threads: Uint8Array[] = [];
+  #kernel: Uint8Array | null = null;
+  #stateBytes = 0;
+  #ended = false;
+  #pending: Pending | null = null;
+  /** Bytes of the magic or of a record's head that are not complete yet. */
+  readonly #small = new Uint8Array(RECORD_BYTES);
+  #smallFilled = 0;
+  #smallWanted = 8;
+  #started = false;
+
+  /**
+   * @param place called with the header, as soon as it is there, if it says that there is a memory; gives the memory
+   *   to load into: zeroed, of the size that the header says
+   */
+  constructor(hasher: ImageHasher, place: (header: ImageHeader) => Uint8Array | null) {
+    this.#hasher = hasher;
+    this.#digest = hasher.digest();
+    this.#place = place;
+  }
+
+  get header(): ImageHeader | null {
+    return this.#header;
+  }
+
+  /**
+   * Takes the next bytes; they may be reused afterwards.
+   * @throws GodwitError `corrupt` or `version_mismatch`; the reader is of no use then
+   */
+  push(bytes: Uint8Array): void {
+    let rest = bytes;
+    while (rest.length > 0) {
+      if (this.#ended) throw new GodwitError('corrupt', 'bytes behind the end of an image');
+      const target =
+        this.#pending === null ? this.#small.subarray(this.#smallFilled, this.#smallWanted) : this.#open(this.#pending);
+      const taken = rest.subarray(0, target.length);
+      target.set(taken);
+      rest = rest.subarray(taken.length);
+      if (this.#pending === null) this.#smallFilled += taken.length;
+      else this.#pending.filled += taken.length;
+      this.#advance();
+    }
+  }
+
+  /**
+   * @returns what the image held besides memory
+   * @throws GodwitError `corrupt` if the image has not come to its end
+   */
+  finish(): LoadedImage {
+    if (!this.#ended || this.#header === null) throw new GodwitError('corrupt', 'an image that breaks off');
+    if (this.#threads.length === 0 || this.#kernel === null)
+      throw new GodwitError('corrupt', 'an image without its states');
+    return { header: this.#header, threads: this.#threads, kernel: this.#kernel };
+  }
+
+  #open(pending: Pending): Uint8Array {
+    return pending.content.subarray(pending.filled);
+  }
+
+  #advance(): void {
+    if (this.#pending === null && this.#smallFilled === this.#smallWanted) {
+      this.#smallFilled = 0;
+      if (this.#started) this.#begin(this.#small.slice());
+      else this.#checkMagic();
+    }
+    // A record without content is complete at once.
+    if (this.#pending !== null && this.#pending.filled === this.#pending.content.length) {
+      const done = this.#pending;
+      this.#pending = null;
+      this.#complete(done);
+    }
+  }
+
+  #checkMagic(): void {
+    const r = new ByteReader(this.#small);
+    if (r.raw(MAGIC.length).some((byte, i) => byte !== MAGIC[i])) throw new GodwitError('corrupt', 'not an image');
+    const version = r.u16();
+    if (version !== IMAGE_VERSION)
+      throw new GodwitError('version_mismatch', `an image of format ${version}; ${IMAGE_VERSION} is wanted`);
+    this.#started = true;
+    this.#smallWanted = RECORD_BYTES;
+  }
+
+  #begin(head: Uint8Array): void {
+    const r = new ByteReader(head);
+    const kind = r.u32();
+    const argument = r.u32();
+    const size = r.u32();
+    if ((this.#header === null) !== (kind === KIND.header))
+      throw new GodwitError('corrupt', 'an image must have one header, first');
+    this.#pending = { kind, argument, head, content: this.#room(kind, argument, size), filled: 0 };
+  }
+
+  /** The place for a record's content, after checking that its size is right for its kind. */
+  #room(kind: number, argument: number, size: number): Uint8Array {
+    const exactly = (wanted: number): Uint8Array => {
+      if (size !== wanted) throw new GodwitError('corrupt', `an image record of ${size} bytes, ${wanted} are wanted`);
+      return new Uint8Array(size);
+    };
+    switch (kind) {
+      case KIND.header:
+        return exactly(HEADER_BYTES);
+      case KIND.end:
+        return exactly(DIGEST_BYTES);
+      case KIND.thread:
+      case KIND.kernel:
+        this.#stateBytes += size;
+        if (this.#stateBytes > LIMITS.imageStateBytes)
+          throw new GodwitError('corrupt', `an image with ${this.#stateBytes} bytes of states`);
+        return new Uint8Array(size);
+      case KIND.memory:
+        return this.#memoryRange(argument * IMAGE_PAGE_BYTES, size);
+      default:
+        throw new GodwitError('corrupt', `an image record of unknown kind ${kind}`);
+    }
+  }
+
+  #memoryRange(start: number, size: number): Uint8Array {
+    const memory = this.#memory;
+    const fits = memory !== null && start + size <= memory.length && size <= LIMITS.imageChunkBytes;
+    if (!fits || size % IMAGE_PAGE_BYTES !== 0) {
+      throw new GodwitError('corrupt', `an image with ${size} bytes of memory at ${start}`);
+    }
+    return memory.subarray(start, start + size);
+  }
+
+  #complete({ kind, argument, head, content }: Pending): void {
+    if (kind === KIND.end) {
+      const expected = this.#digest.final();
+      if (expected.some((byte, i) => byte !== content[i]))
+        throw new GodwitError('corrupt', 'the digest of an image is wrong');
+      this.#ended = true;
+      return;
+    }
+    this.#digest.update(head);
+    this.#digest.update(this.#hasher.checksum(content));
+    if (kind === KIND.header) this.#takeHeader(content);
+    else if (kind === KIND.thread) {
+      if (argument !== this.#threads.length)
+        throw new GodwitError('corrupt', `an image with thread ${argument} out of order`);
+      this.#threads.push(content);
+    } else if (kind === KIND.kernel) {
+      if (this.#kernel !== null) throw new GodwitError('corrupt', 'an image with two kernel states');
+      this.#kernel = content;
+    }
+  }
+
+  #takeHeader(content: Uint8Array): void {
+    const r = new ByteReader(content);
+    const engineVersion = r.u32();
+    if (engineVersion !== ENGINE_VERSION) {
+      throw new GodwitError(
+        'version_mismatch',
+        `an image of engine ${engineVersion}; this is engine ${ENGINE_VERSION}`,
+      );
+    }
+    const moduleHash = r.raw(MODULE_HASH_BYTES);
+    const pages = r.u32();
+    const maximumPages = r.u32();
+    const none = pages === NO_MEMORY && maximumPages === NO_MEMORY;
+    if (!none && (pages > maximumPages || maximumPages > LIMITS.memoryPages)) {
+      throw new GodwitError('corrupt', `an image with a memory of ${pages} to ${maximumPages} pages`);
+    }
+    this.#header = { engineVersion, moduleHash, memory: none ? null : { pages, maximumPages } };
+    if (none) return;
+    this.#memory = this.#place(this.#header);
+    if (this.#memory !== null && this.#memory.length !== pages * WASM_PAGE_BYTES) {
+      throw new GodwitError('limit', `the memory to load into has ${this.#memory.length} bytes, not ${pages} pages`);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Random modules: original, rewritten, and captured at every safepoint must behave alike. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { generateModule } from './testing/generator.ts';
+import { runCaptured, runOriginal, subject } from './testing/harness.ts';
+import type { MakeImports, Run } from './testing/harness.ts';
+
+const imports: MakeImports = (log) => ({
+  tick: (n: number): number => {
+    log.push(`tick ${n}`);
+    return (Math.imul(n, 31) + log.length) | 0;
+  },
+  mix: (a: number, b: bigint): number => {
+    log.push(`mix ${a} ${b}`);
+    return a / 3 + Number(b % 1000n);
+  },
+  pair: (n: number): [bigint, number] => {
+    log.push(`pair ${n}`);
+    return [BigInt(n) * 3n, n / 7];
+  },
+});
+
+function observable({ log, end, memory }: Run): unknown {
+  return { log, end, memory };
+}
+
+const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 120);
+/** Safepoints of one program that are captured one by one. */
+const SINGLE_CAPTURES = 12;
+
+test('random programs run alike, rewritten and captured anywhere', () => {
+  let captures = 0;
+  fc.assert(
+    fc.property(fc.array(fc.nat(255), { minLength: 60, maxLength: 1200, size: 'max' }), (choices) => {
+      const bytes = generateModule(choices);
+      assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
+      const program = subject(bytes, 'run', [], imports);
+      const original = observable(runOriginal(program));
+      const uncaptured = runCaptured(program, () => false);
+      assert.deepEqual(observable(uncaptured), original);
+      const always = runCaptured(program, () => true);
+      captures += always.captures;
+      assert.deepEqual(observable(always), original);
+      const step = Math.max(1, Math.floor(uncaptured.ticks / SINGLE_CAPTURES));
+      for (let at = 1; at <= uncaptured.ticks; at += step) {
+        const run = runCaptured(program, (tick) => tick === at);
+        captures += run.captures;
+        assert.deepEqual(observable(run), original);
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  assert.ok(captures > RUNS, `${captures} captures were made`);
+});

@@ -1,0 +1,154 @@
+/**
+ * Runs a module in the original and, rewritten, with captures at chosen safepoints, each resumed in a fresh instance
+ * with a copy of memory, and describes the run in a form that can be compared.
+ */
+import { LIMITS } from '../../base/limits.ts';
+import { Machine } from '../machine.ts';
+import type { Outcome } from '../machine.ts';
+import { Program } from '../program.ts';
+import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
+import { decodeState, encodeState } from '../state.ts';
+
+export interface Run {
+  /** What the imports were told, in order. */
+  readonly log: readonly string[];
+  /** The result, or the trap's message. */
+  readonly end: string;
+  /** A checksum of the final memory. */
+  readonly memory: number;
+  /** Safepoints passed, and captures made, in a rewritten run. */
+  readonly ticks: number;
+  readonly captures: number;
+}
+
+/** One instance's imports: `log` collects what a program tells, `memory` is the program's. */
+export type MakeImports = (
+  log: string[],
+  memory: () => WebAssembly.Memory | null,
+) => Record<string, (...args: never[]) => unknown>;
+
+/** @returns the FNV-1a checksum of the memory's content */
+export function checksum(memory: WebAssembly.Memory | null): number {
+  if (memory === null) return 0;
+  let hash = 0x811c_9dc5;
+  for (const word of new Uint32Array(memory.buffer)) hash = Math.imul(hash ^ word, 0x0100_0193);
+  return hash >>> 0;
+}
+
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return value.map(show).join(' ');
+  if (typeof value === 'function') return `function ${value.name}`;
+  if (typeof value === 'number' && Object.is(value, -0)) return '-0';
+  return String(value);
+}
+
+function ending(run: () => unknown): string {
+  try {
+    return show(run());
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return `trap: ${error.message}`;
+    throw error;
+  }
+}
+
+export interface Subject {
+  readonly bytes: Uint8Array;
+  readonly program: Program;
+  readonly entry: string;
+  readonly args: readonly unknown[];
+  readonly module: string;
+  readonly imports: MakeImports;
+}
+
+export function subject(
+  bytes: Uint8Array,
+  entry: string,
+  args: readonly unknown[],
+  imports: MakeImports,
+  module = 'env',
+): Subject {
+  const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
+  return { bytes, program, entry, args, module, imports };
+}
+
+/** The unmodified module, for comparison. */
+export function runOriginal({ bytes, entry, args, module, imports }: Subject): Run {
+  const log: string[] = [];
+  let memory: WebAssembly.Memory | null = null;
+  const end = ending(() => {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      [module]: imports(log, () => memory),
+    });
+    const exported = instance.exports['memory'];
+    memory = exported instanceof WebAssembly.Memory ? exported : null;
+    return (instance.exports[entry] as (...values: unknown[]) => unknown)(...args);
+  });
+  return { log, end, memory: checksum(memory), ticks: 0, captures: 0 };
+}
+
+/** A shared copy of a memory, as another machine would load it. */
+function copyMemory(memory: WebAssembly.Memory | null, maximum: number): WebAssembly.Memory | null {
+  if (memory === null) return null;
+  const copy = new WebAssembly.Memory({ initial: memory.buffer.byteLength / 65_536, maximum, shared: true });
+  new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
+  return copy;
+}
+
+/**
+ * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes; a safepoint that was
+ *   captured counts again when it is passed after the resume, but is not captured twice in a row
+ */
+export function runCaptured(subject: Subject, wanted: (tick: number) => boolean): Run {
+  const { program, entry, args, module, imports } = subject;
+  const log: string[] = [];
+  const pages = program.memory;
+  const maximum = Math.min(pages?.maximumPages ?? 1, LIMITS.memoryPages);
+  let memory = pages === null ? null : new WebAssembly.Memory({ initial: pages.initialPages, maximum, shared: true });
+  let ticks = 0;
+  let captures = 0;
+  /** An import that was captured is called again by the resume; a poll is passed over by the machine itself. */
+  let calledAgain = false;
+  let machine: Machine | null = null;
+  const safepoint = (isImport: boolean): void => {
+    if (isImport && calledAgain) {
+      calledAgain = false;
+      return;
+    }
+    ticks++;
+    if (!wanted(ticks)) return;
+    captures++;
+    calledAgain = isImport;
+    machine!.unwind();
+  };
+  const make = (): Machine => {
+    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    new Int32Array(control.buffer)[0] = 1;
+    const watched = Object.fromEntries(
+      Object.entries(imports(log, () => memory)).map(([name, call]) => [
+        name,
+        (...values: never[]): unknown => {
+          safepoint(true);
+          return call(...values);
+        },
+      ]),
+    );
+    machine = new Machine(program, { imports: { [module]: watched }, memory, control, poll: () => safepoint(false) });
+    return machine;
+  };
+  const end = ending(() => {
+    let outcome: Outcome = first(make(), program, entry, args);
+    while (outcome.type === 'captured') {
+      const state = decodeState(encodeState(outcome.state));
+      memory = copyMemory(memory, maximum);
+      outcome = make().resume(state, entry);
+    }
+    return outcome.value;
+  });
+  return { log, end, memory: checksum(memory), ticks, captures };
+}
+
+function first(machine: Machine, program: Program, entry: string, args: readonly unknown[]): Outcome {
+  if (args.length === 0 || program.original.start !== null) return machine.start(entry);
+  machine.initialise();
+  return machine.call(entry, args);
+}

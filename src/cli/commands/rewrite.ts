@@ -1,0 +1,54 @@
+/** `godwit rewrite` */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { GodwitError } from '../../base/errors.ts';
+import type { Rewritten } from '../../capture/rewrite.ts';
+import { type Command, JSON_OPTION } from '../command.ts';
+import { readModule } from '../engine.ts';
+import { byteSize } from '../format.ts';
+import { reasonOf } from '../report.ts';
+
+export const rewrite: Command = {
+  name: 'rewrite',
+  arguments: 'IN.wasm',
+  argumentCount: [1, 1],
+  summary: 'write the form of a module in which it can be captured and resumed',
+  details: [
+    'This is what a node does by itself before it runs a program; the result is for reading, not for other engines.',
+  ],
+  options: [{ name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it' }, JSON_OPTION],
+  examples: [['godwit rewrite prog.wasm -o out.wasm', 'then look at out.wasm with a disassembler']],
+  exits: [['126', 'the file is not a module that Godwit can run']],
+  async run(invocation, context) {
+    const [input = ''] = invocation.args;
+    const output = invocation.value('output');
+    if (output === undefined)
+      throw new GodwitError('usage', 'rewrite: -o OUT.wasm is missing; "godwit help rewrite" shows how');
+    const { module, stats } = await rewritten(input, readModule(input, path.resolve(context.cwd, input)));
+    try {
+      writeFileSync(path.resolve(context.cwd, output), module);
+    } catch (error) {
+      throw new GodwitError('io', `cannot write ${output}: ${reasonOf(error)}`, { cause: error });
+    }
+    if (invocation.flag('json')) {
+      context.out(
+        JSON.stringify({ input, output, bytes: stats.bytesBefore, rewritten_bytes: stats.bytesAfter }, null, 2),
+      );
+    } else {
+      context.out(
+        `${output}: ${byteSize(stats.bytesAfter)} (before: ${byteSize(stats.bytesBefore)}), ${stats.sites} safepoints`,
+      );
+    }
+    return 0;
+  },
+};
+
+async function rewritten(file: string, bytes: Uint8Array): Promise<Rewritten> {
+  const { rewrite } = await import('../../capture/rewrite.ts');
+  try {
+    return rewrite(bytes);
+  } catch (error) {
+    if (!(error instanceof GodwitError)) throw error;
+    throw new GodwitError(error.code, `cannot rewrite ${file}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,67 @@
+/** Shows the demonstration while it plays: a live picture on a terminal, plain lines elsewhere. */
+import type { AdminClient } from '../../admin/client.ts';
+import { duration } from '../format.ts';
+import { Screen, type Terminal, picture } from './screen.ts';
+import type { Story } from './story.ts';
+
+export interface Show {
+  /** Called about ten times a second. */
+  frame(elapsedMs: number): void;
+  /** Gives the terminal back. Harmless a second time. */
+  close(): void;
+}
+
+export function liveShow(story: Story, totalMs: number, terminal: Terminal): Show {
+  const screen = new Screen(terminal);
+  return {
+    frame: (elapsedMs) => screen.draw(picture(story, elapsedMs, totalMs, terminal.columns)),
+    close: () => screen.close(),
+  };
+}
+
+/** Between two plain lines on where everything runs. */
+const PLAIN_INTERVAL = 2000;
+
+/** Every event but the single moves, and from time to time where everything runs. */
+export function plainShow(story: Story, out: (text: string) => void): Show {
+  let told = 0;
+  let next = PLAIN_INTERVAL;
+  return {
+    frame(elapsedMs) {
+      const fresh = Math.min(story.told - told, story.events.length);
+      told = story.told;
+      for (const { at, kind, text } of fresh > 0 ? story.events.slice(-fresh) : []) {
+        if (kind === 'note') out(`${duration(at)}: ${text}`);
+      }
+      if (elapsedMs < next) return;
+      next = elapsedMs + PLAIN_INTERVAL;
+      const places = [...story.rows.values()].filter(({ pinned }) => !pinned);
+      const where = places.map(({ job, node }) => `${job} on ${story.nodeName(node)}`).join(', ');
+      out(`${duration(elapsedMs)}: ${story.moves} moves; ${where}`);
+    },
+    close() {},
+  };
+}
+
+/** Milliseconds between two looks at the cluster. */
+const FRAME = 100;
+
+/** Looks at the cluster and shows it until `over` resolves. */
+export async function watch(
+  story: Story,
+  show: Show,
+  client: AdminClient,
+  elapsed: () => number,
+  over: Promise<unknown>,
+): Promise<void> {
+  const state = { done: false };
+  const finished = (): void => void (state.done = true);
+  over.then(finished, finished);
+  while (!state.done) {
+    const [nodes, processes] = await Promise.all([client.nodes(), client.ps()]);
+    story.seen(nodes, processes, elapsed());
+    show.frame(elapsed());
+    await new Promise((resolve) => setTimeout(resolve, FRAME));
+  }
+  show.frame(elapsed());
+}

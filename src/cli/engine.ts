@@ -1,0 +1,83 @@
+/** What the commands ask of the capture engine, which is loaded only by those that need it. */
+import { readFileSync } from 'node:fs';
+import { isPreview1Name } from '../abi/preview1.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { reasonOf } from './report.ts';
+
+/** @throws GodwitError `io` or `limit`, naming the file as it was given */
+export function readModule(file: string, absolute: string): Uint8Array {
+  try {
+    const bytes = readFileSync(absolute);
+    if (bytes.length <= LIMITS.moduleBytes) return bytes;
+  } catch (error) {
+    throw new GodwitError('io', `cannot read ${file}: ${reasonOf(error)}`, { cause: error });
+  }
+  throw new GodwitError('limit', `${file} is larger than the ${LIMITS.moduleBytes} bytes that a module may have`);
+}
+
+/** What `godwit inspect --json` prints; fields that a refused module does not have are null. */
+export interface Inspection {
+  readonly bytes: number;
+  /** Why it cannot run; null: it can. */
+  readonly refused: { readonly code: string; readonly message: string } | null;
+  /** `module.name` of each import. */
+  readonly imports: readonly string[];
+  /** Those of them that no one provides. */
+  readonly unknown_imports: readonly string[];
+  readonly exports: readonly string[];
+  /** 64 KiB pages. */
+  readonly memory: { readonly minimum: number; readonly maximum: number | null } | null;
+  readonly rewritten: {
+    readonly functions: number;
+    /** Functions that can be on a captured stack. */
+    readonly capturable: number;
+    readonly safepoints: number;
+    readonly polls: number;
+    readonly code_bytes: number;
+    readonly rewritten_code_bytes: number;
+    readonly rewritten_bytes: number;
+    readonly dropped_sections: readonly string[];
+  } | null;
+}
+
+const WASI = 'wasi_snapshot_preview1';
+
+export async function inspect(bytes: Uint8Array): Promise<Inspection> {
+  const [{ decodeModule }, { rewrite }] = await Promise.all([
+    import('../wasm/decode.ts'),
+    import('../capture/rewrite.ts'),
+  ]);
+  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memory: null, rewritten: null };
+  let known: Inspection = { ...nothing, refused: null };
+  try {
+    const module = decodeModule(bytes);
+    const unknown = module.imports.filter(({ module, name }) => module !== WASI || !isPreview1Name(name));
+    known = {
+      ...known,
+      imports: module.imports.map(fullName),
+      unknown_imports: unknown.map(fullName),
+      exports: module.exports.map(({ name }) => name),
+      memory: module.memory && { minimum: module.memory.minimum, maximum: module.memory.maximum },
+    };
+    const { stats } = rewrite(bytes);
+    const rewritten = {
+      functions: stats.functions,
+      capturable: stats.wrapped,
+      safepoints: stats.sites,
+      polls: stats.polls,
+      code_bytes: stats.codeBytesBefore,
+      rewritten_code_bytes: stats.codeBytesAfter,
+      rewritten_bytes: stats.bytesAfter,
+      dropped_sections: stats.droppedSections,
+    };
+    const names = known.unknown_imports.join(', ');
+    const refused = unknown.length === 0 ? null : { code: 'unknown_import', message: `no one provides ${names}` };
+    return { ...known, rewritten, refused };
+  } catch (error) {
+    if (error instanceof GodwitError) return { ...known, refused: { code: error.code, message: error.message } };
+    throw error;
+  }
+}
+
+const fullName = ({ module, name }: { readonly module: string; readonly name: string }): string => `${module}.${name}`;

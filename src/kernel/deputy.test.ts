@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CallNumber, NodeId } from '../base/ids.ts';
+import { callNumber, incarnation, makePid, nodeId } from '../base/ids.ts';
+import { Waiting } from '../base/waiting.ts';
+import type { ProcessMessage } from '../link/frames/process.ts';
+import { Deputies } from './deputies.ts';
+import { HomeCalls } from './homecall.ts';
+
+const HOME = nodeId(1);
+const AWAY = nodeId(2);
+const THIRD = nodeId(3);
+const PID = makePid(HOME, 7);
+const FIRST = incarnation(5);
+const NEXT = incarnation(6);
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** A deputy whose kernel repeats what it gets, or waits if that begins with `wait`. */
+function setUp() {
+  const executed: string[] = [];
+  const sent: { to: NodeId; message: ProcessMessage }[] = [];
+  const waiting = new Map<string, Waiting<Uint8Array>>();
+  const withdrawn: string[] = [];
+  const deputies = new Deputies((to, message) => sent.push({ to, message }));
+  const deputy = deputies.open(PID, AWAY, FIRST, (request) => {
+    const call = text(request);
+    executed.push(call);
+    if (!call.startsWith('wait')) return bytes(`done ${call}`);
+    const made = new Waiting<Uint8Array>(() => withdrawn.push(call));
+    waiting.set(call, made);
+    return made;
+  });
+  const call = (number: number, request: string, from = AWAY, as = FIRST): void =>
+    deputies.call(from, {
+      frame: 'call',
+      pid: PID,
+      incarnation: as,
+      call: callNumber(number),
+      request: bytes(request),
+    });
+  const replies = (): string[] =>
+    sent.flatMap(({ to, message }) =>
+      message.frame === 'reply' ? [`${to}: ${message.call} ${text(message.reply)}`] : [],
+    );
+  const freed = (): NodeId[] => sent.flatMap(({ to, message }) => (message.frame === 'free' ? [to] : []));
+  return { deputies, deputy, call, executed, waiting, withdrawn, replies, freed };
+}
+
+test('a call that comes again is not carried out again', () => {
+  const { call, executed, replies } = setUp();
+  call(1, 'a');
+  call(1, 'a');
+  call(2, 'b');
+  call(1, 'a');
+  assert.deepEqual(executed, ['a', 'b']);
+  assert.deepEqual(replies(), ['2: 1 done a', '2: 1 done a', '2: 2 done b']);
+});
+
+test('a call that comes again while it is under way waits with it', () => {
+  const { call, executed, waiting, replies } = setUp();
+  call(1, 'wait');
+  call(1, 'wait');
+  assert.deepEqual(replies(), []);
+  waiting.get('wait')?.settle(bytes('x'));
+  assert.deepEqual(executed, ['wait']);
+  assert.deepEqual(replies(), ['2: 1 x']);
+});
+
+test('a number that is left out is a broken peer', () => {
+  const { call } = setUp();
+  assert.throws(() => call(2, 'a'), { code: 'protocol' });
+});
+
+test('a guest that is not current is told to stop, and changes nothing', () => {
+  const { call, deputy, deputies, executed, freed } = setUp();
+  call(1, 'a', THIRD);
+  call(1, 'a', AWAY, NEXT);
+  deputy.place(THIRD, NEXT);
+  call(1, 'a');
+  deputies.close(PID);
+  call(1, 'a', THIRD, NEXT);
+  assert.deepEqual(executed, []);
+  assert.deepEqual(freed(), [THIRD, AWAY, AWAY, THIRD]);
+});
+
+test('the reply to a blocked call goes to where the process asks for it after its move', () => {
+  const { call, deputy, waiting, replies } = setUp();
+  call(1, 'wait');
+  deputy.place(THIRD, NEXT);
+  waiting.get('wait')?.settle(bytes('x'));
+  assert.deepEqual(replies(), []);
+  call(1, 'wait', THIRD, NEXT);
+  assert.deepEqual(replies(), ['3: 1 x']);
+});
+
+test('a blocked call is found again by the guest that comes home', () => {
+  const { call, deputy, waiting, executed } = setUp();
+  call(1, 'wait');
+  deputy.place(HOME, NEXT);
+  const got: string[] = [];
+  const first = deputy.local(callNumber(1));
+  assert(first instanceof Waiting);
+  // It is frozen again, and the call stays under way.
+  assert.equal(first.withdraw(), true);
+  const second = deputy.local(callNumber(1));
+  assert(second instanceof Waiting);
+  second.whenDone((reply) => got.push(text(reply)));
+  waiting.get('wait')?.settle(bytes('x'));
+  const third = deputy.local(callNumber(1));
+  assert(third instanceof Uint8Array);
+  assert.deepEqual([...got, text(third)], ['x', 'x']);
+  assert.equal(deputy.local(callNumber(2)), null);
+  assert.deepEqual(executed, ['wait']);
+});
+
+test('a call that was begun at home is found under the number that it was given', () => {
+  const { call, deputy, executed, replies } = setUp();
+  deputy.place(HOME, FIRST);
+  const begun = new Waiting<Uint8Array>(() => {});
+  const number: CallNumber = deputy.owe(begun);
+  deputy.place(AWAY, NEXT);
+  call(number, 'the same again', AWAY, NEXT);
+  begun.settle(bytes('x'));
+  assert.deepEqual(replies(), ['2: 1 x']);
+  assert.deepEqual(executed, []);
+});
+
+test('the end of a process takes its blocked call back, and says nothing to anybody', () => {
+  const { call, deputies, withdrawn, waiting, replies } = setUp();
+  call(1, 'wait');
+  deputies.close(PID);
+  waiting.get('wait')?.settle(bytes('x'));
+  assert.deepEqual(withdrawn, ['wait']);
+  assert.deepEqual(replies(), []);
+});
+
+test('the guest’s side counts, repeats after a lost session, and takes only the reply to its call', () => {
+  const sent: ProcessMessage[] = [];
+  const calls = new HomeCalls((_to, message) => sent.push(message));
+  calls.open(PID, HOME, FIRST, callNumber(3));
+  const got: string[] = [];
+  const reply = (call: number, as = FIRST, from = HOME): void =>
+    calls.reply(from, {
+      frame: 'reply',
+      pid: PID,
+      incarnation: as,
+      call: callNumber(call),
+      reply: bytes(`reply ${call}`),
+    });
+  calls.call(PID, bytes('a'), (result) => got.push(text(result)));
+  calls.reset(AWAY);
+  calls.reset(HOME);
+  reply(2);
+  reply(4);
+  reply(3, NEXT);
+  reply(3, FIRST, AWAY);
+  assert.deepEqual(got, []);
+  reply(3);
+  reply(3);
+  calls.reset(HOME);
+  assert.deepEqual(got, ['reply 3']);
+  assert.deepEqual(
+    sent.map((message) => (message.frame === 'call' ? message.call : message.frame)),
+    [3, 3],
+  );
+  calls.call(PID, bytes('b'), () => assert.fail('not after close'));
+  assert.equal(calls.close(PID), 4);
+  reply(4);
+});

