@@ -1,26 +1,16 @@
-/** A certificate for the two processes of a baseline, as cheap to check as the ones that nodes of a cluster have. */
-import { webcrypto } from 'node:crypto';
+/** What the two processes of the baseline prove themselves with: a cluster's own kind of keys and certificates. */
+import { Authority, createNodeKey } from '../../src/cluster/authority.ts';
+import { nodeId } from '../../src/base/ids.ts';
 
-const HOUR_MS = 3_600_000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+/** PEM, all three. One certificate serves both sides. */
+export interface TlsIdentity {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
 
-/** tsyringe, below the library, does not load without three functions of an old proposal; none has to know anything. */
-function nothing(): void {}
-
-/** @returns a key and a certificate for `localhost` that is its own authority, both as PEM; good for an hour */
-export async function selfSigned(): Promise<{ key: string; cert: string }> {
-  Object.assign(Reflect, { getMetadata: nothing, getOwnMetadata: nothing, defineMetadata: nothing });
-  const { X509CertificateGenerator } = await import('@peculiar/x509');
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const now = Date.now();
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=localhost',
-    notBefore: new Date(now - HOUR_MS),
-    notAfter: new Date(now + HOUR_MS),
-    signingAlgorithm: ALGORITHM,
-    keys,
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`;
-  return { key, cert: certificate.toString('pem') };
+export function makeIdentity(): TlsIdentity {
+  const authority = Authority.create('bench');
+  const { key, publicKey } = createNodeKey();
+  return { key, cert: authority.certify(nodeId(1), publicKey), ca: authority.record.certificate };
 }

@@ -1,6 +1,6 @@
 /**
  * The baseline of `homecall` and `migrate`: two Node processes and one TLS connection on loopback, with nothing of
- * Godwit between them but the same settings: mutual TLS 1.3 with P-256 certificates, no Nagle delay.
+ * Godwit between them but its certificates and settings: mutual TLS 1.3, no Nagle delay.
  *
  * One exchange is a request of so many bytes and a reply of so many bytes. Small and equal, it is a ping-pong; a large
  * request with a short reply is a bulk transfer, timed until the other side has all of it.
@@ -10,8 +10,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
-import { selfSigned } from './certificate.ts';
-import { HEADER_BYTES, type Ready, type Setup } from './server.ts';
+import { makeIdentity } from './certificate.ts';
+import { HEADER_BYTES, type Ready } from './server.ts';
+import { TLS_SETTINGS } from './settings.ts';
 
 /** Bytes of one write of a bulk transfer, as Godwit's image frames have. */
 const CHUNK_BYTES = 256 * 1024;
@@ -34,19 +35,18 @@ export class TlsPeer implements AsyncDisposable {
 
   /** Starts the other process and connects. @param signal ends the other process when aborted */
   static async start(signal: AbortSignal): Promise<TlsPeer> {
-    const { key, cert } = await selfSigned();
+    const identity = makeIdentity();
     const child = fork(new URL('server.ts', import.meta.url), { signal, execArgv: ['--no-warnings'] });
     child.on('error', () => undefined);
-    child.send({ key, cert } satisfies Setup);
+    child.send(identity);
     const [{ port }] = (await once(child, 'message', { signal })) as [Ready];
     const socket = connect({
       host: '127.0.0.1',
       port,
-      key,
-      cert,
-      ca: cert,
-      servername: 'localhost',
-      minVersion: 'TLSv1.3',
+      ...TLS_SETTINGS,
+      ...identity,
+      // The certificate names a node, not a host; the cluster's authority is all that is trusted.
+      checkServerIdentity: () => undefined,
     });
     socket.setNoDelay(true);
     await once(socket, 'secureConnect', { signal });

@@ -3,17 +3,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import type { TlsIdentity } from './certificate.ts';
+import { TLS_SETTINGS } from './settings.ts';
 
 /** Request length and reply length, u32 little-endian each. */
 export const HEADER_BYTES = 8;
 
-/** What the parent sends first: one certificate for both sides. */
-export interface Setup {
-  readonly key: string;
-  readonly cert: string;
-}
-
-/** What it gets back. */
+/** What the parent gets back after it has sent a TlsIdentity. */
 export interface Ready {
   readonly port: number;
 }
@@ -22,15 +18,8 @@ export interface Ready {
 if (process.send) await serve((message) => process.send?.(message));
 
 async function serve(report: (message: Ready) => void): Promise<void> {
-  const [{ key, cert }] = (await once(process, 'message')) as [Setup];
-  const server = createServer({
-    key,
-    cert,
-    ca: cert,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
-  });
+  const [identity] = (await once(process, 'message')) as [TlsIdentity];
+  const server = createServer({ ...TLS_SETTINGS, ...identity, requestCert: true, rejectUnauthorized: true });
   server.on('secureConnection', answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -42,6 +42,38 @@ test('overhead compares the three variants of a file', async () => {
   positive(rows[0], 'unmodified_ms', 'godwit_ms', 'ratio', 'asyncify_ms', 'asyncify_ratio', 'size_ratio');
 });
 
+test('syscall measures each call on both sides', () => {
+  const { rows } = report('syscall', '--tiny', '--json');
+  const names = ['clock_time_get', 'random_get_16', 'args_sizes_get'];
+  for (const size of [1, 64, 4096, 65536]) names.push(`fd_write_${size}`, `fd_read_${size}`);
+  assert.deepEqual(
+    rows.map((row) => row['name']),
+    names,
+  );
+  for (const row of rows) positive(row, 'godwit_ns', 'node_wasi_ns', 'ratio');
+});
+
+test('spawn measures the ways to run a program', () => {
+  const { rows } = report('spawn', '--tiny', '--json');
+  assert.deepEqual(
+    rows.map((row) => row['name']),
+    ['godwit run, with a node', 'godwit run, without a node', 'inside a node'],
+  );
+  for (const row of rows) positive(row, 'ms', 'node_wasi_ms', 'ratio');
+});
+
+test('homecall compares the round trips', () => {
+  const { rows } = report('homecall', '--tiny', '--json');
+  assert.equal(rows.length, 1);
+  positive(rows[0], 'roundtrip_us', 'tls_us', 'ratio');
+});
+
+test('migrate compares a move with a plain transfer', () => {
+  const { rows } = report('migrate', '--tiny', '--json');
+  assert.equal(rows.length, 1);
+  positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms');
+});
+
 test('--help names every benchmark', () => {
   const { status, stdout } = bench('--help');
   assert.equal(status, 0);

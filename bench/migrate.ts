@@ -1,0 +1,80 @@
+/** How long a move takes, and for how much of it the program stands still, against the bytes on a bare connection. */
+import type { Benchmark, Row } from './benchmark.ts';
+import { Guest } from './cluster/guest.ts';
+import { withLab } from './cluster/lab.ts';
+import { program } from './programs.ts';
+import { median } from './statistics.ts';
+import { TlsPeer } from './tls/peer.ts';
+import type { Lab } from '../src/cli/lab/lab.ts';
+
+/** Size of what the guest holds, in MiB, and how many of them it rewrites in a second. */
+const SIZES: readonly (readonly [size: number, rate: number])[] = [
+  [1, 0],
+  [2, 0],
+  [4, 0],
+  [16, 0],
+  [64, 0],
+  [64, 200],
+  [128, 0],
+  [256, 0],
+  [512, 0],
+  [512, 200],
+];
+const TINY: typeof SIZES = [[1, 10]];
+const MOVES = 4;
+
+export const migrate: Benchmark = {
+  name: 'migrate',
+  operands: '',
+  summary: 'moving processes of 1 to 512 MB between two remote nodes, against plain TLS',
+  limit: 900,
+  columns: [
+    { key: 'size_mb', digits: 0, meaning: 'MiB that the program holds, incompressible' },
+    { key: 'dirty_mb_s', digits: 0, meaning: 'MiB a second that it rewrites' },
+    { key: 'freeze_ms', digits: 1, meaning: 'median time that it stands still' },
+    { key: 'total_ms', digits: 1, meaning: 'median time from the order to the end of the move' },
+    {
+      key: 'tls_ms',
+      digits: 1,
+      meaning: 'median time of the same bytes on one TLS connection between two Node processes',
+    },
+  ],
+  async *run({ rounds, tiny, signal }) {
+    const { path } = await program('dirty');
+    yield* withLab(3, signal, async function* (lab) {
+      await using peer = await TlsPeer.start(signal);
+      for (const [size, rate] of tiny ? TINY : SIZES) {
+        yield await measure(lab, peer, path, { size, rate, moves: tiny ? 1 : rounds * MOVES });
+      }
+    });
+  },
+};
+
+interface Subject {
+  readonly size: number;
+  readonly rate: number;
+  readonly moves: number;
+}
+
+async function measure(lab: Lab, peer: TlsPeer, file: string, { size, rate, moves }: Subject): Promise<Row> {
+  await using guest = await Guest.start(lab, file, [String(size), String(rate)]);
+  await guest.ask();
+  // From now on it moves between two nodes that are not its home, directly. The first move to each brings the module.
+  for (const node of ['node2', 'node3']) await guest.move(node);
+  const freezes: number[] = [];
+  const totals: number[] = [];
+  const plain: number[] = [];
+  for (let i = 0; i < moves; i++) {
+    const { freeze_ms, total_ms, image_bytes } = await guest.move(i % 2 === 0 ? 'node2' : 'node3');
+    freezes.push(freeze_ms);
+    totals.push(total_ms);
+    plain.push(await peer.exchange(image_bytes, 1));
+  }
+  return {
+    size_mb: size,
+    dirty_mb_s: rate,
+    freeze_ms: median(freezes),
+    total_ms: median(totals),
+    tls_ms: median(plain),
+  };
+}
