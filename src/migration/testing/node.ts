@@ -16,7 +16,7 @@ import type { DestinationHost, GuestHost, HomeHost, ImageSource, Message, PeerEv
 import type { GuestEnd } from '../guests.ts';
 import { Roles } from '../roles.ts';
 import type { RoleMessage } from '../roles.ts';
-import type { StayReason } from '../stay.ts';
+import type { StayReason } from '../../kernel/stay.ts';
 import type { Peer } from './network.ts';
 import type { GuestState, Program } from './program.ts';
 import { mix, replyTo } from './program.ts';
