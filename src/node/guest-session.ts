@@ -142,6 +142,8 @@ export class GuestSession {
     // call has just been answered, and the thread comes to a safepoint.
     if (call.waiting && !call.waiting.withdraw()) return;
     this.#call = null;
+    // At once: a reply that still comes must not answer a thread that is on its way out.
+    if (!this.atHome) this.#disconnect();
     this.guest.interrupt();
   }
 

@@ -42,6 +42,8 @@ export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> 
 export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   readonly #environment: GuestsEnvironment;
   readonly #entries = new Map<Pid, Entry>();
+  /** Reservations that are being made or stand: the move that each is for. */
+  readonly #expected = new Map<Pid, MoveId>();
 
   constructor(environment: GuestsEnvironment) {
     this.#environment = environment;
@@ -123,23 +125,29 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   // DestinationHost
 
   reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): void {
-    const attempt = async (): Promise<void> => {
-      const roles = this.#environment.roles();
-      try {
-        if (spec.engine !== String(ENGINE_VERSION)) {
-          throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
-        }
-        const module = await this.#environment.module(spec.module, home);
-        const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
-        await entry.session.guest.ready;
-        roles.reserved(pid, move);
-      } catch (error) {
-        if (!(error instanceof GodwitError)) throw error;
-        this.giveUp(pid);
-        roles.refused(pid, move, error.message);
+    this.#expected.set(pid, move);
+    void this.#reserve(pid, move, spec, home);
+  }
+
+  async #reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): Promise<void> {
+    const roles = this.#environment.roles();
+    // The move may be given up, and another one begun, while this waits.
+    const wanted = (): boolean => this.#expected.get(pid) === move;
+    try {
+      if (spec.engine !== String(ENGINE_VERSION)) {
+        throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
       }
-    };
-    void attempt();
+      const module = await this.#environment.module(spec.module, home);
+      if (!wanted()) return;
+      const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
+      await entry.session.guest.ready;
+      if (wanted()) roles.reserved(pid, move);
+    } catch (error) {
+      if (!(error instanceof GodwitError)) throw error;
+      if (!wanted()) return;
+      this.giveUp(pid);
+      roles.refused(pid, move, error.message);
+    }
   }
 
   open(pid: Pid): string | null {
@@ -181,6 +189,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     assert(rest, 'a process is started from a sealed image');
     entry.rest = null;
     entry.incarnation = incarnation;
+    this.#expected.delete(pid);
     if (paused) entry.session.guest.stop();
     // First, for home must hear of it before anything that the guest asks of it.
     this.#environment.roles().started(pid);
@@ -188,6 +197,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   }
 
   giveUp(pid: Pid): void {
+    this.#expected.delete(pid);
     this.discard(pid);
   }
 
