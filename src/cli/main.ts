@@ -47,7 +47,8 @@ function makeContext(invocation: Invocation): Context {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
     get columns() {
-      return process.stdout.isTTY ? process.stdout.columns : null;
+      // Some terminals do not know their size and say 0.
+      return process.stdout.isTTY ? process.stdout.columns || null : null;
     },
     connect: () => connectAdmin(socketPath),
   };
