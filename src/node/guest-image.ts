@@ -8,7 +8,7 @@ import { GodwitError } from '../base/errors.ts';
 import { callNumber } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { branded, bytes, decode, encode, list, struct, u32, u64 } from '../base/schema.ts';
-import { CHECKSUM_BYTES, DIGEST_BYTES, type ImageHasher, ImageReader, nonZeroRuns, writeImage } from '../capture/image.ts';
+import { CHECKSUM_BYTES, type ImageHasher, ImageReader, ImageWriter } from '../capture/image.ts';
 import { decodeState, encodeState, type MachineState } from '../capture/state.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import type { GuestBaggage } from './guest-session.ts';
@@ -40,11 +40,6 @@ const hasher: ImageHasher = {
   },
 };
 
-/** Sizes of the parts of an image that are not content: capture/image.ts. */
-const MAGIC_BYTES = 8;
-const RECORD_BYTES = 12;
-const HEADER_CONTENT_BYTES = 44;
-
 /**
  * The image of a guest that is frozen: read piece by piece from the live memory.
  * @throws GodwitError `cannot_move` if the state holds a host reference
@@ -55,46 +50,21 @@ export function imageOf(
   state: MachineState,
   baggage: GuestBaggage,
 ): ImageSource {
-  const live = new Uint8Array(memory.buffer);
-  const thread = encodeState(state);
-  const kernel = encode(baggageCodec, baggage);
-  const pieces = writeImage(
+  return new ImageWriter(
     {
       moduleHash: Buffer.from(module.hash, 'hex'),
-      memory: { bytes: live, maximumPages: LIMITS.memoryPages },
-      threads: [thread],
-      kernel,
+      memory: { bytes: new Uint8Array(memory.buffer), maximumPages: LIMITS.memoryPages },
+      threads: [encodeState(state)],
+      kernel: encode(baggageCodec, baggage),
     },
     hasher,
   );
-  let length = MAGIC_BYTES + 4 * RECORD_BYTES + HEADER_CONTENT_BYTES + thread.length + kernel.length + DIGEST_BYTES;
-  for (const { start, end } of nonZeroRuns(live)) length += RECORD_BYTES + end - start;
-  let rest: Uint8Array = new Uint8Array();
-  let last: Uint8Array = rest;
-  return {
-    bytes: length,
-    next(max) {
-      while (rest.length === 0) {
-        const { value, done } = pieces.next();
-        if (done) return null;
-        rest = value;
-        last = value;
-      }
-      const piece = rest.subarray(0, max);
-      rest = rest.subarray(piece.length);
-      return piece;
-    },
-    // The last piece of an image is its digest.
-    digest: () => last,
-  };
 }
 
 /** Takes the pieces of an image that arrives, memory straight to where it belongs. */
 export class ImageLoader {
   readonly #reader: ImageReader;
   readonly #module: LoadedModule;
-  /** The last bytes that came: at the end, the digest. */
-  #tail = new Uint8Array();
 
   constructor(module: LoadedModule, memory: WebAssembly.Memory) {
     this.#module = module;
@@ -109,15 +79,13 @@ export class ImageLoader {
   /** @throws GodwitError `corrupt`, `version_mismatch`, `limit` */
   write(chunk: Uint8Array): void {
     this.#reader.push(chunk);
-    if (chunk.length >= DIGEST_BYTES) this.#tail = chunk.slice(-DIGEST_BYTES);
-    else this.#tail = Uint8Array.from([...this.#tail, ...chunk]).subarray(-DIGEST_BYTES);
   }
 
   /** @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module */
-  finish(digest: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
-    const { header, threads, kernel } = this.#reader.finish();
+  finish(announced: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
+    const { header, digest, threads, kernel } = this.#reader.finish();
     const [thread] = threads;
-    if (Buffer.compare(digest, this.#tail) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
+    if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
     if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
       throw new GodwitError('corrupt', 'the image is of another module than announced');
     }

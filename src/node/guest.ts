@@ -5,6 +5,7 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { MachineState } from '../capture/state.ts';
 import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
@@ -65,7 +66,7 @@ export class Guest {
         else this.#reported(message.report);
       });
       const failed = (reason: string): void => {
-        reject(new Error(reason));
+        reject(new GodwitError('internal', reason));
         this.#fail(reason);
       };
       this.#worker.once('error', (error) =>
@@ -82,7 +83,7 @@ export class Guest {
     void this.#serveCalls();
   }
 
-  /** Resolves when the worker has compiled and linked what it needs. */
+  /** Resolves when the worker has compiled and linked what it needs. Rejects with a GodwitError if that fails, or at `end`. */
   get ready(): Promise<void> {
     return this.#ready;
   }

@@ -42,6 +42,8 @@ export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> 
 export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   readonly #environment: GuestsEnvironment;
   readonly #entries = new Map<Pid, Entry>();
+  /** Reservations that are being made, by the move that they are for. */
+  readonly #reserving = new Map<Pid, MoveId>();
 
   constructor(environment: GuestsEnvironment) {
     this.#environment = environment;
@@ -79,6 +81,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   /** Ends every guest here. */
   async close(): Promise<void> {
     const sessions = [...this.sessions()];
+    this.#reserving.clear();
     this.#entries.clear();
     await Promise.all(sessions.map((session) => session.end()));
   }
@@ -125,20 +128,27 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): void {
     const attempt = async (): Promise<void> => {
       const roles = this.#environment.roles();
+      // It may be given up while it waits, and another one for the same process begun.
+      const wanted = (): boolean => this.#reserving.get(pid) === move;
       try {
         if (spec.engine !== String(ENGINE_VERSION)) {
           throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
         }
         const module = await this.#environment.module(spec.module, home);
+        if (!wanted()) return;
         const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
         await entry.session.guest.ready;
+        if (!wanted()) return;
+        this.#reserving.delete(pid);
         roles.reserved(pid, move);
       } catch (error) {
         if (!(error instanceof GodwitError)) throw error;
+        if (!wanted()) return;
         this.giveUp(pid);
         roles.refused(pid, move, error.message);
       }
     };
+    this.#reserving.set(pid, move);
     void attempt();
   }
 
@@ -188,6 +198,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   }
 
   giveUp(pid: Pid): void {
+    this.#reserving.delete(pid);
     this.discard(pid);
   }
 
@@ -239,7 +250,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       entry.rest = rest;
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
-      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
+      this.#environment
+        .roles()
+        .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
       return;
     }
     const usage = session.usage(session.finalCpuMs);
