@@ -6,10 +6,13 @@ import { nodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import type { PeerFrame } from './frames.ts';
+import type { Frame, PeerFrame } from './frames.ts';
+import { encodeFrame } from './frames.ts';
 import type { Identity } from './greeting.ts';
+import { PROTOCOL } from './greeting.ts';
 import type { PeerEvent } from './links.ts';
 import { Links } from './links.ts';
+import { FrameParser } from './parser.ts';
 import type { Host } from './testing/network.ts';
 import { CALM, STORM, VirtualNetwork } from './testing/network.ts';
 
@@ -101,6 +104,7 @@ test('both dial at once and one link comes of it', () => {
     const a = new TestNode(network, A, 1n);
     const b = new TestNode(network, B, 2n);
     pairUp(network, a, b);
+    assert(clock.now() < TIMING.redialFirstMs / 2, `seed ${seed}: no attempt is in vain`);
     clock.advance(1000);
     a.say(B, 'from a');
     b.say(A, 'from b');
@@ -109,6 +113,47 @@ test('both dial at once and one link comes of it', () => {
     assert.deepEqual([a.received, b.received], [[['from b']], [['from a']]], `seed ${seed}`);
     assert.equal(network.connections, 1, `seed ${seed}: one connection is left`);
   }
+});
+
+test('a greeting that was sent before the open connection was there does not replace it', () => {
+  const { network, clock } = setUp(10);
+  const a = new TestNode(network, A, 1n);
+  const b = new TestNode(network, B, 2n);
+  a.links.add(B, 'node2');
+  clock.advance(1000);
+  assert.deepEqual(a.events, ['up'], 'the connection that a has dialed is open');
+  const [late, atA] = network.connect(B, A);
+  a.links.accept(atA);
+  const replies: string[] = [];
+  const parser = new FrameParser(LIMITS.frameBytes);
+  late.start({
+    bytes: (slice) =>
+      parser.push(slice, (frame) => replies.push(frame.frame === 'refuse' ? frame.code : frame.frame) > 0),
+    drained() {},
+    closed() {},
+  });
+  const hello: Frame = {
+    frame: 'hello',
+    protocolMin: PROTOCOL.min,
+    protocolMax: PROTOCOL.max,
+    build: 'late',
+    capabilities: [],
+    required: [],
+    cluster: 'test',
+    node: B,
+    boot: 2n,
+    session: 99n,
+    fresh: true,
+    received: 99,
+    generation: 0,
+  };
+  late.send(encodeFrame(hello).parts);
+  clock.advance(1000);
+  assert.deepEqual(replies, ['glare']);
+  b.say(A, 'as if nothing had been');
+  clock.advance(100);
+  assert.deepEqual(a.received, [['as if nothing had been']]);
+  assert.deepEqual(a.events, ['up']);
 });
 
 test('what was sent before there was a link arrives', () => {
@@ -245,6 +290,7 @@ test('bulk data waits for room and takes no memory beyond it', () => {
   const b = new TestNode(network, B, 2n);
   pairUp(network, a, b);
   const chunk = ' '.repeat(LIMITS.stringBytes);
+  const start = clock.now();
   const total = (4 * LIMITS.linkUnackedBytes) / chunk.length;
   let sent = 0;
   const pump = (): void => {
@@ -257,6 +303,7 @@ test('bulk data waits for room and takes no memory beyond it', () => {
     clock.runUntil(() => b.received[0]?.length === total, 60_000),
     'everything arrives',
   );
+  assert(clock.now() - start < TIMING.heartbeatMs, 'acknowledgements do not wait for a ping');
   assert.deepEqual(
     b.received[0],
     Array.from({ length: total }, (_, i) => `${i}`),
