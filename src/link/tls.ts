@@ -135,6 +135,7 @@ export function listenTls(options: ListenOptions): Promise<TlsListener> {
     handshakeTimeout: TIMING.handshakeMs,
     ALPNProtocols: [LINK_PROTOCOL, JOIN_PROTOCOL],
   });
+  server.maxConnections = LIMITS.connections;
   server.on('secureConnection', (socket) => onSecure(socket, options));
   server.on('tlsClientError', (error, socket) => {
     log.warn('connection refused', { remote: socket.remoteAddress, reason: error.message });
