@@ -111,7 +111,10 @@ export class SimNetwork {
         if (session > there.session || !there.greeted) this.#learn(to, from, true);
         this.onDelivery(from, to, message);
         traceMessage(this.#clock.now(), from, to, message);
-        this.#nodes.get(to)?.run(() => this.#nodes.get(to)?.deliver(from, carried));
+        this.#nodes.get(to)?.run(() => {
+          // A node that was stopped may have learned of the next session before it gets to this.
+          if (session >= there.session) this.#nodes.get(to)?.deliver(from, carried);
+        });
       }),
     );
   }
