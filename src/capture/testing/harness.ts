@@ -113,8 +113,9 @@ function copyMemory(memory: WebAssembly.Memory | null, maximum: number): WebAsse
 /**
  * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes; a safepoint that was
  *   captured counts again when it is passed after the resume, but is not captured twice in a row
+ * @param polls whether polls are safepoints too: then each of them, even one that is not wanted, unwinds the stack
  */
-export function runCaptured(subject: Subject, wanted: (tick: number) => boolean): Run {
+export function runCaptured(subject: Subject, wanted: (tick: number) => boolean, polls = true): Run {
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
   const pages = program.memory;
@@ -138,7 +139,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean)
   };
   const make = (): Machine => {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
-    new Int32Array(control.buffer)[0] = 1;
+    new Int32Array(control.buffer)[0] = polls ? 1 : 0;
     const watched = Object.fromEntries(
       Object.entries(imports(log, () => memory)).map(([name, call]) => [
         name,
