@@ -328,7 +328,11 @@ export class BodyRewriter {
     return this.sites++;
   }
 
-  /** `if (attention) { pc = site; poll() }`, the arm hinted to be cold. */
+  /**
+   * `if (attention) { pc = site; poll(); unreachable }`, the arm hinted to be cold. The poll never returns here: with
+   * a way back from the arm V8 gives up optimisations of the loop (sieve 1.25 against 1.06, sorting 1.18 against
+   * 1.08). A host that only wants to look in is served by unwinding and resuming at once.
+   */
   protected poll(): void {
     const { out, target } = this;
     const site = this.site();
@@ -346,7 +350,7 @@ export class BodyRewriter {
     this.setPc(site);
     out.u8(OP.call);
     out.u32(target.poll);
-    out.u8(OP.end);
+    out.raw(OP.unreachable, OP.end);
   }
 
   #call(indirect: boolean): void {

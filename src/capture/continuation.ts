@@ -2,7 +2,7 @@
  * Continuations: functions that take up another function's frame and run the rest of that function.
  *
  * The continuation of (function, site) restores the locals from the last frame record, lets the continuation of the
- * frame above finish the call at the site (or, at a poll, goes on with the loop), and runs the rest of the function.
+ * frame above finish the call at the site (a poll needs nothing more), and runs the rest of the function.
  * The rest is built from the original's structure: of each construct around the site only the part behind the site
  * is left; a loop around the site becomes
  *
@@ -79,13 +79,14 @@ export class ContinuationRewriter extends BodyRewriter {
     this.closeWrapper(plan);
   }
 
-  /** The site is reached: what was written is dropped, and the frames around the site are opened as far as `depth`. */
-  #start(depth: number): void {
+  /** The site is reached: what was written is dropped, the constructs around are opened, operands below `top` put back. */
+  #start(top: number): void {
     const { out, walker } = this;
     this.#seeking = false;
     out.length = 0;
     this.hints.length = 0;
-    if (this.copies !== null) this.copies = [];
+    // What is written before the rest of the function counts as the site.
+    if (this.copies !== null) this.copies = [{ written: 0, original: walker.start, size: 0 }];
     // The pc local serves as the address: it is set again before anything can unwind.
     const plan = this.#plan!;
     restoreFrame(out, plan, this.#n, this.#link, plan.pcLocal, Number.POSITIVE_INFINITY);
@@ -93,11 +94,11 @@ export class ContinuationRewriter extends BodyRewriter {
     this.#labels[0] = 0;
     this.#depth = 0;
     let operand = 0;
-    for (let frame = 1; frame <= depth; frame++) {
+    for (let frame = 1; frame <= walker.depth; frame++) {
       operand = this.#pushOperands(operand, walker.frameBase[frame]!);
       this.#openPartial(frame);
     }
-    this.#pushOperands(operand, depth === walker.depth ? walker.low : walker.height);
+    this.#pushOperands(operand, top);
   }
 
   /** Puts saved operands back onto the stack. @returns `to` */
@@ -129,18 +130,15 @@ export class ContinuationRewriter extends BodyRewriter {
       super.poll();
       return;
     }
-    const { walker } = this;
-    assert(walker.depth > 0, 'a poll at the entry is resumed by calling the function');
-    this.#start(walker.depth - 1);
-    walker.leaveLoop();
-    walker.rewindToLoop();
-    this.watermark = walker.frameBase[walker.depth + 1]!;
+    // The poll that was resumed is left out, so that every resume gets at least as far as to the next one.
+    this.#start(this.walker.height);
+    this.site();
     this.replaced();
   }
 
   protected override callSite(site: number, results: TypeList): boolean {
     if (!this.#seeking || site !== this.#wanted) return false;
-    this.#start(this.walker.depth);
+    this.#start(this.walker.low);
     this.setPc(site);
     // The frame above has the last record now; the host has put the number of its continuation into the trailer.
     const { out } = this;
@@ -189,6 +187,7 @@ export class ContinuationRewriter extends BodyRewriter {
       if (unwanted !== undefined) {
         this.#unwanted[frame] = undefined;
         out.length = unwanted.code;
+        while ((this.copies?.at(-1)?.written ?? -1) >= unwanted.code) this.copies!.pop();
         this.hints.length = unwanted.hints;
         this.copyFrom = walker.start;
       }
@@ -272,7 +271,7 @@ function restoreFrame(
   out.copy(code.bytes, 0, code.length);
 }
 
-/** The continuation of a frame whose function is called again with its saved arguments: wrappers, and polls at an entry. */
+/** The continuation of an import wrapper's frame: the wrapper is called again with its saved arguments. */
 export function recallBody(
   module: Module,
   index: number,

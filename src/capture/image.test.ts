@@ -3,7 +3,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { GodwitError } from '../base/errors.ts';
-import { IMAGE_PAGE_BYTES, ImageReader, writeImage } from './image.ts';
+import { IMAGE_PAGE_BYTES, ImageReader, ImageWriter } from './image.ts';
 import type { ImageHasher, ImageSource, LoadedImage } from './image.ts';
 
 const key = Buffer.from('godwit-image-v1\0');
@@ -41,7 +41,14 @@ function source(pagesWithContent: readonly number[], seed: number): ImageSource 
 }
 
 function joined(image: ImageSource): Uint8Array {
-  return Buffer.concat([...writeImage(image, hasher)].map((piece) => Uint8Array.from(piece)));
+  const writer = new ImageWriter(image, hasher);
+  const pieces: Uint8Array[] = [];
+  for (let piece = writer.next(100_000); piece !== null; piece = writer.next(100_000))
+    pieces.push(Uint8Array.from(piece));
+  const bytes = Buffer.concat(pieces);
+  assert.equal(bytes.length, writer.bytes);
+  assert.ok(bytes.subarray(-32).equals(writer.digest()));
+  return bytes;
 }
 
 /** Feeds an image in pieces of the given size. */

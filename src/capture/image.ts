@@ -23,6 +23,7 @@
  *
  * Reading is decoding hostile bytes: every size is bounded before anything is allocated or written.
  */
+import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, encodeUtf8 } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -83,32 +84,82 @@ function head(kind: number, argument: number, content: Uint8Array): Uint8Array {
   return w.done();
 }
 
-/** @returns the pieces of the image in order; memory comes as views of the source, to be sent before it changes */
-export function* writeImage(source: ImageSource, hasher: ImageHasher): Generator<Uint8Array, void> {
-  const digest = hasher.digest();
-  function* record(kind: number, argument: number, content: Uint8Array): Generator<Uint8Array, void> {
+interface Run {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Writes an image piece by piece; memory comes as views of the source, to be sent before it changes. */
+export class ImageWriter {
+  /** The length of the whole image. */
+  readonly bytes: number;
+  readonly #source: ImageSource;
+  readonly #hasher: ImageHasher;
+  readonly #digest: Digest;
+  readonly #runs: readonly Run[];
+  readonly #pieces: Generator<Uint8Array, void>;
+  #current: Uint8Array = new Uint8Array(0);
+  #final: Uint8Array | null = null;
+
+  /** Looks through the memory for pages with content. */
+  constructor(source: ImageSource, hasher: ImageHasher) {
+    this.#source = source;
+    this.#hasher = hasher;
+    this.#digest = hasher.digest();
+    this.#runs = source.memory === null ? [] : [...nonZeroRuns(source.memory.bytes)];
+    const contents = [
+      HEADER_BYTES,
+      ...source.threads.map(({ length }) => length),
+      source.kernel.length,
+      ...this.#runs.map(({ start, end }) => end - start),
+      DIGEST_BYTES,
+    ];
+    this.bytes = contents.reduce((sum, size) => sum + RECORD_BYTES + size, MAGIC.length + 2);
+    this.#pieces = this.#write();
+  }
+
+  /** The next 1 to `most` bytes; null at the end. */
+  next(most: number): Uint8Array | null {
+    while (this.#current.length === 0) {
+      const { done, value } = this.#pieces.next();
+      if (done === true) return null;
+      this.#current = value;
+    }
+    const piece = this.#current.subarray(0, most);
+    this.#current = this.#current.subarray(piece.length);
+    return piece;
+  }
+
+  /** The digest, once {@link next} has given null. */
+  digest(): Uint8Array {
+    assert(this.#final !== null, 'the image has been written');
+    return this.#final;
+  }
+
+  *#write(): Generator<Uint8Array, void> {
+    const source = this.#source;
+    const magic = new ByteWriter(8);
+    magic.raw(MAGIC);
+    magic.u16(IMAGE_VERSION);
+    yield magic.done();
+    yield* this.#record(KIND.header, 0, encodeHeader(source));
+    for (const [number, state] of source.threads.entries()) yield* this.#record(KIND.thread, number, state);
+    yield* this.#record(KIND.kernel, 0, source.kernel);
+    for (const { start, end } of this.#runs) {
+      yield* this.#record(KIND.memory, start / IMAGE_PAGE_BYTES, source.memory!.bytes.subarray(start, end));
+    }
+    this.#final = this.#digest.final();
+    yield head(KIND.end, 0, this.#final);
+    yield this.#final;
+  }
+
+  *#record(kind: number, argument: number, content: Uint8Array): Generator<Uint8Array, void> {
     const header = head(kind, argument, content);
-    digest.update(header);
-    digest.update(hasher.checksum(content));
+    this.#digest.update(header);
+    this.#digest.update(this.#hasher.checksum(content));
     yield header;
     yield content;
   }
-  const magic = new ByteWriter(8);
-  magic.raw(MAGIC);
-  magic.u16(IMAGE_VERSION);
-  yield magic.done();
-  yield* record(KIND.header, 0, encodeHeader(source));
-  for (const [number, state] of source.threads.entries()) yield* record(KIND.thread, number, state);
-  yield* record(KIND.kernel, 0, source.kernel);
-  if (source.memory !== null) {
-    const { bytes } = source.memory;
-    for (const { start, end } of nonZeroRuns(bytes)) {
-      yield* record(KIND.memory, start / IMAGE_PAGE_BYTES, bytes.subarray(start, end));
-    }
-  }
-  const final = digest.final();
-  yield head(KIND.end, 0, final);
-  yield final;
 }
 
 function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
@@ -121,7 +172,7 @@ function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
 }
 
 /** The pages with content, joined where they touch, cut at LIMITS.imageChunkBytes. `bytes` are whole 64 KiB pages. */
-export function* nonZeroRuns(bytes: Uint8Array): Generator<{ readonly start: number; readonly end: number }, void> {
+export function* nonZeroRuns(bytes: Uint8Array): Generator<Run, void> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const wordsPerPage = IMAGE_PAGE_BYTES / 4;
   let start = -1;
@@ -146,6 +197,8 @@ function isZero(words: Int32Array, from: number, to: number): boolean {
 
 export interface LoadedImage {
   readonly header: ImageHeader;
+  /** The digest, which was right. */
+  readonly digest: Uint8Array;
   readonly threads: readonly Uint8Array[];
   readonly kernel: Uint8Array;
 }
@@ -170,7 +223,7 @@ export class ImageReader {
   readonly #threads: Uint8Array[] = [];
   #kernel: Uint8Array | null = null;
   #stateBytes = 0;
-  #ended = false;
+  #end: Uint8Array | null = null;
   #pending: Pending | null = null;
   /** Bytes of the magic or of a record's head that are not complete yet. */
   readonly #small = new Uint8Array(RECORD_BYTES);
@@ -199,7 +252,7 @@ export class ImageReader {
   push(bytes: Uint8Array): void {
     let rest = bytes;
     while (rest.length > 0) {
-      if (this.#ended) throw new GodwitError('corrupt', 'bytes behind the end of an image');
+      if (this.#end !== null) throw new GodwitError('corrupt', 'bytes behind the end of an image');
       const target =
         this.#pending === null ? this.#small.subarray(this.#smallFilled, this.#smallWanted) : this.#open(this.#pending);
       const taken = rest.subarray(0, target.length);
@@ -216,10 +269,10 @@ export class ImageReader {
    * @throws GodwitError `corrupt` if the image has not come to its end
    */
   finish(): LoadedImage {
-    if (!this.#ended || this.#header === null) throw new GodwitError('corrupt', 'an image that breaks off');
+    if (this.#end === null || this.#header === null) throw new GodwitError('corrupt', 'an image that breaks off');
     if (this.#threads.length === 0 || this.#kernel === null)
       throw new GodwitError('corrupt', 'an image without its states');
-    return { header: this.#header, threads: this.#threads, kernel: this.#kernel };
+    return { header: this.#header, digest: this.#end, threads: this.#threads, kernel: this.#kernel };
   }
 
   #open(pending: Pending): Uint8Array {
@@ -298,7 +351,7 @@ export class ImageReader {
       const expected = this.#digest.final();
       if (expected.some((byte, i) => byte !== content[i]))
         throw new GodwitError('corrupt', 'the digest of an image is wrong');
-      this.#ended = true;
+      this.#end = content;
       return;
     }
     this.#digest.update(head);

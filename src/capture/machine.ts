@@ -22,7 +22,10 @@ export interface Host {
   readonly memory: WebAssembly.Memory | null;
   /** Shared, one for each thread: bytes 0 to 1023 are the host's, the attention word (i32) at offset 0. */
   readonly control: WebAssembly.Memory;
-  /** Called at a safepoint while the attention word is not 0; returns, or calls {@link Machine.unwind}. */
+  /**
+   * Called at a safepoint while the attention word is not 0; calls {@link Machine.unwind}, or returns to go on. Going
+   * on costs as much as a capture and a resume, so the attention word should be 0 by then.
+   */
   readonly poll: () => void;
 }
 
@@ -82,8 +85,8 @@ export class Machine {
   readonly #places = new Map<string, number>();
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
-  /** The next poll is the one that was resumed: it must not fire again, or nothing would ever go on. */
-  #passPoll = false;
+  /** The host's poll has returned: the capture under way is to be resumed at once. */
+  #goOn = false;
 
   constructor(program: Program, host: Host) {
     this.#program = program;
@@ -149,6 +152,13 @@ export class Machine {
    * @throws GodwitError `corrupt` if the state does not fit the program
    */
   resume(state: MachineState, entry = '_start'): Outcome {
+    const outcome = this.#run(state.root, this.#restore(state), []);
+    if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
+    return this.#afterStart(entry);
+  }
+
+  /** Puts everything back but memory. @returns the continuation of the outermost frame */
+  #restore(state: MachineState): AnyFunction {
     const { control } = this.#host;
     this.#initTables();
     this.#restoreReferences(state.references);
@@ -161,14 +171,14 @@ export class Machine {
     area.set(state.frames, SAVE_BASE);
     const outermost = this.#linkFrames(area.subarray(SAVE_BASE, end), state.root);
     this.#savePointer.value = end;
-    const outcome = this.#run(state.root, outermost, []);
-    if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
-    return this.#afterStart(entry);
+    return outermost;
   }
 
-  #poll(): void {
-    if (this.#passPoll) this.#passPoll = false;
-    else this.#host.poll();
+  /** Code cannot return from a poll: if the host wants to go on, the stack is unwound and taken up again. */
+  #poll(): never {
+    this.#host.poll();
+    this.#goOn = true;
+    this.unwind();
   }
 
   #rootFunction(root: Root): AnyFunction {
@@ -179,6 +189,15 @@ export class Machine {
   }
 
   #run(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
+    let outcome = this.#attempt(root, call, args);
+    while (outcome.type === 'captured' && this.#goOn) {
+      this.#goOn = false;
+      outcome = this.#attempt(root, this.#restore(outcome.state), []);
+    }
+    return outcome;
+  }
+
+  #attempt(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
     try {
       return { type: 'returned', value: call(...args) };
     } catch (error) {
@@ -292,7 +311,6 @@ export class Machine {
       if (innermost && !linker.isInnermost(frame.index, frame.site)) {
         throw new GodwitError('corrupt', 'a state whose innermost frame is not at a safepoint');
       }
-      if (innermost) this.#passPoll = frame.index >= this.#program.numbering.imports;
       innermost = false;
       outermost = this.#continuation(frame.index, frame.site);
       new DataView(area.buffer, area.byteOffset).setUint32(frame.end - 4, outermost, true);

@@ -21,11 +21,11 @@ const imports: MakeImports = (log) => ({
   },
 });
 
-function observable({ log, end, memory }: Run): unknown {
-  return { log, end, memory };
+function observable({ log, end, where, memory }: Run): unknown {
+  return { log, end, where, memory };
 }
 
-const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 120);
+const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 60);
 /** Safepoints of one program that are captured one by one. */
 const SINGLE_CAPTURES = 12;
 

@@ -161,20 +161,12 @@ export class ValidationStacks extends WasmReader {
     this.frameDead[this.depth] = 1;
   }
 
-  /**
-   * Goes back to just before the loop whose frame is the one above `depth`, its parameters on the stack again: for a
-   * loop whose `end` has just been passed, or, after {@link leaveLoop}, one that has just been entered.
-   */
+  /** Goes back to just before the loop whose `end` has just been passed, its parameters on the stack again. */
   rewindToLoop(): void {
     const loop = this.depth + 1;
     this.pos = this.frameStart[loop]!;
     this.height = this.frameBase[loop]!;
     this.pushAll(this.frameParams[loop]!);
-  }
-
-  /** Forgets the frame of the loop that the last step entered. */
-  leaveLoop(): void {
-    this.depth--;
   }
 
   protected valueType(): ValueType {
