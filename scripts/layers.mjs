@@ -1,6 +1,7 @@
 /**
  * Checks that imports between the directories of src/ only go down the list, and that the pure ones import nothing
- * from `node:` (docs/ARCHITECTURE.md, invariant 1). Test files are free. Exits 1 and names each breach.
+ * from `node:` (docs/ARCHITECTURE.md, invariant 1). Tests and what they share (`testing/` directories) are free, but
+ * nothing else may import from there. Exits 1 and names each breach.
  */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -30,13 +31,15 @@ const EDGES = new Set(['src/link/tls.ts', 'src/cluster/sqlite.ts', 'src/cluster/
 
 const breaches = [];
 for (const file of globSync('src/**/*.ts')) {
-  if (file.endsWith('.test.ts') || file.endsWith('.d.ts')) continue;
+  if (isForTests(file) || file.endsWith('.d.ts')) continue;
   const from = file.split(path.sep)[1];
   const level = LAYERS.indexOf(from);
   if (level === -1) breaches.push(`${file}: ${from} is not a layer`);
   for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:\bfrom|\bimport\s*\(?)\s*['"]([^'"]+)['"]/g)) {
     if (target.startsWith('.')) {
-      const to = path.relative('src', path.join(path.dirname(file), target)).split(path.sep)[0];
+      const imported = path.join(path.dirname(file), target);
+      const to = path.relative('src', imported).split(path.sep)[0];
+      if (isForTests(imported)) breaches.push(`${file} imports ${imported}, which is for tests`);
       if (LAYERS.indexOf(to) < level) breaches.push(`${file}: ${from} imports ${to}, which is above it`);
     } else if (PURE.has(from) && !EDGES.has(file) && target.startsWith('node:')) {
       breaches.push(`${file}: ${from} is pure and imports ${target}`);
@@ -46,3 +49,7 @@ for (const file of globSync('src/**/*.ts')) {
 for (const breach of breaches) console.error(breach);
 console.log(breaches.length === 0 ? 'layers: every import goes down' : `layers: ${breaches.length} breaches`);
 process.exitCode = breaches.length === 0 ? 0 : 1;
+
+function isForTests(file) {
+  return file.endsWith('.test.ts') || file.split(path.sep).includes('testing');
+}

@@ -47,7 +47,9 @@ describe('the published package', () => {
   test('has compiled JavaScript and no sources or tests', async () => {
     const names = await readdir(installed, { recursive: true });
     assert(names.includes(path.join('dist', 'cli', 'main.js')));
-    const unwanted = names.filter((name) => /(?<!\.d)\.ts$|\.test\.|^(src|test|bench|scripts)\b/.test(name));
+    const unwanted = names.filter((name) =>
+      /(?<!\.d)\.ts$|\.test\.|\btesting\b|^(src|test|bench|scripts)\b/.test(name),
+    );
     assert.deepEqual(unwanted, []);
     for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md']) assert(names.includes(name), name);
   });

@@ -24,6 +24,12 @@ function version(): string {
 function findCommand(name: string): Command {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command) return command;
+  if (name.startsWith('-')) {
+    throw new GodwitError(
+      'usage',
+      `unknown option ${name}; options stand behind the command, "godwit --help" names them`,
+    );
+  }
   const meant = nearest(
     name,
     COMMANDS.map(({ name }) => name),
@@ -41,7 +47,8 @@ function makeContext(invocation: Invocation): Context {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
     get columns() {
-      return process.stdout.isTTY ? process.stdout.columns : null;
+      // Some terminals do not know their size and say 0.
+      return process.stdout.isTTY ? process.stdout.columns || null : null;
     },
     connect: () => connectAdmin(socketPath),
   };

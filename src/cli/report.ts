@@ -1,5 +1,5 @@
 /** How a failure is told: one line on stderr, or JSON, and the exit status that goes with it. */
-import { GodwitError } from '../base/errors.ts';
+import { ERROR_CODES, type ErrorCode, GodwitError } from '../base/errors.ts';
 
 /** `Error: EACCES: permission denied, open 'x'` and the like become one of our errors, with their text kept. */
 export function asGodwitError(error: unknown): GodwitError | null {
@@ -16,6 +16,18 @@ export function errorLine(error: GodwitError): string {
 /** The same for programs: `{"error": {"code", "message"}}`. */
 export function errorJson(error: GodwitError): string {
   return JSON.stringify({ error: { code: error.code, message: error.message } });
+}
+
+/** What another `godwit ... --json` said last on its stderr: its error, or null if that is none of {@link errorJson}'s. */
+export function parseErrorJson(line: string): GodwitError | null {
+  try {
+    const { error } = JSON.parse(line) as { error?: { code?: unknown; message?: unknown } };
+    const { code, message } = error ?? {};
+    if (typeof code !== 'string' || typeof message !== 'string' || !Object.hasOwn(ERROR_CODES, code)) return null;
+    return new GodwitError(code as ErrorCode, message);
+  } catch {
+    return null;
+  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {

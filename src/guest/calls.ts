@@ -145,12 +145,12 @@ const isDirect = (name: Preview1Name): name is DirectName => PREVIEW1[name].runs
 function runHere<N extends HereName>(
   name: N,
   environment: CallEnvironment,
-  args: ArgsOf<HereName>,
+  args: object,
   memory: Uint8Array,
 ): ResultsOf<N> {
   return HERE[name](environment, args as ArgsOf<N>, memory);
 }
 
-function runDirect<N extends DirectName>(name: N, file: DirectFile, args: ArgsOf<DirectName>): ResultsOf<N> {
+function runDirect<N extends DirectName>(name: N, file: DirectFile, args: object): ResultsOf<N> {
   return DIRECT[name].run(file, args as ArgsOf<N>);
 }

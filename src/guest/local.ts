@@ -36,10 +36,10 @@ export class GuestClocks {
   readonly #monotonicOffset: bigint;
   readonly #cpuOffset: bigint;
 
-  /** @param seen what the monotonic clock showed last, or null for a new process @param cpuBefore CPU time used elsewhere */
-  constructor(machinery: Machinery, seen: bigint | null, cpuBefore: bigint) {
+  /** @param monotonicOffset what the process's monotonic clock is ahead of the machine's @param cpuBefore CPU time used elsewhere */
+  constructor(machinery: Machinery, monotonicOffset: bigint, cpuBefore: bigint) {
     this.#machinery = machinery;
-    this.#monotonicOffset = seen === null ? 0n : seen - machinery.monotonicNanos();
+    this.#monotonicOffset = monotonicOffset;
     this.#cpuOffset = cpuBefore - machinery.cpuNanos();
   }
 

@@ -6,8 +6,8 @@ import type { MachineState } from '../capture/state.ts';
 export interface GuestContext {
   readonly args: readonly Uint8Array[];
   readonly env: readonly Uint8Array[];
-  /** The process's monotonic clock must not run backwards when it moves: what it showed last, in nanoseconds. */
-  readonly monotonic: bigint;
+  /** Nanoseconds between the process's monotonic clock and this machine's (`process.hrtime`). */
+  readonly monotonicOffset: bigint;
   /** CPU time used on other nodes or before, in nanoseconds. */
   readonly cpuNanos: bigint;
 }

@@ -33,7 +33,7 @@ export class GuestThread {
 
   /** Runs until the code has left the stack. */
   run({ context, state }: GuestOrder): GuestReport {
-    this.#run ??= this.#begin(context, state !== null);
+    this.#run ??= this.#begin(context);
     const { machine, clocks, calls } = this.#run;
     const common = (): Pick<GuestReport, 'cpuNanos' | 'localCalls' | 'monotonic'> => ({
       cpuNanos: clocks.cpu(),
@@ -53,10 +53,10 @@ export class GuestThread {
     }
   }
 
-  #begin(context: GuestContext, resumed: boolean): Run {
+  #begin(context: GuestContext): Run {
     const control = this.#control;
     const { memory } = this.#setup;
-    const clocks = new GuestClocks(this.#machinery, resumed ? context.monotonic : null, context.cpuNanos);
+    const clocks = new GuestClocks(this.#machinery, context.monotonicOffset, context.cpuNanos);
     const calls = guestCalls({
       memory,
       control,

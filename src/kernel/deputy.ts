@@ -85,6 +85,9 @@ export class Deputy {
     if (call > this.#last + 1) {
       throw new GodwitError('protocol', `call ${call} of process ${pid} after call ${this.#last}`);
     }
+    if (call > this.#last && this.#call.state === 'pending') {
+      throw new GodwitError('protocol', `call ${call} of process ${pid} while call ${this.#last} is under way`);
+    }
     if (call > this.#last) this.#begin(this.#execute(message.request));
     this.#listen((reply) => this.#send(from, { frame: 'reply', pid, incarnation, call, reply }));
   }

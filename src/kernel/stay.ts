@@ -4,8 +4,7 @@
  */
 export const STAY_REASONS = {
   user_lock: 'the user pinned it (run --pin)',
-  safepoint: 'it cannot be stopped at the moment: code of the host is on its stack',
-  descriptor: 'it uses something of this node directly that cannot be reached from another one',
+  host_reference: 'it holds a reference to an object of the host, which has no meaning elsewhere',
 } as const;
 
 export type StayReason = keyof typeof STAY_REASONS;

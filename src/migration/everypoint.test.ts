@@ -18,7 +18,7 @@ for (const places of PLACES) {
         } catch (error) {
           throw new Error(`${fault.name}, before event ${at}, seed ${seed}`, { cause: error });
         }
-        assert(at > 10, `only ${at} events in a move`);
+        assert(at > 5, `only ${at} events in a move`);
       }
     }
   });
@@ -26,7 +26,7 @@ for (const places of PLACES) {
 
 test('several faults during one move', () => {
   const replay = process.env['GODWIT_SEED'];
-  const count = replay === undefined ? Number(process.env['GODWIT_SEEDS'] ?? 1500) : 1;
+  const count = replay === undefined ? Number(process.env['GODWIT_SEEDS'] ?? 4000) : 1;
   for (let i = 0; i < count; i++) {
     const seed = replay === undefined ? i + 1 : Number(replay);
     const random = new SeededRandom(seed);

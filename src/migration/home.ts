@@ -37,7 +37,7 @@ import type { HomeHost, Message, MoveResult, PeerEvent, ProcessEnd } from './hos
 import { LeaseGrants } from './lease.ts';
 import type { Answer, Move, Process } from './move.ts';
 import { commitTo, statsOf, takeBack } from './move.ts';
-import { explainStay } from './stay.ts';
+import { explainStay } from '../kernel/stay.ts';
 import { TIMES } from './timing.ts';
 
 type Holding = Named<ProcessMessage, 'holdings'>['entries'][number];

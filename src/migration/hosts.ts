@@ -8,7 +8,7 @@ import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { Carried } from '../base/schema.ts';
 import type { MigrationMessage, processSpec } from '../link/frames/migration.ts';
 import type { ProcessMessage, usage } from '../link/frames/process.ts';
-import type { StayReason } from './stay.ts';
+import type { StayReason } from '../kernel/stay.ts';
 
 export type Message = ProcessMessage | MigrationMessage;
 export type ProcessSpec = Carried<typeof processSpec>;

@@ -31,8 +31,6 @@ interface Kept {
   /** Guests and reservations that need the lease. */
   users: number;
   until: Until | null;
-  /** What the owner was told last. */
-  valid: boolean;
   ask: Timer;
   end: Timer | null;
 }
@@ -45,7 +43,7 @@ export class LeaseKeeper {
   readonly #onChange: (home: NodeId) => void;
   readonly #kept = new Map<NodeId, Kept>();
 
-  /** @param onChange called when {@link valid} has changed for a home */
+  /** @param onChange called when {@link valid} may have changed for a home */
   constructor(self: NodeId, clock: Clock, send: Send, onChange: (home: NodeId) => void) {
     this.#self = self;
     this.#clock = clock;
@@ -61,7 +59,7 @@ export class LeaseKeeper {
       kept.users++;
       return;
     }
-    this.#kept.set(home, { users: 1, until: null, valid: false, ask: this.#askLater(home), end: null });
+    this.#kept.set(home, { users: 1, until: null, ask: this.#askLater(home), end: null });
     this.ask(home);
   }
 
@@ -100,8 +98,9 @@ export class LeaseKeeper {
       return;
     kept.until = { monotonicMs, wallNanos: message.wallNanos + LEASE_NANOS };
     kept.end?.cancel();
-    kept.end = this.#clock.after(Math.max(0, monotonicMs - this.#clock.now()), () => this.#check(home));
-    this.#check(home);
+    kept.end = this.#clock.after(Math.max(0, monotonicMs - this.#clock.now()), () => this.#onChange(home));
+    // Also if it was valid before: somebody may have looked when it had run out, and the timer was late.
+    this.#onChange(home);
   }
 
   #askLater(home: NodeId): Timer {
@@ -109,18 +108,10 @@ export class LeaseKeeper {
       const kept = this.#kept.get(home);
       if (!kept) return;
       // Also here: the timer of the end knows only one of the clocks.
-      this.#check(home);
+      this.#onChange(home);
       kept.ask = this.#askLater(home);
       this.ask(home);
     });
-  }
-
-  #check(home: NodeId): void {
-    const kept = this.#kept.get(home);
-    const valid = this.valid(home);
-    if (!kept || kept.valid === valid) return;
-    kept.valid = valid;
-    this.#onChange(home);
   }
 }
 

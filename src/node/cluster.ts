@@ -2,7 +2,6 @@
  * The other nodes: links, membership and what can be asked of each, as one {@link ClusterView} for the commands and
  * one network for the processes.
  */
-import { arch, availableParallelism, freemem, platform, totalmem } from 'node:os';
 import type { Clock, Log, Random } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import { creatorOf, type NodeId, pid as asPid } from '../base/ids.ts';
@@ -16,6 +15,7 @@ import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.
 import type { ClusterView, Member } from './cluster-view.ts';
 import type { NodeCore, ProcessFrame } from './core.ts';
 import type { JoinToken, NodeInfo } from './daemon.ts';
+import { type MachineStatus, machineStatus, UNKNOWN_MACHINE } from './machine.ts';
 import { ModuleExchange } from './module-exchange.ts';
 import type { ModuleStore } from './modules.ts';
 import { type Answers, Questions } from './questions.ts';
@@ -35,6 +35,12 @@ export interface ClusterOptions {
   /** Guests that want to compute, averaged. */
   readonly load: () => number;
   readonly answers: Pick<Answers, 'processes' | 'kill' | 'wait'>;
+}
+
+/** What only a node itself knows of itself. */
+interface NodeStatus extends MachineStatus {
+  readonly load: number;
+  readonly processes: number;
 }
 
 /** What the membership sees of a node, as the moves want to know it. */
@@ -69,7 +75,14 @@ export class Cluster implements ClusterView {
       },
     );
     this.membership = new Membership({
-      ...{ self, address, boot, clock, log, store, engine: founder, links: this.links },
+      self,
+      address,
+      boot,
+      clock,
+      log,
+      store,
+      engine: founder,
+      links: this.links,
       onEvent: (event) => this.#memberEvent(event),
     });
     this.modules = new ModuleExchange(options.modules, this.network);
@@ -180,8 +193,8 @@ export class Cluster implements ClusterView {
 
   async #nodeInfo({ node, name, address, state }: MemberRecord): Promise<NodeInfo> {
     const { self } = this.#options;
-    const unknown = { arch: '', os: '', cpus: 0, load: 0, memory_total: 0, memory_free: 0, processes: 0 };
-    const status = async (): Promise<typeof unknown> => {
+    const unknown: NodeStatus = { ...UNKNOWN_MACHINE, load: 0, processes: 0 };
+    const status = async (): Promise<NodeStatus> => {
       if (node === self) return this.#status();
       try {
         return state === 'up' ? await this.#questions.ask(node, 'status', {}) : unknown;
@@ -193,16 +206,8 @@ export class Cluster implements ClusterView {
     return { id: node, name, address, state: state === 'left' ? 'down' : state, ...(await status()) };
   }
 
-  #status() {
-    return {
-      arch: arch(),
-      os: platform(),
-      cpus: availableParallelism(),
-      load: this.#options.load(),
-      memory_total: totalmem(),
-      memory_free: freemem(),
-      processes: this.#core ? [...this.#core.guests.sessions()].length : 0,
-    };
+  #status(): NodeStatus {
+    return { ...machineStatus(), load: this.#options.load(), processes: this.#core?.guests.size ?? 0 };
   }
 
   async #newToken(): Promise<JoinToken> {

@@ -89,7 +89,9 @@ export class NodeCore {
     const { args, env, pid } = process.identity;
     this.#spawned(this.home.kernel.processes.nextSerial);
     const run = await this.guests.create(pid, module, args, env);
-    run(this.home.admit(process, module));
+    const incarnation = this.home.admit(process, module);
+    if (incarnation === null) this.guests.discard(pid);
+    else run(incarnation);
   }
 
   /** The guest's CPU time and so on, to its home: now and then, and before it leaves. */

@@ -1,7 +1,7 @@
 /**
  * A single node without state, links or listening socket, for one `godwit run` where no daemon is running.
  */
-import { arch, availableParallelism, freemem, hostname, loadavg, platform, totalmem } from 'node:os';
+import { hostname, loadavg } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
@@ -10,6 +10,7 @@ import type { ClusterView, Member } from './cluster-view.ts';
 import { NodeCore } from './core.ts';
 import type { Daemon } from './daemon.ts';
 import { LogBook } from './log-book.ts';
+import { machineStatus } from './machine.ts';
 import { ModuleStore } from './modules.ts';
 import { Node } from './node.ts';
 import { cacheDirectory } from './paths.ts';
@@ -44,9 +45,10 @@ export async function startEmbedded(): Promise<Daemon> {
   });
 }
 
+const noSuch = (what: string): GodwitError =>
+  new GodwitError('unknown_node', `${what}: this program runs without a cluster; start one with "godwit up"`);
+
 function alone(name: string, core: NodeCore): ClusterView {
-  const noSuch = (what: string): GodwitError =>
-    new GodwitError('unknown_node', `${what}: this program runs without a cluster; start one with "godwit up"`);
   const self: Member = {
     id: SELF,
     name,
@@ -65,9 +67,13 @@ function alone(name: string, core: NodeCore): ClusterView {
     nodes: () =>
       Promise.resolve([
         {
-          ...{ id: SELF, name, address: '', arch: arch(), os: platform(), state: 'up', cpus: availableParallelism() },
-          ...{ load: loadavg()[0] ?? 0, memory_total: totalmem(), memory_free: freemem() },
-          processes: [...core.guests.sessions()].length,
+          ...machineStatus(),
+          id: SELF,
+          name,
+          address: '',
+          state: 'up',
+          load: loadavg()[0] ?? 0,
+          processes: core.guests.size,
         },
       ]),
     nextUp: () => null,

@@ -1,22 +1,103 @@
 /**
- * The image of one guest: capture/image.ts with this daemon's digest, and the baggage that travels beside the machine.
+ * The image of one guest (capture/image.ts) as it is sent and received when the guest moves: with this daemon's
+ * checksums, and the baggage of the guest as the part that is opaque to the engine.
  */
-import type { MachineState } from '../capture/state.ts';
+import { createCipheriv, createHash } from 'node:crypto';
+import { ByteReader } from '../base/bytes.ts';
+import { GodwitError } from '../base/errors.ts';
+import { callNumber } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import { branded, bytes, decode, encode, list, struct, u32, u64 } from '../base/schema.ts';
+import { CHECKSUM_BYTES, type ImageHasher, ImageReader, ImageWriter } from '../capture/image.ts';
+import { decodeState, encodeState, type MachineState } from '../capture/state.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import type { GuestBaggage } from './guest-session.ts';
+import type { LoadedModule } from './modules.ts';
 
-export function imageOf(_memory: WebAssembly.Memory, _state: MachineState, _baggage: GuestBaggage): ImageSource {
-  throw new Error('not there yet');
+const text = bytes(LIMITS.argumentBytes);
+
+const baggageCodec = struct({
+  args: list(text),
+  env: list(text),
+  monotonic: u64,
+  cpuNanos: u64,
+  nextCall: branded(u32, 'call number', callNumber),
+});
+
+const GMAC_KEY = Buffer.from('godwit-image-v1\0');
+const GMAC_NONCE = Buffer.alloc(12);
+
+const hasher: ImageHasher = {
+  checksum(content) {
+    const mac = createCipheriv('aes-128-gcm', GMAC_KEY, GMAC_NONCE, { authTagLength: CHECKSUM_BYTES });
+    mac.setAAD(content);
+    mac.final();
+    return mac.getAuthTag();
+  },
+  digest() {
+    const hash = createHash('sha256');
+    return { update: (part) => void hash.update(part), final: () => hash.digest() };
+  },
+};
+
+/**
+ * The image of a guest that is frozen: read piece by piece from the live memory.
+ * @throws GodwitError `cannot_move` if the state holds a host reference
+ */
+export function imageOf(
+  module: LoadedModule,
+  memory: WebAssembly.Memory,
+  state: MachineState,
+  baggage: GuestBaggage,
+): ImageSource {
+  return new ImageWriter(
+    {
+      moduleHash: Buffer.from(module.hash, 'hex'),
+      memory: { bytes: new Uint8Array(memory.buffer), maximumPages: LIMITS.memoryPages },
+      threads: [encodeState(state)],
+      kernel: encode(baggageCodec, baggage),
+    },
+    hasher,
+  );
 }
 
+/** Takes the pieces of an image that arrives, memory straight to where it belongs. */
 export class ImageLoader {
-  constructor(_memory: WebAssembly.Memory, _bytes: number) {
-    throw new Error('not there yet');
+  readonly #reader: ImageReader;
+  readonly #module: LoadedModule;
+
+  constructor(module: LoadedModule, memory: WebAssembly.Memory) {
+    this.#module = module;
+    this.#reader = new ImageReader(hasher, ({ memory: wanted }) => {
+      const missing = (wanted?.pages ?? 0) - memory.buffer.byteLength / 65_536;
+      // It may have grown since its home said how large it is.
+      if (missing > 0) grow(memory, missing);
+      return new Uint8Array(memory.buffer);
+    });
   }
 
-  write(_chunk: Uint8Array): void {}
+  /** @throws GodwitError `corrupt`, `version_mismatch`, `limit` */
+  write(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+  }
 
-  finish(_digest: Uint8Array): { state: MachineState; baggage: GuestBaggage } {
-    throw new Error('not there yet');
+  /** @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module */
+  finish(digest: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
+    const { header, digest: found, threads, kernel } = this.#reader.finish();
+    const [thread] = threads;
+    if (Buffer.compare(digest, found) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
+    if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
+      throw new GodwitError('corrupt', 'the image is of another module than announced');
+    }
+    if (!thread || threads.length !== 1) throw new GodwitError('corrupt', `an image with ${threads.length} threads`);
+    return { state: decodeState(thread), baggage: decode(baggageCodec, new ByteReader(kernel)) };
+  }
+}
+
+function grow(memory: WebAssembly.Memory, pages: number): void {
+  try {
+    memory.grow(pages);
+  } catch (error) {
+    throw new GodwitError('limit', `the memory cannot grow by ${pages * 64} KiB here`, { cause: error });
   }
 }

@@ -7,6 +7,7 @@ import { encodeResults } from '../abi/encode.ts';
 import { ErrnoError } from '../abi/errno.ts';
 import { applyReply, encodeRequest } from '../abi/marshal.ts';
 import type { Preview1Name } from '../abi/preview1.ts';
+import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import { type CallNumber, callNumber, type Incarnation, type NodeId, type Pid } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
@@ -16,6 +17,7 @@ import type { GuestContext, GuestReport } from '../guest/messages.ts';
 import type { HomeCalls } from '../kernel/homecall.ts';
 import type { ArgsOf } from '../kernel/calls/implementation.ts';
 import type { CallResult } from '../kernel/kernel.ts';
+import { relativeToGuest } from '../kernel/poll.ts';
 import type { Usage } from '../migration/hosts.ts';
 import { Guest, type GuestMemory } from './guest.ts';
 import type { LoadedModule } from './modules.ts';
@@ -75,6 +77,8 @@ export class GuestSession {
   #connected = false;
   /** CPU time of this node is counted from here. */
   #cpuBefore: bigint | null = null;
+  /** Between the process's monotonic clock and this machine's; the thread has the same. */
+  #monotonicOffset: bigint | null = null;
   #nextCall: CallNumber = callNumber(1);
   /** At home, before the first call after a resumption: it may be one that the deputy knows. */
   #askDeputy = false;
@@ -120,7 +124,9 @@ export class GuestSession {
     }
     this.#connected = true;
     const { args, env, monotonic, cpuNanos } = baggage;
-    const context: GuestContext = { args, env, monotonic, cpuNanos };
+    // A new process starts with this machine's clock.
+    this.#monotonicOffset ??= state === null ? 0n : monotonic - process.hrtime.bigint();
+    const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset, cpuNanos };
     this.guest.run(context, state);
   }
 
@@ -249,12 +255,18 @@ export class GuestSession {
   /** The call's arguments, or null if they are wrong, which the thread has been told. */
   #decode<N extends Preview1Name>(call: RawCall, name: N): ArgsOf<N> | null {
     try {
-      return decodeArgs(name, call.args, this.#memory);
+      const args = decodeArgs(name, call.args, this.#memory);
+      return isPoll(args) ? { ...args, subscriptions: this.#relative(args.subscriptions) } : args;
     } catch (error) {
       if (!(error instanceof ErrnoError)) throw error;
       this.guest.answer(error.errno);
       return null;
     }
+  }
+
+  /** Whoever carries out a poll has another monotonic clock than the process. */
+  #relative(subscriptions: readonly Subscription[]): readonly Subscription[] {
+    return relativeToGuest(subscriptions, process.hrtime.bigint() + (this.#monotonicOffset ?? 0n));
   }
 
   #answer<N extends Preview1Name>(call: RawCall, name: N, result: CallResult<N>): void {
@@ -271,4 +283,9 @@ export class GuestSession {
       this.guest.answer(applyReply(name, call.args, this.#memory, reply));
     });
   }
+}
+
+/** Only poll_oneoff has subscriptions, and its table entry says of what type. */
+function isPoll(args: object): args is { readonly subscriptions: readonly Subscription[] } {
+  return 'subscriptions' in args;
 }

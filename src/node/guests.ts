@@ -28,6 +28,8 @@ interface Entry {
   rest: { readonly state: MachineState; readonly baggage: GuestBaggage } | null;
   /** An image that is arriving. */
   loader: ImageLoader | null;
+  /** Why the image that is arriving cannot be used: told when it is complete, whatever still comes. */
+  broken: GodwitError | null;
 }
 
 export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> {
@@ -47,6 +49,11 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   session(pid: Pid): GuestSession | undefined {
     return this.#entries.get(pid)?.session;
+  }
+
+  /** How many guests run, rest or are expected here. */
+  get size(): number {
+    return this.#entries.size;
   }
 
   /** Sessions that run or rest here, reservations included. */
@@ -135,16 +142,22 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     void attempt();
   }
 
-  open(pid: Pid, bytes: number): string | null {
+  open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.loader = new ImageLoader(entry.session.guest.memory, bytes);
+    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memory);
     return null;
   }
 
   write(pid: Pid, chunk: Uint8Array): void {
-    const { loader } = this.#reservation(pid);
-    assert(loader, 'image bytes follow an opened image');
-    loader.write(chunk);
+    const entry = this.#reservation(pid);
+    assert(entry.loader, 'image bytes follow an opened image');
+    if (entry.broken) return;
+    try {
+      entry.loader.write(chunk);
+    } catch (error) {
+      if (!(error instanceof GodwitError)) throw error;
+      entry.broken = error;
+    }
   }
 
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void {
@@ -152,6 +165,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const roles = this.#environment.roles();
     try {
       assert(entry.loader, 'an image is sealed after it was opened');
+      if (entry.broken) throw entry.broken;
       entry.rest = entry.loader.finish(digest);
       entry.loader = null;
       roles.sealed(pid, move);
@@ -192,7 +206,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         { pid, home, module, pages: { initialPages, maximumPages: Math.max(memory?.maximumPages ?? 0, initialPages) } },
         { self, pool, homeSide, homeCalls, reported: (_session, report) => this.#reported(pid, report) },
       );
-      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null };
+      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null, broken: null };
       this.#entries.set(pid, entry);
       return entry;
     } catch (error) {
@@ -225,7 +239,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       entry.rest = rest;
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
-      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.guest.memory, rest.state, rest.baggage));
+      this.#environment
+        .roles()
+        .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
       return;
     }
     const usage = session.usage(session.finalCpuMs);

@@ -78,17 +78,19 @@ export class HomeProcesses implements HomeSide {
     };
   }
 
-  /** A process that the kernel has spawned gets its deputy and its place, here. Its guest may run now. */
-  admit(process: Process, module: LoadedModule): Incarnation {
+  /**
+   * A process that the kernel has spawned gets its deputy and its place, here. Its guest may run now.
+   * @returns null if it has been ended meanwhile: its guest must not run
+   */
+  admit(process: Process, module: LoadedModule): Incarnation | null {
+    if (!process.begin()) return null;
     const { self, roles, send } = this.#environment;
     const { pid } = process;
     const execute = (request: Uint8Array): Uint8Array | Waiting<Uint8Array> => this.#execute(process, request);
     const deputy = new Deputy(pid, self, process.incarnation, execute, send);
     const stay = { node: self, cpuMsBefore: 0, localCallsBefore: 0 };
     this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, stay });
-    const incarnation = roles().create(pid);
-    process.begin();
-    return incarnation;
+    return roles().create(pid);
   }
 
   /** Bytes of linear memory, as last known if the guest is elsewhere. */

@@ -38,7 +38,7 @@ export class LogBook {
 
   /** Lets waiting readers look again: a line was added, or a process has ended. */
   wake(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 
   /** @param isOver whether nothing more can come for the query's process */

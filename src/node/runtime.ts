@@ -29,16 +29,20 @@ export const realRandom: Random = {
   fill: (bytes) => void randomFillSync(bytes),
 };
 
+type PinoWrite = (fields: LogFields, message: string) => void;
+
+/** Pino takes the fields first. */
+const at =
+  (write: PinoWrite) =>
+  (message: string, fields: LogFields = {}): void =>
+    write(fields, message);
+
 /** JSON lines to a file or to standard error. */
 export function openLog(destination: string | 2, level = 'info'): Log {
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: destination, sync: true, mkdir: true }),
   );
-  const at =
-    (write: (fields: LogFields, message: string) => void) =>
-    (message: string, fields: LogFields = {}) =>
-      write(fields, message);
   return {
     debug: at(logger.debug.bind(logger)),
     info: at(logger.info.bind(logger)),

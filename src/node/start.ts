@@ -136,11 +136,20 @@ async function runNode(
   );
   const engine = `engine-${ENGINE_VERSION}`;
   const cluster: Cluster = new Cluster({
-    ...{ self, boot, clock, random, log, store, founder, modules },
+    self,
+    boot,
+    clock,
+    random,
+    log,
+    store,
+    founder,
+    modules,
     address: formatAddress(listener.address),
     links: {
       self: { cluster: identity.cluster, node: self, boot, build: BUILD, capabilities: [engine], required: [engine] },
-      ...{ clock, random, log },
+      clock,
+      random,
+      log,
       dialer: new TlsDialer(credentials),
     },
     load: () => load.average,
@@ -155,7 +164,9 @@ async function runNode(
   });
   const serials = new PidSerials(path.join(state, 'pid'));
   const core: NodeCore = new NodeCore({
-    ...{ clock, random, log },
+    clock,
+    random,
+    log,
     network: cluster.network,
     firstSerial: serials.first,
     nodeState: (other) => cluster.nodeState(other),
@@ -166,7 +177,10 @@ async function runNode(
   const reports = setInterval(() => void core.reportUsage(), USAGE_REPORT_MS);
   const node: Node = new Node({
     self: { id: self, name, address: formatAddress(listener.address) },
-    ...{ core, modules, book, cluster },
+    core,
+    modules,
+    book,
+    cluster,
     close: async () => {
       clearInterval(reports);
       load.stop();

@@ -27,7 +27,12 @@ export async function serveFake(t: TestContext): Promise<Served> {
   const socketPath = path.join(directory, 'control.sock');
   const daemon = new FakeDaemon();
   const server = await serveAdmin(daemon, socketPath, silentLog);
-  t.after(() => server.close());
+  // As "godwit up" does.
+  const down = daemon.ended.then(() => server.close());
+  t.after(async () => {
+    await daemon.shutdown();
+    await down;
+  });
   return {
     daemon,
     directory,

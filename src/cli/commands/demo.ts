@@ -31,14 +31,32 @@ export const demo: Command = {
   options: [],
   examples: [['godwit demo', 'also what "npm start" does']],
   exits: [['1', 'an output differs']],
-  run: (_invocation, context) => withLab(NODES, context, (lab, ended) => perform(lab, ended, context)),
+  async run(_invocation, context) {
+    const start = performance.now();
+    const elapsed = (): number => performance.now() - start;
+    const story = new Story();
+    const losses: string[] = [];
+    // Not at once: it would smear the picture.
+    const lost = (text: string): void => {
+      losses.push(text);
+      story.tell(elapsed(), text);
+    };
+    try {
+      return await withLab(NODES, context.env, lost, (lab, ended) => perform(lab, ended, story, elapsed, context));
+    } finally {
+      for (const text of losses) context.err(`godwit: lab: ${text}`);
+    }
+  },
 };
 
-async function perform(lab: Lab, ended: Ending, context: Context): Promise<number> {
-  const start = performance.now();
-  const elapsed = (): number => performance.now() - start;
+async function perform(
+  lab: Lab,
+  ended: Ending,
+  story: Story,
+  elapsed: () => number,
+  context: Context,
+): Promise<number> {
   const connect = (): ReturnType<typeof connectAdmin> => connectAdmin(lab.socketPath);
-  const story = new Story();
   const { stdout } = process;
   const show = stdout.isTTY ? liveShow(story, TOTAL, stdout) : plainShow(story, context.out);
   context.out(`${NODES} nodes are up: ${lab.nodes.map(({ name, pid }) => `${name} (process ${pid})`).join(', ')}`);

@@ -27,7 +27,8 @@ export const lab: Command = {
   exits: [['its own', 'the status of COMMAND; 128+N after signal N']],
   async run(invocation, context) {
     const nodes = parseNodes(invocation.value('nodes') ?? '3');
-    return withLab(nodes, context, async (lab, ended) => {
+    const lost = (text: string): void => context.err(`godwit: lab: ${text}`);
+    return withLab(nodes, context.env, lost, async (lab, ended) => {
       const env = labEnvironment(context.env, lab.socketPath);
       const [command, ...args] = invocation.args;
       return command === undefined ? stay(lab, context, ended) : runCommand(command, args, env);
@@ -51,10 +52,12 @@ export type Ending = Promise<NodeJS.Signals>;
 /**
  * Starts a lab, uses it, and stops it in every case. From its start on no signal ends this command by itself:
  * the first is for `use` to see, a second one while the lab stops makes that quick.
+ * @param lost told when a node ends that nobody ended
  */
 export async function withLab(
   nodes: number,
-  { env, err }: Context,
+  env: NodeJS.ProcessEnv,
+  lost: (text: string) => void,
   use: (lab: Lab, ended: Ending) => Promise<number>,
 ): Promise<number> {
   const ending = Promise.withResolvers<NodeJS.Signals>();
@@ -69,10 +72,7 @@ export async function withLab(
     });
   }
   try {
-    running = await Lab.start(
-      { nodes, env, lost: (name, how) => err(`godwit: lab: ${name} is gone: ${how}`) },
-      interrupted.signal,
-    );
+    running = await Lab.start({ nodes, env, lost: (name, how) => lost(`${name} is gone: ${how}`) }, interrupted.signal);
     return await use(running, ending.promise);
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;

@@ -8,7 +8,6 @@ import { type Attachable, forwardSignals, forwardSize } from '../attached.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { endMessage, exitStatus } from '../format.ts';
-import { loadStartEmbedded } from '../node-modules.ts';
 import type { Invocation } from '../parse.ts';
 import { reasonOf } from '../report.ts';
 import { runSpec } from '../run-spec.ts';
@@ -123,7 +122,7 @@ async function findNode(invocation: Invocation, context: Context, detach: boolea
     const named = invocation.value('socket') ?? context.env['GODWIT_SOCKET'];
     if (!absent || named || detach) throw error;
   }
-  const startEmbedded = await loadStartEmbedded();
+  const { startEmbedded } = await import('../../node/embedded.ts');
   return new EmbeddedPlace(await startEmbedded());
 }
 

@@ -1,7 +1,7 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
 import { serveAdmin } from '../../admin/server.ts';
@@ -12,8 +12,8 @@ import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { joinLine } from '../join-line.ts';
-import { loadStartNode } from '../node-modules.ts';
 import type { Invocation } from '../parse.ts';
+import { lastWords } from '../last-words.ts';
 import { godwitCommand } from '../self.ts';
 import { type UpJson, parseReady } from '../up-json.ts';
 
@@ -62,7 +62,8 @@ function nodeOptions(invocation: Invocation, cwd: string): NodeOptions {
 async function runNode(invocation: Invocation, context: Context): Promise<number> {
   const options = nodeOptions(invocation, context.cwd);
   await requireUnused(context.socketPath);
-  const startNode = await loadStartNode();
+  // Loaded only here: the other commands start faster without the node.
+  const { startNode } = await import('../../node/start.ts');
   const daemon = await startNode(options);
   if (invocation.flag('attended')) process.stdin.once('end', () => void daemon.shutdown()).resume();
   // Only from here on: a signal while the node starts ends it at once, because nothing runs yet that could be lost.
@@ -149,10 +150,9 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
     }),
   ]);
   if (!ready) {
-    const [last = 'it ended without a word'] = errors
-      ? readFileSync(errors.path, 'utf8').trim().split('\n').slice(-1)
-      : [];
-    throw new GodwitError('io', `the node did not start: ${last.replace(/^godwit: /, '')}`);
+    const words = errors && lastWords(errors.path);
+    if (errors) rmSync(errors.path);
+    throw words ?? new GodwitError('internal', 'the node ended without a word before it was ready');
   }
   child.stdout!.destroy();
   child.unref();

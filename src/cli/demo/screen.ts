@@ -4,6 +4,9 @@ import type { Row, Story } from './story.ts';
 
 const EVENTS_SHOWN = 8;
 const BAR = 20;
+/** For terminals that do not know their size and say 0. */
+const USUAL_ROWS = 24;
+const USUAL_COLUMNS = 80;
 
 const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
 const dim = (text: string): string => `\u001b[2m${text}\u001b[22m`;
@@ -13,7 +16,8 @@ const COLOURS = [36, 33, 35, 32, 34, 31];
 const colour = (index: number, text: string): string => `\u001b[${COLOURS[index % COLOURS.length]}m${text}\u001b[39m`;
 
 /** Lines of the picture, with colours; none is wider than `columns` as shown. */
-export function picture(story: Story, elapsedMs: number, totalMs: number, columns: number): string[] {
+export function picture(story: Story, elapsedMs: number, totalMs: number, given: number): string[] {
+  const columns = given || USUAL_COLUMNS;
   const filled = Math.min(BAR, Math.round((elapsedMs / totalMs) * BAR));
   const head = `${bold('godwit demo')}  ${'━'.repeat(filled)}${dim('─'.repeat(BAR - filled))}  ${duration(elapsedMs)}  ${story.moves} moves`;
   return [
@@ -86,7 +90,7 @@ export class Screen {
 
   /** Lines that the window has no room for are left out at the end: scrolling would smear the picture. */
   draw(lines: readonly string[]): void {
-    const shown = lines.slice(0, Math.max(1, this.#terminal.rows - 1));
+    const shown = lines.slice(0, Math.max(1, (this.#terminal.rows || USUAL_ROWS) - 1));
     const home = this.#drawn > 0 ? `\u001b[${this.#drawn}A\r` : '';
     const hide = this.#open ? '' : '\u001b[?25l';
     // Each line is cleared behind its text, and everything below the last one.

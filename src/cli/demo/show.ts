@@ -54,14 +54,20 @@ export async function watch(
   elapsed: () => number,
   over: Promise<unknown>,
 ): Promise<void> {
-  const state = { done: false };
+  const state = { done: false, looking: false };
   const finished = (): void => void (state.done = true);
   over.then(finished, finished);
-  while (!state.done) {
+  const look = async (): Promise<void> => {
+    state.looking = true;
     const [nodes, processes] = await Promise.all([client.nodes(), client.ps()]);
     story.seen(nodes, processes, elapsed());
+    state.looking = false;
+  };
+  const failed = Promise.withResolvers<never>();
+  while (!state.done) {
+    // A look that takes long, because a node does not answer, does not hold the picture up.
+    if (!state.looking) look().catch((error: unknown) => failed.reject(error));
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, FRAME)), failed.promise]);
     show.frame(elapsed());
-    await new Promise((resolve) => setTimeout(resolve, FRAME));
   }
-  show.frame(elapsed());
 }

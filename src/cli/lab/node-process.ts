@@ -1,8 +1,9 @@
 /** One daemon of a lab: an operating-system process of its own that ends with us, whatever happens to us. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { assert } from '../../base/assert.ts';
 import { GodwitError } from '../../base/errors.ts';
+import { lastWords } from '../last-words.ts';
 import { parseReady, type UpJson } from '../up-json.ts';
 
 /** Milliseconds in which a daemon has to leave the cluster in order before it is killed. */
@@ -53,27 +54,18 @@ export async function startNodeProcess(
   stdin.on('error', () => {});
   spawned(() => stop(child, ended));
   const ready = await Promise.race([parseReady(stdout), ended]);
-  const lastWords = (): string | null => lastLine(logFile);
   if (ready === null || typeof ready === 'string') {
-    throw new GodwitError('internal', `${name} did not start: ${lastWords() ?? (await ended)}`);
+    throw new GodwitError('internal', `${name} did not start: ${lastWords(logFile)?.message ?? (await ended)}`);
   }
   return {
     name,
     pid: child.pid!,
     ready,
     ended,
-    lastWords,
+    lastWords: () => lastWords(logFile)?.message ?? null,
     stop: () => stop(child, ended),
     kill: () => void child.kill('SIGKILL'),
   };
-}
-
-/** An error's own line, not the stack under it. */
-function lastLine(logFile: string): string | null {
-  const lines = readFileSync(logFile, 'utf8').split('\n');
-  const words =
-    lines.findLast((line) => /^godwit: |Error\b.*: /.test(line)) ?? lines.findLast((line) => line.trim() !== '');
-  return words?.replace(/^godwit: /, '') ?? null;
 }
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {

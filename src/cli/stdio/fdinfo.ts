@@ -12,13 +12,16 @@ export interface DescriptorInfo {
   readonly writable: boolean;
 }
 
-/** Open flags of Linux's generic ABI, which /proc shows; x86-64 and arm64 agree on these. */
+/**
+ * Open flags of Linux's generic ABI, which /proc shows; x86-64 and arm64 agree on these. O_NONBLOCK is left out: libuv
+ * sets it on pipes for its own use, in this process or in another Node that has the same pipe, and a program that found
+ * it set would get EAGAIN and lose output.
+ */
 const O_ACCMODE = 0o3;
 const O_WRONLY = 0o1;
 const O_RDONLY = 0o0;
 const LINUX_FLAGS: readonly (readonly [number, number])[] = [
   [0o2000, FdFlags.append],
-  [0o4000, FdFlags.nonblock],
   [0o10000, FdFlags.dsync],
   [0o4010000, FdFlags.sync],
 ];

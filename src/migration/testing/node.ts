@@ -16,6 +16,7 @@ import type { DestinationHost, GuestHost, HomeHost, ImageSource, Message, PeerEv
 import type { GuestEnd } from '../guests.ts';
 import { Roles } from '../roles.ts';
 import type { RoleMessage } from '../roles.ts';
+import type { StayReason } from '../../kernel/stay.ts';
 import type { Peer } from './network.ts';
 import type { GuestState, Program } from './program.ts';
 import { mix, replyTo } from './program.ts';
@@ -61,6 +62,10 @@ export class SimNode implements Peer {
   readonly calls: HomeCalls;
   readonly guests = new Map<Pid, SimGuest>();
   readonly reservations = new Map<Pid, Reservation>();
+  /** Stay reasons of the processes of this home. */
+  readonly stay: StayReason[] = [];
+  /** Why it takes no process; `never`: it does not answer. */
+  refuses: string | null = null;
   alive = true;
   paused = false;
   /** While what had to wait is done, after the node was stopped. */
@@ -381,12 +386,12 @@ export class SimNode implements Peer {
         const reservation = { program, head: null, received: 0 };
         this.reservations.set(pid, reservation);
         this.#clock.after(this.random.below(50), () => {
-          // Some never answer.
-          if (this.reservations.get(pid) !== reservation || this.#mood(60)) return;
-          if (!this.#mood(15)) this.roles.reserved(pid, move);
+          const refuses = this.#mood(15) ? 'no memory' : this.#mood(60) ? 'never' : this.refuses;
+          if (this.reservations.get(pid) !== reservation || refuses === 'never') return;
+          if (refuses === null) this.roles.reserved(pid, move);
           else {
             this.reservations.delete(pid);
-            this.roles.refused(pid, move, 'no memory');
+            this.roles.refused(pid, move, refuses);
           }
         });
       },
@@ -443,7 +448,7 @@ export class SimNode implements Peer {
 
   #homeHost(): HomeHost {
     return {
-      stayReasons: () => (this.#mood(30) ? ['user_lock'] : []),
+      stayReasons: () => (this.#mood(30) ? ['user_lock'] : this.stay),
       spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
       moving() {},
