@@ -15,7 +15,9 @@ import { PREAMBLE, WasmWriter } from '../../src/wasm/writer.ts';
  * Where the flag lies: Asyncify does not take a second memory, so it has to be in the program's own. Compilers leave
  * the first bytes unused, for the null pointer. Nothing but a poll reads it and nobody raises it.
  */
-const FLAG_ADDRESS = 16;
+export const FLAG_ADDRESS = 16;
+/** Name under which the module exports the table whose entry 0 a poll calls. */
+export const POLL_TABLE = 'poll table';
 
 const SECTION = { types: 1, functions: 3, tables: 4, exports: 7, code: 10 } as const;
 /** Every section that the engine takes, in the order of the format; custom sections are left out. */
@@ -42,7 +44,7 @@ export function addPolls(original: Uint8Array): Polled {
     [SECTION.types, appended(Uint8Array.of(0x60, 0, 0))],
     [SECTION.functions, appended(leb(module.types.length))],
     [SECTION.tables, appended(Uint8Array.of(0x70, 0, 1))],
-    [SECTION.exports, appended(exportOf('poll table', 1, module.tables.length))],
+    [SECTION.exports, appended(exportOf(POLL_TABLE, 1, module.tables.length))],
   ]);
   for (const id of SECTIONS) {
     const content = sections.get(id);

@@ -15,6 +15,10 @@ export const LIMITS = {
   linkUnackedBytes: 8 * MIB,
   /** Bytes that all queued small frames of one link may take before the link is given up as hopeless. */
   linkQueueBytes: 64 * MIB,
+  /** Connections from one peer that have not been greeted yet: one, and leftovers of attempts that it has given up. */
+  greetings: 8,
+  /** TCP connections that a node accepts at a time: two for each member, and strangers. */
+  connections: 4096,
   /** Nodes that a cluster has ever had: each keeps a link to every other, and the list of them fits into a frame. */
   members: 1024,
   /** Characters of a node's name: those of a DNS host name. */

@@ -85,7 +85,8 @@ export class ContinuationRewriter extends BodyRewriter {
     this.#seeking = false;
     out.length = 0;
     this.hints.length = 0;
-    if (this.copies !== null) this.copies = [];
+    // What is written before the rest of the function counts as the site.
+    if (this.copies !== null) this.copies = [{ written: 0, original: walker.start, size: 0 }];
     // The pc local serves as the address: it is set again before anything can unwind.
     const plan = this.#plan!;
     restoreFrame(out, plan, this.#n, this.#link, plan.pcLocal, Number.POSITIVE_INFINITY);
@@ -186,6 +187,7 @@ export class ContinuationRewriter extends BodyRewriter {
       if (unwanted !== undefined) {
         this.#unwanted[frame] = undefined;
         out.length = unwanted.code;
+        while ((this.copies?.at(-1)?.written ?? -1) >= unwanted.code) this.copies!.pop();
         this.hints.length = unwanted.hints;
         this.copyFrom = walker.start;
       }

@@ -11,6 +11,7 @@ import { EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import type { CopiedRange } from './body.ts';
 import { ContinuationRewriter, recallBody } from './continuation.ts';
 import type { Facts } from './facts.ts';
 import { GODWIT } from './facts.ts';
@@ -122,24 +123,56 @@ export class Linker {
 
   /** @throws GodwitError `corrupt` if there is no such site */
   continuation(index: number, site: number): ContinuationModule {
-    const plan = this.plan(index);
-    if (site >= plan.sites) throw new GodwitError('corrupt', `function ${index} has no safepoint ${site}`);
     const target = new ContinuationTarget(this.#module, this.#n);
     const body = new WasmWriter(1024);
     let hints: readonly number[] = [];
-    if (index < this.#n.imports) body.copy(recallBody(this.#module, index, plan, this.#n, target));
+    if (index < this.#n.imports) body.copy(recallBody(this.#module, index, this.#planAt(index, site), this.#n, target));
     else {
-      const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
-      rewriter.write(index, site, plan);
+      const rewriter = this.#rewriteRest(index, site, target, false);
       writeContinuationLocals(body, rewriter.localTypes());
       hints = rewriter.hints.map((offset) => offset + body.length);
       body.copy(rewriter.out.bytes, 0, rewriter.out.length);
     }
-    const name = continuationName(index, site);
-    return {
-      bytes: this.#assemble(name, target, typeOf(this.#module, index).results, body, hints),
-      functions: target.functions,
-    };
+    const { bytes } = this.#assemble(
+      continuationName(index, site),
+      target,
+      typeOf(this.#module, index).results,
+      body,
+      hints,
+    );
+    return { bytes, functions: target.functions };
+  }
+
+  #planAt(index: number, site: number): FramePlan {
+    const plan = this.plan(index);
+    if (site >= plan.sites) throw new GodwitError('corrupt', `function ${index} has no safepoint ${site}`);
+    return plan;
+  }
+
+  #rewriteRest(index: number, site: number, target: ContinuationTarget, record: boolean): ContinuationRewriter {
+    const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
+    if (record) rewriter.recordCopies();
+    rewriter.write(index, site, this.#planAt(index, site));
+    return rewriter;
+  }
+
+  /** Where the code of a continuation of a defined function came from, and where in its module that code begins. */
+  traced(index: number, site: number): { readonly copies: readonly CopiedRange[]; readonly codeStart: number } {
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const rewriter = this.#rewriteRest(index, site, target, true);
+    const body = new WasmWriter(1024);
+    writeContinuationLocals(body, rewriter.localTypes());
+    const locals = body.length;
+    const hints = rewriter.hints.map((offset) => offset + locals);
+    body.copy(rewriter.out.bytes, 0, rewriter.out.length);
+    const { bodyStart } = this.#assemble(
+      continuationName(index, site),
+      target,
+      typeOf(this.#module, index).results,
+      body,
+      hints,
+    );
+    return { copies: rewriter.copies ?? [], codeStart: bodyStart + locals };
   }
 
   #assemble(
@@ -148,7 +181,7 @@ export class Linker {
     results: TypeList,
     body: WasmWriter,
     hints: readonly number[],
-  ): Uint8Array<ArrayBuffer> {
+  ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly bodyStart: number } {
     const own = target.types.index(NO_TYPES, results);
     const unwindType = target.types.index(NO_TYPES, NO_TYPES);
     const types = target.functions.map((index) => this.#typeOfRewritten(index, target.types));
@@ -183,12 +216,13 @@ export class Linker {
       s.u32(body.length);
       s.copy(body.bytes, 0, body.length);
     });
+    const bodyStart = out.length - body.length;
     const names = new WasmWriter(name.length + 8);
     names.u8(0);
     names.u32(name.length + 1);
     names.name(name);
     out.custom('name', names);
-    return out.done();
+    return { bytes: out.done(), bodyStart };
   }
 
   #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {

@@ -21,8 +21,8 @@ const imports: MakeImports = (log) => ({
   },
 });
 
-function observable({ log, end, memory }: Run): unknown {
-  return { log, end, memory };
+function observable({ log, end, where, memory }: Run): unknown {
+  return { log, end, where, memory };
 }
 
 const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 60);

@@ -5,8 +5,8 @@
  * - active segments become passive and are applied by helper functions; the start function is exported instead;
  * - helper functions, tables, globals and the unwind tag are appended and exported under names that begin with
  *   `godwit:`;
- * - the custom section `godwit` holds the facts for {@link Program}, `godwit.sizes` the size of every function body
- *   for mapping positions; names are kept, branch hints rewritten, debug information (`.debug_*`) dropped, since its
+ * - the custom section `godwit` holds the facts for {@link Program}, `godwit.sizes` where the bodies begin and
+ *   the size of each, for mapping positions; names are kept, branch hints rewritten, debug information (`.debug_*`) dropped, since its
  *   offsets would be wrong.
  *
  * Pure and deterministic: the same original gives the same bytes. A cache keeps the result under a key made of the
@@ -287,9 +287,13 @@ class ModuleRewriter {
     count.u32(code.count);
     out.u32(count.length + code.code.length);
     out.copy(count.bytes, 0, count.length);
+    const codeStart = out.length;
     out.copy(code.code.bytes, 0, code.code.length);
     section(11, (s) => this.#datas(s));
-    out.custom(`${GODWIT}.sizes`, code.sizes);
+    const sizes = new WasmWriter(code.sizes.length + 8);
+    sizes.u32(codeStart);
+    sizes.copy(code.sizes.bytes, 0, code.sizes.length);
+    out.custom(`${GODWIT}.sizes`, sizes);
     return { out, dropped: this.#customs(out) };
   }
 

@@ -4,7 +4,7 @@ import type { CallNumber, NodeId } from '../base/ids.ts';
 import { callNumber, incarnation, makePid, nodeId } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { ProcessMessage } from '../link/frames/process.ts';
-import { Deputies } from './deputies.ts';
+import { Deputy } from './deputy.ts';
 import { HomeCalls } from './homecall.ts';
 
 const HOME = nodeId(1);
@@ -23,17 +23,17 @@ function setUp() {
   const sent: { to: NodeId; message: ProcessMessage }[] = [];
   const waiting = new Map<string, Waiting<Uint8Array>>();
   const withdrawn: string[] = [];
-  const deputies = new Deputies((to, message) => sent.push({ to, message }));
-  const deputy = deputies.open(PID, AWAY, FIRST, (request) => {
+  const execute = (request: Uint8Array) => {
     const call = text(request);
     executed.push(call);
     if (!call.startsWith('wait')) return bytes(`done ${call}`);
     const made = new Waiting<Uint8Array>(() => withdrawn.push(call));
     waiting.set(call, made);
     return made;
-  });
+  };
+  const deputy = new Deputy(PID, AWAY, FIRST, execute, (to, message) => sent.push({ to, message }));
   const call = (number: number, request: string, from = AWAY, as = FIRST): void =>
-    deputies.call(from, {
+    deputy.call(from, {
       frame: 'call',
       pid: PID,
       incarnation: as,
@@ -45,7 +45,7 @@ function setUp() {
       message.frame === 'reply' ? [`${to}: ${message.call} ${text(message.reply)}`] : [],
     );
   const freed = (): NodeId[] => sent.flatMap(({ to, message }) => (message.frame === 'free' ? [to] : []));
-  return { deputies, deputy, call, executed, waiting, withdrawn, replies, freed };
+  return { deputy, call, executed, waiting, withdrawn, replies, freed };
 }
 
 test('a call that comes again is not carried out again', () => {
@@ -74,15 +74,13 @@ test('a number that is left out is a broken peer', () => {
 });
 
 test('a guest that is not current is told to stop, and changes nothing', () => {
-  const { call, deputy, deputies, executed, freed } = setUp();
+  const { call, deputy, executed, freed } = setUp();
   call(1, 'a', THIRD);
   call(1, 'a', AWAY, NEXT);
   deputy.place(THIRD, NEXT);
   call(1, 'a');
-  deputies.close(PID);
-  call(1, 'a', THIRD, NEXT);
   assert.deepEqual(executed, []);
-  assert.deepEqual(freed(), [THIRD, AWAY, AWAY, THIRD]);
+  assert.deepEqual(freed(), [THIRD, AWAY, AWAY]);
 });
 
 test('the reply to a blocked call goes to where the process asks for it after its move', () => {
@@ -128,9 +126,9 @@ test('a call that was begun at home is found under the number that it was given'
 });
 
 test('the end of a process takes its blocked call back, and says nothing to anybody', () => {
-  const { call, deputies, withdrawn, waiting, replies } = setUp();
+  const { call, deputy, withdrawn, waiting, replies } = setUp();
   call(1, 'wait');
-  deputies.close(PID);
+  deputy.close();
   waiting.get('wait')?.settle(bytes('x'));
   assert.deepEqual(withdrawn, ['wait']);
   assert.deepEqual(replies(), []);

@@ -86,6 +86,7 @@ test('the header has the documented size', () => {
     type: FRAMES.ack.type,
     sequence: 0x0102_0304,
     acknowledged: 0x0506_0708,
+    transient: false,
   });
 });
 

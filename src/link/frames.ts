@@ -67,6 +67,8 @@ export interface FrameHeader {
   readonly type: number;
   readonly sequence: number;
   readonly acknowledged: number;
+  /** See {@link FrameSpec}. */
+  readonly transient: boolean;
 }
 
 interface FrameCodec {
@@ -172,11 +174,18 @@ export function decodeHeader(bytes: Uint8Array, limit: number): FrameHeader {
   const reader = new ByteReader(bytes);
   const length = reader.u32();
   const type = reader.u16();
-  if (!BY_TYPE.has(type)) throw new GodwitError('protocol', `0x${type.toString(16)} is no frame type`);
+  const codec = BY_TYPE.get(type);
+  if (!codec) throw new GodwitError('protocol', `0x${type.toString(16)} is no frame type`);
   if (length > limit) {
     throw new GodwitError('protocol', `a frame of ${length} bytes where ${limit} are allowed`);
   }
-  return { length, type, sequence: reader.u32(), acknowledged: reader.u32() };
+  return {
+    length,
+    type,
+    sequence: reader.u32(),
+    acknowledged: reader.u32(),
+    transient: codec.spec.transient === true,
+  };
 }
 
 /** @throws GodwitError('protocol') if the fields are not what the table says. Byte strings are views of `body`. */

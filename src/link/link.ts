@@ -75,6 +75,7 @@ export class Link {
   /** Those from the peer whose `hello` has not come. */
   readonly #accepted = new Set<Connection>();
   #heardAt: number | null = null;
+  #pingedAt: number | null = null;
   #ackTimer: Timer | null = null;
   /** Bytes received since the last acknowledgement went out. */
   #unacknowledged = 0;
@@ -88,7 +89,10 @@ export class Link {
     this.#owner = {
       onFrame: (connection, frame, header) => this.#onFrame(connection, frame, header),
       onWritable: (connection) => connection === this.#current && this.#pump(),
-      onHeartbeat: (connection, now) => this.#sendOn(connection, { frame: 'ping', time: now }),
+      onHeartbeat: (connection, now) => {
+        this.#pingedAt = now;
+        this.#sendOn(connection, { frame: 'ping', time: now });
+      },
       onLost: (connection, reason, fault) => this.#onLost(connection, reason, fault),
     };
     this.#redial = new Redial(peer, config, {
@@ -117,7 +121,7 @@ export class Link {
 
   /** Takes a connection that the peer has made. */
   accept(transport: Transport): void {
-    if (this.#closed) transport.abort();
+    if (this.#closed || this.#accepted.size >= LIMITS.greetings) transport.abort();
     else this.#accepted.add(new Connection(transport, false, this.#config.clock, this.#owner));
   }
 
@@ -371,7 +375,8 @@ export class Link {
         this.#sendOn(connection, { frame: 'pong', time: frame.time });
         return;
       case 'pong':
-        this.roundTripMs = Math.max(0, this.#config.clock.now() - frame.time);
+        // Only the answer to the last ping counts, so a peer cannot invent a time.
+        if (frame.time === this.#pingedAt) this.roundTripMs = this.#config.clock.now() - frame.time;
         return;
       case 'goodbye':
         this.#dropCurrent();

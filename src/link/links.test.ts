@@ -6,10 +6,13 @@ import { nodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import type { PeerFrame } from './frames.ts';
+import type { Frame, FrameOf, PeerFrame } from './frames.ts';
+import { encodeFrame, stamp } from './frames.ts';
 import type { Identity } from './greeting.ts';
+import { PROTOCOL } from './greeting.ts';
 import type { PeerEvent } from './links.ts';
 import { Links } from './links.ts';
+import { FrameParser } from './parser.ts';
 import type { Host } from './testing/network.ts';
 import { CALM, STORM, VirtualNetwork } from './testing/network.ts';
 
@@ -101,6 +104,7 @@ test('both dial at once and one link comes of it', () => {
     const a = new TestNode(network, A, 1n);
     const b = new TestNode(network, B, 2n);
     pairUp(network, a, b);
+    assert(clock.now() < TIMING.redialFirstMs / 2, `seed ${seed}: no attempt is in vain`);
     clock.advance(1000);
     a.say(B, 'from a');
     b.say(A, 'from b');
@@ -108,6 +112,108 @@ test('both dial at once and one link comes of it', () => {
     assert.deepEqual([a.events, b.events], [['up'], ['up']], `seed ${seed}`);
     assert.deepEqual([a.received, b.received], [[['from b']], [['from a']]], `seed ${seed}`);
     assert.equal(network.connections, 1, `seed ${seed}: one connection is left`);
+  }
+});
+
+/** What node 2 says by hand on a connection of its own, and what it hears. */
+function byHand(
+  network: VirtualNetwork,
+  a: TestNode,
+): { say(frame: Frame, sequence?: number, ack?: number): void; heard: Frame[] } {
+  const [near, atA] = network.connect(B, A);
+  a.links.accept(atA);
+  const heard: Frame[] = [];
+  const parser = new FrameParser(LIMITS.frameBytes);
+  near.start({ bytes: (slice) => parser.push(slice, (frame) => heard.push(frame) > 0), drained() {}, closed() {} });
+  return {
+    heard,
+    say(frame, sequence = 0, ack = 0) {
+      const encoded = encodeFrame(frame);
+      stamp(encoded, sequence, ack);
+      near.send(encoded.parts);
+    },
+  };
+}
+
+const HELLO: FrameOf<'hello'> = {
+  frame: 'hello',
+  protocolMin: PROTOCOL.min,
+  protocolMax: PROTOCOL.max,
+  build: 'by hand',
+  capabilities: [],
+  required: [],
+  cluster: 'test',
+  node: B,
+  boot: 2n,
+  session: 99n,
+  fresh: true,
+  received: 99,
+  generation: 0,
+};
+
+test('a greeting that was sent before the open connection was there does not replace it', () => {
+  const { network, clock } = setUp(10);
+  const a = new TestNode(network, A, 1n);
+  const b = new TestNode(network, B, 2n);
+  a.links.add(B, 'node2');
+  clock.advance(1000);
+  assert.deepEqual(a.events, ['up'], 'the connection that a has dialed is open');
+  const late = byHand(network, a);
+  late.say(HELLO);
+  clock.advance(1000);
+  assert.deepEqual(late.heard, [{ frame: 'refuse', code: 'glare', reason: 'another connection has won' }]);
+  b.say(A, 'as if nothing had been');
+  clock.advance(100);
+  assert.deepEqual(a.received, [['as if nothing had been']]);
+  assert.deepEqual(a.events, ['up']);
+});
+
+test('whatever a peer says, in whatever order, the node lives on', () => {
+  const SAYINGS: readonly Frame[] = [
+    HELLO,
+    { ...HELLO, session: 5n, fresh: false },
+    { ...HELLO, protocolMin: 7, protocolMax: 9 },
+    { ...HELLO, node: A },
+    {
+      frame: 'welcome',
+      protocol: 1,
+      build: '',
+      capabilities: [],
+      required: [],
+      boot: 2n,
+      session: 1n,
+      received: 1,
+      generation: 1,
+    },
+    { frame: 'refuse', code: 'glare', reason: 'x' },
+    { frame: 'refuse', code: 'version', reason: 'x' },
+    { frame: 'ack' },
+    { frame: 'ping', time: Number.NaN },
+    { frame: 'pong', time: Number.POSITIVE_INFINITY },
+    { frame: 'goodbye', reason: 'x' },
+    { frame: 'announce', address: 'x' },
+  ];
+  for (let seed = 1; seed <= 300; seed++) {
+    const { network, clock, random } = setUp(seed);
+    const a = new TestNode(network, A, 1n);
+    a.links.add(B, '');
+    for (let i = 0; i < 6; i++) {
+      const peer = byHand(network, a);
+      if (random.oneIn(2)) peer.say(HELLO);
+      for (let k = random.below(5); k > 0; k--) {
+        // Numbers around those that would be right, and some that never are.
+        const number = (): number => (random.oneIn(5) ? random.next() : 97 + random.below(6));
+        peer.say(random.pick(SAYINGS), number(), number());
+      }
+      if (random.oneIn(3)) a.say(B, 'something');
+      clock.advance(random.below(4000));
+    }
+    const b = new TestNode(network, B, 3n);
+    b.links.add(A, 'node1');
+    assert(
+      clock.runUntil(() => a.links.isUp(B) && b.links.isUp(A), 60_000),
+      `seed ${seed}`,
+    );
   }
 });
 
@@ -137,6 +243,16 @@ test('a broken connection is a pause that no one is told of', () => {
   clock.advance(5000);
   assert.deepEqual(b.received, [Array.from({ length: 50 }, (_, i) => `${i}`)]);
   assert.deepEqual([a.events, b.events], [['up'], ['up']]);
+});
+
+test('the round trip time is measured', () => {
+  const { network, clock } = setUp(11, { ...CALM, delayMs: 20 });
+  const a = new TestNode(network, A, 1n);
+  const b = new TestNode(network, B, 2n);
+  pairUp(network, a, b);
+  clock.advance(2 * TIMING.heartbeatMs);
+  const measured = a.links.get(B)?.roundTripMs ?? 0;
+  assert(measured >= 2 && measured <= 40, `${measured} ms`);
 });
 
 test('a silent peer becomes unreachable, and the session goes on when it is back', () => {
@@ -245,6 +361,7 @@ test('bulk data waits for room and takes no memory beyond it', () => {
   const b = new TestNode(network, B, 2n);
   pairUp(network, a, b);
   const chunk = ' '.repeat(LIMITS.stringBytes);
+  const start = clock.now();
   const total = (4 * LIMITS.linkUnackedBytes) / chunk.length;
   let sent = 0;
   const pump = (): void => {
@@ -257,6 +374,7 @@ test('bulk data waits for room and takes no memory beyond it', () => {
     clock.runUntil(() => b.received[0]?.length === total, 60_000),
     'everything arrives',
   );
+  assert(clock.now() - start < TIMING.heartbeatMs, 'acknowledgements do not wait for a ping');
   assert.deepEqual(
     b.received[0],
     Array.from({ length: total }, (_, i) => `${i}`),

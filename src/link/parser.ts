@@ -16,6 +16,8 @@ export class FrameParser {
   #partial: Uint8Array<ArrayBuffer>;
   #filled = 0;
   readonly #head = new Uint8Array(HEADER_BYTES);
+  /** For frames whose memory may be used again: new memory for every chunk would double the cost of receiving. */
+  #transient = new Uint8Array();
 
   constructor(limit: number) {
     this.limit = limit;
@@ -44,10 +46,11 @@ export class FrameParser {
       const header = this.#header;
       let body: Uint8Array;
       if (this.#filled === 0 && slice.length - at >= header.length) {
-        body = slice.subarray(at, at + header.length);
+        // Not `subarray`: that of a Buffer is a Buffer, whose `slice` does not copy as users of the frame expect.
+        body = new Uint8Array(slice.buffer, slice.byteOffset + at, header.length);
         at += header.length;
       } else {
-        if (this.#filled === 0) this.#partial = new Uint8Array(header.length);
+        if (this.#filled === 0) this.#partial = header.transient ? this.#reused(header.length) : fresh(header.length);
         at += this.#collect(slice, at);
         if (this.#filled < header.length) return;
         body = this.#partial;
@@ -62,8 +65,22 @@ export class FrameParser {
   /** Copies what is there into the unfinished part. @returns the number of bytes taken */
   #collect(slice: Uint8Array, at: number): number {
     const size = Math.min(this.#partial.length - this.#filled, slice.length - at);
-    this.#partial.set(slice.subarray(at, at + size), this.#filled);
+    this.#partial.set(size === slice.length ? slice : slice.subarray(at, at + size), this.#filled);
     this.#filled += size;
     return size;
   }
+
+  #reused(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#transient.length !== length) this.#transient = fresh(length);
+    return this.#transient;
+  }
+}
+
+/**
+ * Memory for the fields of a frame, whose end lies on 8 bytes, and with it the start of a chunk of memory at its end:
+ * V8 copies into shared memory eight bytes at a time if both places are aligned alike, and otherwise one at a time.
+ */
+function fresh(length: number): Uint8Array<ArrayBuffer> {
+  const before = -length & 7;
+  return new Uint8Array(new ArrayBuffer(before + length), before);
 }

@@ -227,7 +227,7 @@ export class Home {
 
   peer(node: NodeId, event: PeerEvent): void {
     if (event === 'down') this.#grants.withhold(node, () => this.#compare(node, []));
-    else if (event !== 'unreachable') this.#grants.restore(node);
+    else if (event === 'reachable' || event === 'restarted') this.#grants.restore(node);
     if (event === 'restarted') this.#compare(node, []);
     if (event !== 'unreachable' && event !== 'down') return;
     for (const process of this.#processes.values()) {

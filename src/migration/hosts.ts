@@ -20,23 +20,30 @@ export type Usage = Carried<typeof usage>;
  */
 export interface Network {
   readonly self: NodeId;
-  /** Queues a message; to a node that is not there, for as long as the link keeps it. Never to `self`. */
+  /**
+   * Queues a message; to a node that is not there, for as long as the link keeps it. Does not throw: what cannot be
+   * queued is lost with the session, which `reset` tells later. Never to `self`.
+   */
   send(to: NodeId, message: Message): void;
   /** True if a bulk message (with a `payload`) may be sent now. When false, `Roles.room(to)` follows once there is room. */
   hasRoom(to: NodeId): boolean;
 }
 
-/** What a node learns of another one, from the link and from the membership. */
+/**
+ * What a node learns of another one, from the link and from the membership. `reset` comes before anything is sent in
+ * the next session, `restarted` before anything of the new daemon is delivered; after silence, `reset` or `down`,
+ * `reachable` comes when the node is heard again. With `down` the session must be closed: `reset` follows at once.
+ */
 export type PeerEvent =
   /** Silent for a while. Nothing is lost yet. */
   | 'unreachable'
-  /** Answers again, in the same session: nothing was lost. */
+  /** Answers (again). */
   | 'reachable'
-  /** The session was lost, and with it perhaps messages of both directions; the node is the same daemon as before. */
+  /** The session is lost, and with it perhaps messages of both directions. What is sent from now on is of the next one. */
   | 'reset'
-  /** The daemon is a new one: what the old one held is gone. Instead of `reset`, or right behind it. */
+  /** The daemon is a new one: what the old one held is gone. */
   | 'restarted'
-  /** The membership has given the node up. Its session is closed with that: if it was wrong, `reset` or `restarted` comes first. */
+  /** The membership has given the node up. */
   | 'down';
 
 /** Called for guests on this node, at home and away. */

@@ -140,7 +140,7 @@ export class Roles {
         this.#source.destinationLost(node);
         this.#destination.sourceLost(node);
       }
-      if (event !== 'unreachable' && event !== 'down') this.guests.leases.ask(node);
+      if (event === 'reachable') this.guests.leases.ask(node);
     });
   }
 

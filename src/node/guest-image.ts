@@ -82,10 +82,10 @@ export class ImageLoader {
   }
 
   /** @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module */
-  finish(digest: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
-    const { header, digest: found, threads, kernel } = this.#reader.finish();
+  finish(announced: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
+    const { header, digest, threads, kernel } = this.#reader.finish();
     const [thread] = threads;
-    if (Buffer.compare(digest, found) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
+    if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
     if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
       throw new GodwitError('corrupt', 'the image is of another module than announced');
     }

@@ -83,7 +83,7 @@ export class Guest {
     void this.#serveCalls();
   }
 
-  /** Resolves when the worker has compiled and linked what it needs. */
+  /** Resolves when the worker has compiled and linked what it needs. Rejects with a GodwitError if that fails, or at `end`. */
   get ready(): Promise<void> {
     return this.#ready;
   }

@@ -179,7 +179,7 @@ class ModuleDecoder {
 
   #typeSection(): void {
     const r = this.#r;
-    const count = r.count(3);
+    const count = r.count(2);
     const start = r.pos;
     for (let i = 0; i < count; i++) {
       const at = r.pos;

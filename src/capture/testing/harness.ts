@@ -3,6 +3,7 @@
  * with a copy of memory, and describes the run in a form that can be compared.
  */
 import { LIMITS } from '../../base/limits.ts';
+import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
 import type { Outcome } from '../machine.ts';
 import { Program } from '../program.ts';
@@ -14,6 +15,8 @@ export interface Run {
   readonly log: readonly string[];
   /** The result, or the trap's message. */
   readonly end: string;
+  /** For a trap: function and offset of the innermost frames, in terms of the original module. */
+  readonly where: string;
   /** A checksum of the final memory. */
   readonly memory: number;
   /** Safepoints passed, and captures made, in a rewritten run. */
@@ -42,13 +45,26 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-function ending(run: () => unknown): string {
+/** Frames of a trap that are compared; V8 records ten, some of which may be helpers. */
+const FRAMES = 5;
+
+function ending(run: () => unknown, frames: (error: Error) => string[]): Pick<Run, 'end' | 'where'> {
   try {
-    return show(run());
+    return { end: show(run()), where: '' };
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return `trap: ${error.message}`;
-    throw error;
+    if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+    return { end: `trap: ${error.message}`, where: frames(error).slice(0, FRAMES).join(' ') };
   }
+}
+
+/** The frames of a trap in an unmodified module. */
+function originalFrames(error: Error): string[] {
+  const entries = (error.stack ?? '').matchAll(/wasm-function\[(\d+)\]:(0x[0-9a-f]+)/g);
+  return Array.from(entries, ([, index, offset]) => `${index}@${offset}`);
+}
+
+function locatedFrames(program: Program, error: Error): string[] {
+  return locate(program, error).map(({ index, offset }) => `${index}@0x${offset.toString(16)}`);
 }
 
 export interface Subject {
@@ -82,8 +98,8 @@ export function runOriginal({ bytes, entry, args, module, imports }: Subject): R
     const exported = instance.exports['memory'];
     memory = exported instanceof WebAssembly.Memory ? exported : null;
     return (instance.exports[entry] as (...values: unknown[]) => unknown)(...args);
-  });
-  return { log, end, memory: checksum(memory), ticks: 0, captures: 0 };
+  }, originalFrames);
+  return { log, ...end, memory: checksum(memory), ticks: 0, captures: 0 };
 }
 
 /** A shared copy of a memory, as another machine would load it. */
@@ -97,8 +113,9 @@ function copyMemory(memory: WebAssembly.Memory | null, maximum: number): WebAsse
 /**
  * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes; a safepoint that was
  *   captured counts again when it is passed after the resume, but is not captured twice in a row
+ * @param polls whether polls are safepoints too: then each of them, even one that is not wanted, unwinds the stack
  */
-export function runCaptured(subject: Subject, wanted: (tick: number) => boolean): Run {
+export function runCaptured(subject: Subject, wanted: (tick: number) => boolean, polls = true): Run {
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
   const pages = program.memory;
@@ -122,7 +139,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean)
   };
   const make = (): Machine => {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
-    new Int32Array(control.buffer)[0] = 1;
+    new Int32Array(control.buffer)[0] = polls ? 1 : 0;
     const watched = Object.fromEntries(
       Object.entries(imports(log, () => memory)).map(([name, call]) => [
         name,
@@ -135,16 +152,19 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean)
     machine = new Machine(program, { imports: { [module]: watched }, memory, control, poll: () => safepoint(false) });
     return machine;
   };
-  const end = ending(() => {
-    let outcome: Outcome = first(make(), program, entry, args);
-    while (outcome.type === 'captured') {
-      const state = decodeState(encodeState(outcome.state));
-      memory = copyMemory(memory, maximum);
-      outcome = make().resume(state, entry);
-    }
-    return outcome.value;
-  });
-  return { log, end, memory: checksum(memory), ticks, captures };
+  const end = ending(
+    () => {
+      let outcome: Outcome = first(make(), program, entry, args);
+      while (outcome.type === 'captured') {
+        const state = decodeState(encodeState(outcome.state));
+        memory = copyMemory(memory, maximum);
+        outcome = make().resume(state, entry);
+      }
+      return outcome.value;
+    },
+    (error) => locatedFrames(program, error),
+  );
+  return { log, ...end, memory: checksum(memory), ticks, captures };
 }
 
 function first(machine: Machine, program: Program, entry: string, args: readonly unknown[]): Outcome {

@@ -74,6 +74,7 @@ export const MIGRATION_FRAMES = {
     type: 0x68,
     doc: 'S to D, bulk: the next piece of the image, without gap or overlap.',
     fields: { pid: pidField, move: moveField, offset: u64, payload: bytes(LIMITS.imageChunkBytes) },
+    transient: true,
   },
   image_end: {
     type: 0x69,

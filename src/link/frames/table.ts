@@ -10,6 +10,8 @@ export interface FrameSpec {
   /** What the frame means and who sends it when, for docs/PROTOCOL.md. */
   readonly doc: string;
   readonly fields: FrameFields;
+  /** The frame's byte strings are valid only until its handler returns, because their memory is used for the next one. */
+  readonly transient?: true;
 }
 
 export type FrameTable = Readonly<Record<string, FrameSpec>>;

@@ -52,8 +52,8 @@ interface Line {
   held: (() => void)[];
   /** The session in which this end is. */
   session: number;
-  /** It has given the peer up and that session with it; what it sends waits for the next one. */
-  closed: boolean;
+  /** The peer has been heard in that session. */
+  greeted: boolean;
   peerBoot: number;
   state: NodeState;
   /** Counts the times when the far end fell silent. */
@@ -89,7 +89,7 @@ export class SimNetwork {
       line.silence += line.silence % 2;
       if (known) this.#newSession(node.id, peer.id);
       Object.assign(line, { session: this.#session(node.id, peer.id), peerBoot: peer.boot });
-      Object.assign(line, { closed: false, state: 'up', bulk: 0 });
+      Object.assign(line, { greeted: true, state: 'up', bulk: 0 });
       if (known) this.#tell(peer.id, node.id);
       else this.#line(peer.id, node.id).peerBoot = node.boot;
     }
@@ -98,7 +98,7 @@ export class SimNetwork {
 
   send(from: NodeId, to: NodeId, message: Message): void {
     const line = this.#line(from, to);
-    const session = line.closed ? this.#session(from, to) : line.session;
+    const { session } = line;
     const bulk = 'payload' in message;
     if (bulk) line.bulk++;
     const carried = this.wire ? overTheWire(message) : message;
@@ -107,11 +107,14 @@ export class SimNetwork {
       this.#arrive(from, to, () => {
         if (bulk) this.#roomAgain(from, to, line);
         const there = this.#line(to, from);
-        if (session < there.session || (session === there.session && there.closed)) return;
-        if (session > there.session) this.#learn(to, from, true);
+        if (session < there.session) return;
+        if (session > there.session || !there.greeted) this.#learn(to, from, true);
         this.onDelivery(from, to, message);
         traceMessage(this.#clock.now(), from, to, message);
-        this.#nodes.get(to)?.run(() => this.#nodes.get(to)?.deliver(from, carried));
+        this.#nodes.get(to)?.run(() => {
+          // A node that was stopped may have learned of the next session before it gets to this.
+          if (session >= there.session) this.#nodes.get(to)?.deliver(from, carried);
+        });
       }),
     );
   }
@@ -187,7 +190,7 @@ export class SimNetwork {
   /** `a` hears of `b` again, in the old session or by greeting it for a new one. */
   #back(a: NodeId, b: NodeId): void {
     const line = this.#line(a, b);
-    if (line.session !== this.#session(a, b)) this.#tellBoth(a, b);
+    if (line.session !== this.#session(a, b) || !line.greeted) this.#tellBoth(a, b);
     else if (line.state !== 'up') this.#enter(a, b, 'reachable');
   }
 
@@ -207,13 +210,16 @@ export class SimNetwork {
   #enter(a: NodeId, b: NodeId, event: 'unreachable' | 'down' | 'reachable'): void {
     this.#nodes.get(a)?.run(() => {
       const line = this.#line(a, b);
-      if (line.closed) return;
+      // A node that has been given up comes back with a new session only.
+      if (line.state === 'down') return;
       line.state = event === 'reachable' ? 'up' : event;
       this.#nodes.get(a)?.peerEvent(b, event);
       if (event !== 'down') return;
-      // The session goes with the verdict. If it was wrong, the two greet each other anew.
-      line.closed = true;
-      this.loseSession(a, b);
+      this.#newSession(a, b);
+      Object.assign(line, { session: this.#session(a, b), greeted: false, bulk: 0 });
+      this.#nodes.get(a)?.peerEvent(b, 'reset');
+      // If the verdict was wrong, the two greet each other at once.
+      this.#tellBoth(a, b);
     });
   }
 
@@ -249,10 +255,17 @@ export class SimNetwork {
       const line = this.#line(a, b);
       const session = this.#session(a, b);
       const there = this.#nodes.get(b);
-      if (line.session === session || !there || (!heard && (!there.alive || there.paused))) return;
+      if (!there || (line.session === session && line.greeted)) return;
+      if (!heard && (!there.alive || there.paused)) return;
+      const lost = line.session !== session;
       const restarted = line.peerBoot !== there.boot;
-      Object.assign(line, { session, closed: false, peerBoot: there.boot, state: 'up', bulk: 0 });
-      this.#nodes.get(a)?.peerEvent(b, restarted ? 'restarted' : 'reset');
+      Object.assign(line, { session, greeted: true, peerBoot: there.boot, state: 'up' });
+      if (lost) {
+        line.bulk = 0;
+        this.#nodes.get(a)?.peerEvent(b, 'reset');
+      }
+      if (restarted) this.#nodes.get(a)?.peerEvent(b, 'restarted');
+      this.#nodes.get(a)?.peerEvent(b, 'reachable');
       this.#nodes.get(a)?.room(b);
       // That may have been the last that was on the way from a node that is gone.
       if (line.silence % 2 === 1) this.#watch(a, b, line);
@@ -277,7 +290,7 @@ export class SimNetwork {
         wantsRoom: false,
         held: [],
         session: this.#session(from, to),
-        closed: false,
+        greeted: true,
         peerBoot: 0,
         state: 'up',
         silence: 0,

@@ -9,9 +9,9 @@ import type { Incarnation, MoveId, NodeId, Pid } from '../../base/ids.ts';
 import { callNumber } from '../../base/ids.ts';
 import { SeededRandom } from '../../base/virtual.ts';
 import { Waiting } from '../../base/waiting.ts';
-import { Deputies } from '../../kernel/deputies.ts';
-import { FIRST_CALL } from '../../kernel/deputy.ts';
+import { Deputy, FIRST_CALL } from '../../kernel/deputy.ts';
 import { HomeCalls } from '../../kernel/homecall.ts';
+import type { Named, ProcessMessage } from '../../link/frames/process.ts';
 import type { DestinationHost, GuestHost, HomeHost, ImageSource, Message, PeerEvent, SourceHost } from '../hosts.ts';
 import type { GuestEnd } from '../guests.ts';
 import { Roles } from '../roles.ts';
@@ -58,7 +58,7 @@ export class SimNode implements Peer {
   readonly world: World;
   readonly random: SeededRandom;
   readonly roles: Roles;
-  readonly deputies: Deputies;
+  readonly deputies = new Map<Pid, Deputy>();
   readonly calls: HomeCalls;
   readonly guests = new Map<Pid, SimGuest>();
   readonly reservations = new Map<Pid, Reservation>();
@@ -72,6 +72,7 @@ export class SimNode implements Peer {
   waking = false;
   #deferred: (() => void)[] = [];
   readonly #clock: Clock;
+  readonly #send: (to: NodeId, message: Message) => void;
 
   constructor(world: World, id: NodeId, boot: number) {
     this.world = world;
@@ -100,7 +101,7 @@ export class SimNode implements Peer {
       assert(to !== id, 'a message to itself on the network');
       world.network.send(id, to, message);
     };
-    this.deputies = new Deputies(send);
+    this.#send = send;
     this.calls = new HomeCalls(send);
     const network = { self: id, send, hasRoom: (to: NodeId) => world.network.hasRoom(id, to) };
     const env = { clock: this.#clock, random: this.random, log: silentLog };
@@ -144,9 +145,16 @@ export class SimNode implements Peer {
   // As a peer of the network.
 
   deliver(from: NodeId, message: Message): void {
-    if (message.frame === 'call') this.deputies.call(from, message);
+    if (message.frame === 'call') this.#remoteCall(from, message);
     else if (message.frame === 'reply') this.calls.reply(from, message);
     else this.roles.receive(from, message as RoleMessage);
+  }
+
+  #remoteCall(from: NodeId, message: Named<ProcessMessage, 'call'>): void {
+    const { pid, incarnation } = message;
+    const deputy = this.deputies.get(pid);
+    if (deputy) deputy.call(from, message);
+    else this.#send(from, { frame: 'free', pid, incarnation });
   }
 
   room(to: NodeId): void {
@@ -456,11 +464,15 @@ export class SimNode implements Peer {
       placed: (pid, node, incarnation) => {
         const deputy = this.deputies.get(pid);
         if (deputy) deputy.place(node, incarnation);
-        else this.deputies.open(pid, node, incarnation, (request) => this.execute(pid, request));
+        else {
+          const execute = (request: Uint8Array) => this.execute(pid, request);
+          this.deputies.set(pid, new Deputy(pid, node, incarnation, execute, this.#send));
+        }
       },
       ended: (pid, end) => {
         this.world.ended(this, pid, end);
-        this.deputies.close(pid);
+        this.deputies.get(pid)?.close();
+        this.deputies.delete(pid);
       },
       usage: () => {},
     };

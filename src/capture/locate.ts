@@ -1,0 +1,93 @@
+/**
+ * Where in the original module an error arose. V8 names functions of the rewritten module and of continuation
+ * modules, with byte offsets into those; no map is kept for this rare question: the one function is rewritten again
+ * and the copied ranges recorded.
+ */
+import { functionName } from '../wasm/names.ts';
+import { WasmReader } from '../wasm/reader.ts';
+import { WasmWriter } from '../wasm/writer.ts';
+import { BodyRewriter } from './body.ts';
+import type { CopiedRange } from './body.ts';
+import { GODWIT } from './facts.ts';
+import { MainTarget, writeLocals } from './rewrite.ts';
+import type { Program } from './program.ts';
+
+/** One frame of the program's code. */
+export interface Location {
+  /** The function's index in the original module, and its name if the module gives one. */
+  readonly index: number;
+  readonly name: string | null;
+  /** Byte offset of the instruction in the original module. */
+  readonly offset: number;
+}
+
+/** `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<offset>`; the name may be missing. */
+const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
+const CONTINUATION = new RegExp(`^${GODWIT}\\.(\\d+)\\.(\\d+)-`);
+
+/**
+ * @param error what a run of the machine has thrown
+ * @returns the program's frames on the error's stack, innermost first, as far as V8 has recorded them
+ */
+export function locate(program: Program, error: Error): Location[] {
+  const locations: Location[] = [];
+  for (const [, url = '', functionText, offsetText] of (error.stack ?? '').matchAll(STACK_ENTRY)) {
+    const index = Number(functionText);
+    const offset = Number.parseInt(offsetText ?? '', 16);
+    const continuation = CONTINUATION.exec(url);
+    const found =
+      continuation === null
+        ? inRewritten(program, index, offset)
+        : inContinuation(program, Number(continuation[1]), Number(continuation[2]), offset);
+    if (found !== null) locations.push({ ...found, name: functionName(program.original, found.index) });
+  }
+  return locations;
+}
+
+type Place = Pick<Location, 'index' | 'offset'>;
+
+function inRewritten(program: Program, index: number, offset: number): Place | null {
+  const { original, numbering, facts } = program;
+  // Wrappers and helpers are not the program's code: the frame below them is.
+  if (index < original.importedFunctions || index >= numbering.functions) return null;
+  const body = index - original.importedFunctions;
+  const within = offset - bodyStart(program, body);
+  const rewriter = new BodyRewriter(original, facts, new MainTarget(original, numbering));
+  rewriter.recordCopies();
+  const plan = rewriter.rewrite(index);
+  const locals = new WasmWriter();
+  writeLocals(locals, original, body, plan?.extraLocals ?? []);
+  return { index, offset: originalOffset(rewriter.copies ?? [], within - locals.length, original.bodyStarts[body]!) };
+}
+
+/** Offset in the rewritten module of the body of the n-th defined function, from the section of sizes. */
+function bodyStart(program: Program, body: number): number {
+  const [section] = WebAssembly.Module.customSections(program.rewritten, `${GODWIT}.sizes`);
+  if (section === undefined) return 0;
+  const r = new WasmReader(new Uint8Array(section));
+  let offset = r.u32();
+  for (let i = 0; ; i++) {
+    const before = r.pos;
+    const size = r.u32();
+    // Each body stands behind its size, in the same number of bytes as here.
+    offset += r.pos - before;
+    if (i === body) return offset;
+    offset += size;
+  }
+}
+
+function inContinuation(program: Program, index: number, site: number, offset: number): Place | null {
+  const { original, linker } = program;
+  if (index < original.importedFunctions || index >= program.numbering.functions) return null;
+  const { copies, codeStart } = linker.traced(index, site);
+  return {
+    index,
+    offset: originalOffset(copies, offset - codeStart, original.bodyStarts[index - original.importedFunctions]!),
+  };
+}
+
+/** Code that was written in place of an instruction, or before it, counts as that instruction. */
+function originalOffset(copies: readonly CopiedRange[], written: number, start: number): number {
+  const copied = copies.findLast((range) => range.written <= written);
+  return copied === undefined ? start : copied.original + Math.min(written - copied.written, copied.size);
+}

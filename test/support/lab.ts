@@ -1,0 +1,379 @@
+/**
+ * A cluster of real nodes for whole-system tests: each an operating-system process on loopback, with all files in one
+ * temporary directory, and commands run against them as a user would.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+
+const BIN = path.join(import.meta.dirname, '../../bin/godwit');
+
+/** Milliseconds after which whatever a test waits for is given up: much longer than a loaded machine needs. */
+const LIMIT = 90_000;
+
+/** What `godwit up --json` says. */
+export interface Ready {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly socket: string;
+  readonly join: { readonly token: string; readonly address: string } | null;
+}
+
+export interface ProcessLine {
+  readonly pid: number;
+  readonly home: number;
+  readonly node: number;
+  readonly state: string;
+  readonly moves: number;
+  readonly stay: readonly string[];
+  readonly command: readonly string[];
+}
+
+export interface NodeLine {
+  readonly id: number;
+  readonly name: string;
+  readonly state: string;
+  readonly processes: number;
+}
+
+export interface Result {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** As a shell shows it: 128 + n if it died of a signal. */
+  readonly status: number;
+}
+
+export interface SpawnOptions {
+  /** Node whose control socket the command uses (`node1`); null: none, a `run` is embedded. */
+  readonly node?: string | null;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Each `pipe`, `ignore` or an open descriptor. */
+  readonly stdio?: readonly ['pipe' | 'ignore' | number, 'pipe' | 'ignore' | number, 'pipe' | 'ignore' | number];
+}
+
+export interface RunOptions extends SpawnOptions {
+  readonly input?: string | Uint8Array;
+}
+
+/** A command that runs, its output so far, and ways to wait for more of it. */
+export class Running {
+  readonly child: ChildProcess;
+  readonly #out = new Collected();
+  readonly #err = new Collected();
+  readonly #status: Promise<number>;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    if (child.stdout) this.#out.take(child.stdout);
+    if (child.stderr) this.#err.take(child.stderr);
+    // A program may end without reading all of its input.
+    child.stdin?.on('error', () => {});
+    this.#status = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status, signal) => {
+        this.#out.end();
+        this.#err.end();
+        resolve(signal ? 128 + constants.signals[signal] : (status ?? 0));
+      });
+    });
+    this.#status.catch(() => {});
+  }
+
+  get pid(): number {
+    return this.child.pid ?? assert.fail('the command could not be started');
+  }
+
+  get stdout(): string {
+    return this.#out.text;
+  }
+
+  get stderr(): string {
+    return this.#err.text;
+  }
+
+  /** Resolves when its stdout matches. @throws Error if it ends before, or after {@link LIMIT} */
+  output(pattern: RegExp): Promise<RegExpExecArray> {
+    return within(this.#out.until(pattern), () => `${pattern} in ${JSON.stringify(this.stdout)} ${this.stderr}`);
+  }
+
+  errors(pattern: RegExp): Promise<RegExpExecArray> {
+    return within(this.#err.until(pattern), () => `${pattern} in ${JSON.stringify(this.stderr)}`);
+  }
+
+  write(text: string | Uint8Array): void {
+    assert(this.child.stdin, 'its stdin is no pipe');
+    this.child.stdin.write(text);
+  }
+
+  endInput(text: string | Uint8Array = ''): void {
+    assert(this.child.stdin, 'its stdin is no pipe');
+    this.child.stdin.end(text);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Its end. */
+  async result(): Promise<Result> {
+    const status = await within(this.#status, () => `the end of ${this.child.spawnargs.slice(1).join(' ')}`);
+    return { stdout: this.stdout, stderr: this.stderr, status };
+  }
+}
+
+class Collected {
+  text = '';
+  #ended = false;
+  readonly #waiters = new Set<() => void>();
+
+  take(stream: Readable): void {
+    stream.setEncoding('utf8');
+    stream.on('data', (part: string) => {
+      this.text += part;
+      this.#wake();
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  until(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this.text);
+        if (match) resolve(match);
+        else if (this.#ended) reject(new Error(`ended without ${pattern}: ${JSON.stringify(this.text)}`));
+        else return;
+        this.#waiters.delete(look);
+      };
+      this.#waiters.add(look);
+      look();
+    });
+  }
+
+  #wake(): void {
+    for (const look of this.#waiters) look();
+  }
+}
+
+/** @throws Error naming `what` if the promise takes longer than {@link LIMIT} */
+export async function within<T>(promise: Promise<T>, what: () => string, limit = LIMIT): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited too long for ${what()}`)), limit);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks again and again until there is an answer that is not null. */
+export async function eventually<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+  const start = performance.now();
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    if (performance.now() - start > LIMIT) throw new Error(`waited too long for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** One daemon. */
+export class LabNode {
+  readonly name: string;
+  readonly ready: Ready;
+  readonly running: Running;
+  readonly logFile: string;
+
+  constructor(name: string, ready: Ready, running: Running, logFile: string) {
+    this.name = name;
+    this.ready = ready;
+    this.running = running;
+    this.logFile = logFile;
+  }
+
+  get id(): number {
+    return this.ready.id;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.running.signal(signal);
+  }
+}
+
+export interface LabOptions {
+  readonly nodes?: number;
+  /** Added to the environment of daemons and commands. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export class Lab {
+  readonly directory: string;
+  readonly nodes: LabNode[] = [];
+  readonly #env: NodeJS.ProcessEnv;
+  /** Everything that was started and may still run. */
+  readonly #started = new Set<Running>();
+
+  private constructor(directory: string, env: NodeJS.ProcessEnv) {
+    this.directory = directory;
+    const { GODWIT_SOCKET: _, ...inherited } = process.env;
+    this.#env = {
+      ...inherited,
+      XDG_CACHE_HOME: path.join(directory, 'cache'),
+      XDG_STATE_HOME: path.join(directory, 'state'),
+      XDG_RUNTIME_DIR: path.join(directory, 'run'),
+      ...env,
+    };
+  }
+
+  /** Starts `node1`, `node2`, ... and waits until all are members. Stop it in `after`. */
+  static async start({ nodes = 3, env = {} }: LabOptions = {}): Promise<Lab> {
+    const lab = new Lab(await mkdtemp(path.join(tmpdir(), 'godwit-e2e-')), env);
+    await mkdir(path.join(lab.directory, 'run'), { mode: 0o700 });
+    try {
+      for (let number = 1; number <= nodes; number++) await lab.up(`node${number}`);
+      return lab;
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    }
+  }
+
+  /** Starts a node, or starts it again with what it has in its state directory. @param options of `godwit up` */
+  async up(name: string, options: readonly string[] = []): Promise<LabNode> {
+    const socket = this.socketOf(name);
+    const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0', '--socket', socket];
+    args.push('--state', path.join(this.directory, name), ...options);
+    const known = this.nodes.findIndex((node) => node.name === name);
+    if (this.nodes.length > 0 && known < 0 && !options.includes('--join')) args.push(...(await this.#joining()));
+    const logFile = path.join(this.directory, `${name}.err`);
+    const log = openSync(logFile, 'a');
+    const running = this.spawn(args, { node: null, stdio: ['pipe', 'pipe', log] });
+    closeSync(log);
+    try {
+      const [line] = await running.output(/^.*\n/);
+      const node = new LabNode(name, JSON.parse(line) as Ready, running, logFile);
+      if (known < 0) this.nodes.push(node);
+      else this.nodes[known] = node;
+      return node;
+    } catch (error) {
+      throw new Error(`${name} did not start: ${await readFile(logFile, 'utf8')}`, { cause: error });
+    }
+  }
+
+  async #joining(): Promise<string[]> {
+    const { stdout } = await this.run(['token', '--json']);
+    const { token, address } = JSON.parse(stdout) as { token: string; address: string };
+    return ['--join', address, '--token', token];
+  }
+
+  socketOf(name: string): string {
+    return path.join(this.directory, `${name}.sock`);
+  }
+
+  node(name: string): LabNode {
+    return this.nodes.find((node) => node.name === name) ?? assert.fail(`no node ${name}`);
+  }
+
+  nameOf(id: number): string {
+    return this.nodes.find((node) => node.id === id)?.name ?? assert.fail(`no node ${id}`);
+  }
+
+  environment(node: string | null = 'node1'): NodeJS.ProcessEnv {
+    return node === null ? this.#env : { ...this.#env, GODWIT_SOCKET: this.socketOf(node) };
+  }
+
+  /** Starts `godwit ARGS`. */
+  spawn(args: readonly string[], options: SpawnOptions = {}): Running {
+    return this.command(process.execPath, [BIN, ...args], options);
+  }
+
+  /** Starts any command; `godwit` in a shell is {@link GODWIT}. */
+  command(file: string, args: readonly string[], options: SpawnOptions = {}): Running {
+    const { node = 'node1', cwd = this.directory, env = {}, stdio = ['pipe', 'pipe', 'pipe'] } = options;
+    const child = spawn(file, args, { cwd, env: { ...this.environment(node), ...env }, stdio: [...stdio] });
+    const running = new Running(child);
+    this.#started.add(running);
+    child.once('close', () => this.#started.delete(running));
+    return running;
+  }
+
+  /** Runs `godwit ARGS` to its end. */
+  async run(args: readonly string[], { input = '', ...options }: RunOptions = {}): Promise<Result> {
+    const running = this.spawn(args, options);
+    if (running.child.stdin) running.endInput(input);
+    return running.result();
+  }
+
+  /** Runs a shell script to its end; `$GODWIT` in it is the command. */
+  async shell(script: string, { input = '', ...options }: RunOptions = {}): Promise<Result> {
+    const env = { ...options.env, GODWIT: `${process.execPath} ${BIN}` };
+    const running = this.command('/bin/sh', ['-c', script], { ...options, env });
+    if (running.child.stdin) running.endInput(input);
+    return running.result();
+  }
+
+  async ps(node = 'node1'): Promise<readonly ProcessLine[]> {
+    const { stdout, stderr, status } = await this.run(['ps', '--json'], { node });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as ProcessLine[];
+  }
+
+  async nodeList(node = 'node1'): Promise<readonly NodeLine[]> {
+    const { stdout, stderr, status } = await this.run(['nodes', '--json'], { node });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as NodeLine[];
+  }
+
+  /** The process whose command line has this word, as soon as there is one. */
+  process(word: string, node = 'node1'): Promise<ProcessLine> {
+    return eventually(`a process with ${word}`, async () => {
+      return (await this.ps(node)).find(({ command }) => command.includes(word)) ?? null;
+    });
+  }
+
+  /** Moves it. @throws AssertionError with the command's words if that fails */
+  async migrate(pid: number, target: string, node = 'node1'): Promise<void> {
+    const { stderr, status } = await this.run(['migrate', String(pid), target], { node });
+    assert.equal(status, 0, `migrate ${pid} ${target}: ${stderr}`);
+  }
+
+  /** What the daemons wrote to stderr: nothing, if all is well. */
+  async complaints(): Promise<string> {
+    const texts = await Promise.all(this.nodes.map(({ logFile }) => readFile(logFile, 'utf8')));
+    return texts.join('');
+  }
+
+  /** Ends everything that was started, by pid, and removes all files. */
+  async stop(): Promise<void> {
+    for (const { child } of this.#started) child.kill('SIGCONT');
+    for (const { running } of this.nodes) running.signal('SIGTERM');
+    const ended = [...this.#started].map(async (running) => {
+      if (!this.nodes.some((node) => node.running === running)) running.signal('SIGKILL');
+      const late = setTimeout(() => running.signal('SIGKILL'), 10_000);
+      if (running.child.exitCode === null && running.child.signalCode === null) await once(running.child, 'close');
+      clearTimeout(late);
+    });
+    await Promise.all(ended);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
