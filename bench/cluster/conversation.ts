@@ -42,9 +42,10 @@ export class Conversation {
 
   /** The next line of its output. Never comes if the guest ends: the caller watches that. */
   hear(): Promise<string> {
-    this.#listener = Promise.withResolvers<string>();
+    const listener = Promise.withResolvers<string>();
+    this.#listener = listener;
     this.#deliver();
-    return this.#listener.promise;
+    return listener.promise;
   }
 
   #read(read: Read): void {
