@@ -41,7 +41,6 @@ type LastCall =
   | { readonly state: 'pending'; readonly waiting: Waiting<Uint8Array> }
   | { readonly state: 'done'; readonly reply: Uint8Array };
 
-const DBG = (...a: unknown[]) => console.error('H', ...a);
 export class Deputy {
   readonly #pid: Pid;
   readonly #execute: Execute;
@@ -100,7 +99,6 @@ export class Deputy {
    *   leaves the call under way.
    */
   local(next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
-    DBG(this.#pid, 'local', next, this.#last, this.#call.state);
     if (next === this.#last + 1) return null;
     assert(next === this.#last, `process ${this.#pid} is at call ${next}, its deputy at ${this.#last}`);
     if (this.#call.state === 'done') return this.#call.reply;
@@ -129,7 +127,7 @@ export class Deputy {
   }
 
   #begin(result: Uint8Array | Waiting<Uint8Array>): void {
-    const number = ++this.#last; DBG(this.#pid, 'begin', number);
+    const number = ++this.#last;
     this.#listener = null;
     if (!(result instanceof Waiting)) {
       this.#call = { state: 'done', reply: result };

@@ -20,7 +20,6 @@ interface Caller {
   underWay: UnderWay | null;
 }
 
-const DBG = (...a: unknown[]) => console.error('D', ...a);
 export class HomeCalls {
   readonly #send: (to: NodeId, message: ProcessMessage) => void;
   readonly #callers = new Map<Pid, Caller>();
@@ -31,7 +30,7 @@ export class HomeCalls {
 
   /** A guest starts, or goes on, on this node. @param next from its image */
   open(pid: Pid, home: NodeId, incarnation: Incarnation, next: CallNumber): void {
-    DBG(pid, 'open', next); this.#callers.set(pid, { home, incarnation, next, underWay: null });
+    this.#callers.set(pid, { home, incarnation, next, underWay: null });
   }
 
   /**
@@ -41,7 +40,7 @@ export class HomeCalls {
   call(pid: Pid, request: Uint8Array, done: (reply: Uint8Array) => void): void {
     const caller = this.#callers.get(pid);
     assert(caller && !caller.underWay, `process ${pid} cannot make a home call now`);
-    DBG(pid, 'call', caller.next, request[0]); caller.underWay = { request, done };
+    caller.underWay = { request, done };
     this.#sendCall(pid, caller, request);
   }
 
@@ -49,7 +48,7 @@ export class HomeCalls {
   close(pid: Pid): CallNumber {
     const caller = this.#callers.get(pid);
     assert(caller, `process ${pid} has no guest here`);
-    DBG(pid, 'close', caller.next, !!caller.underWay); this.#callers.delete(pid);
+    this.#callers.delete(pid);
     return caller.next;
   }
 
@@ -60,7 +59,7 @@ export class HomeCalls {
     if (!underWay) return;
     caller.underWay = null;
     caller.next = callNumber(call + 1);
-    DBG(pid, 'reply', call); underWay.done(reply);
+    underWay.done(reply);
   }
 
   /** The session with this home was lost: calls or replies may be lost. To be called after `Roles.peer`. */

@@ -213,7 +213,6 @@ export class GuestSession {
       this.#callHome(call, call.name);
       return;
     }
-    console.error('S', pid, 'home call', call.name, this.#askDeputy, this.#nextCall);
     const known = this.#askDeputy ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
     this.#askDeputy = false;
     if (known === null) this.#callKernel(call, call.name);
