@@ -97,6 +97,7 @@ export class Node implements Daemon {
     const { core, cluster } = this.#parts;
     const home = cluster.homeOf(pid);
     const to = target === 'home' ? home : cluster.resolve(target);
+    await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
     if (!result.ok) throw new GodwitError(result.code, result.reason);
     const { stats } = result;
