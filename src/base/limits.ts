@@ -37,6 +37,8 @@ export const LIMITS = {
   moduleBytes: 512 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
   functionLocals: 50_000,
+  /** Bytes of one function's body, before and after rewriting; V8's own limit. */
+  functionBytes: 7_654_321,
   /** Bytes of a string in any message. */
   stringBytes: 64 * KIB,
   /** Entries of a list in any message. */

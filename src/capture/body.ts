@@ -12,6 +12,8 @@
  *   written last.
  */
 import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC } from '../wasm/opcodes.ts';
 import { EXNREF, I32, UNKNOWN } from '../wasm/types.ts';
@@ -132,6 +134,13 @@ export class BodyRewriter {
     const live: number[] = [];
     for (let local = 0; local < ownLocals; local++) if (this.#liveness.saved[local] === 1) live.push(local);
     live.push(...this.spills.values());
+    const locals = ownLocals + this.extraLocals.length;
+    if (locals > LIMITS.functionLocals) {
+      throw new GodwitError(
+        'limit',
+        `function ${walker.functionIndex} is too large to be made movable: ${locals} locals`,
+      );
+    }
     return {
       ...planSaving(live, (local) =>
         local < ownLocals ? walker.locals[local]! : this.extraLocals[local - ownLocals]!,

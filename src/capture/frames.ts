@@ -1,6 +1,8 @@
 /**
- * Reading frame records of a state that may be hostile: wrong code must not run on them. Checked is what keeps the
- * engine itself safe: sizes, that each pair of neighbours can call one another in type, and where the stack begins.
+ * Reading frame records of a state that may be hostile. Checked is what keeps the engine itself safe: that every
+ * record fits its function, where the stack begins and where it ends. Neighbours that cannot have called each other
+ * fail by themselves, as a trap: a continuation calls the next one indirectly, with the type that it expects. Whatever
+ * a forged record makes the program's code do, it does in the program's own sandbox.
  */
 import { GodwitError } from '../base/errors.ts';
 import { TRAILER_BYTES } from './frame.ts';

@@ -115,6 +115,10 @@ function check(run: FixtureRun, { status, trap, stdout }: Result): void {
 const runs = RUNS.filter(({ directory, stdin }) => directory !== true && stdin === undefined);
 const title = ({ fixture: name, args }: FixtureRun): string => [name, ...args].join(' ');
 
+function raise(attention: Int32Array): void {
+  attention[0] = 1;
+}
+
 /** Captures of one program with a fresh instance each. */
 const FRESH_CAPTURES = 40;
 
@@ -125,9 +129,6 @@ for (const run of runs.filter(({ length, args }) => length === 'tiny' && args[0]
     check(run, plain);
     // Every poll unwinds the stack and takes it up again in the same instance.
     let safepoints = 0;
-    const raise = (attention: Int32Array): void => {
-      attention[0] = 1;
-    };
     const count = (): boolean => {
       safepoints++;
       return false;

@@ -96,6 +96,9 @@ class CodeSection {
   /** Appends a function whose locals and code stand in two buffers. */
   add(index: number, locals: WasmWriter, body: WasmWriter, hints: readonly number[]): void {
     const size = locals.length + body.length;
+    if (size > LIMITS.functionBytes) {
+      throw new GodwitError('limit', `function ${index} is too large to be made movable: ${size} bytes`);
+    }
     this.code.u32(size);
     this.code.copy(locals.bytes, 0, locals.length);
     this.code.copy(body.bytes, 0, body.length);

@@ -88,11 +88,17 @@ export interface GuestCalls {
   readonly imports: Record<Preview1Name, (...raw: Raw[]) => number>;
   /** How many calls this thread has carried out itself. */
   readonly localCalls: () => number;
+  /**
+   * The thread goes on from a state: the next call may be one that was begun elsewhere and has had its effect at
+   * home. Only the main thread knows, so that call is taken there even if this thread could carry it out itself.
+   */
+  readonly resumed: () => void;
 }
 
 /** The import functions of one thread. */
 export function guestCalls(environment: CallEnvironment): GuestCalls {
   let local = 0;
+  let askFirst = false;
   let bytes = new Uint8Array(environment.memory.buffer);
   const memory = (): Uint8Array => {
     // The buffer of a shared memory that has grown is another object; the old one shows only the old size.
@@ -103,6 +109,7 @@ export function guestCalls(environment: CallEnvironment): GuestCalls {
 
   const trap = (index: number, raw: readonly Raw[]): number => {
     const errno = environment.control.call(index, raw);
+    askFirst = false;
     if (errno === null) return environment.unwind();
     environment.control.holdWhileStopped();
     return errno;
@@ -110,6 +117,7 @@ export function guestCalls(environment: CallEnvironment): GuestCalls {
 
   const attempt = <N extends Preview1Name>(name: N, raw: Raw[], run: (args: ArgsOf<N>) => ResultsOf<N>): number => {
     local++;
+    askFirst = false;
     try {
       const now = memory();
       encodeResults(name, raw, now, run(decodeArgs(name, raw, now)));
@@ -126,7 +134,7 @@ export function guestCalls(environment: CallEnvironment): GuestCalls {
     }
     if (isDirect(name)) {
       return (...raw) => {
-        const descriptor = environment.table.get(Number(raw[0]) >>> 0);
+        const descriptor = askFirst ? undefined : environment.table.get(Number(raw[0]) >>> 0);
         if (!descriptor || !DIRECT[name].needs.every((need) => descriptor.may[need])) return trap(index, raw);
         return attempt<DirectName>(name, raw, (args) => runDirect(name, descriptor.file, args));
       };
@@ -135,7 +143,7 @@ export function guestCalls(environment: CallEnvironment): GuestCalls {
   };
 
   const imports = Object.fromEntries(CALL_NAMES.map((name, index) => [name, importOf(name, index)]));
-  return { imports: imports as GuestCalls['imports'], localCalls: () => local };
+  return { imports: imports as GuestCalls['imports'], localCalls: () => local, resumed: () => void (askFirst = true) };
 }
 
 const isHere = (name: Preview1Name): name is HereName => PREVIEW1[name].runs === 'here';

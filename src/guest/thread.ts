@@ -42,6 +42,7 @@ export class GuestThread {
     });
     try {
       this.#control.holdWhileStopped();
+      if (state) calls.resumed();
       const outcome = state ? machine.resume(state) : machine.start();
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
       return { type: 'exited', status: 0, ...common() };

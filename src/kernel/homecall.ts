@@ -35,13 +35,20 @@ export class HomeCalls {
 
   /**
    * Carries out a call at home. The bytes are kept until the reply comes.
-   * @param done called with the reply, a view that is valid during the call only; never after {@link close}
+   * @param done called with the reply, a view that is valid during the call only; never after {@link leave} or {@link close}
    */
   call(pid: Pid, request: Uint8Array, done: (reply: Uint8Array) => void): void {
     const caller = this.#callers.get(pid);
     assert(caller && !caller.underWay, `process ${pid} cannot make a home call now`);
     caller.underWay = { request, done };
     this.#sendCall(pid, caller, request);
+  }
+
+  /** The guest leaves its call, to make it again when it goes on: its reply is no longer wanted here. */
+  leave(pid: Pid): void {
+    const caller = this.#callers.get(pid);
+    assert(caller?.underWay, `process ${pid} is in no home call`);
+    caller.underWay = null;
   }
 
   /** The guest is frozen, or over. @returns the number for its image: a call under way is made again under it */

@@ -56,6 +56,8 @@ export class Home {
   readonly #log: Log;
   readonly #grants: LeaseGrants;
   readonly #processes = new Map<Pid, Process>();
+  /** Nodes that are down, with all their leases run out. */
+  readonly #givenUp = new Set<NodeId>();
   /** One counter for all processes, so that (pid, incarnation) never returns even when a pid is given again. */
   #incarnation = 0;
   /** Starts anywhere, so that left-overs from before a restart of this node match no move of now. */
@@ -226,9 +228,13 @@ export class Home {
   // What happens to the other nodes.
 
   peer(node: NodeId, event: PeerEvent): void {
-    if (event === 'down') this.#grants.withhold(node, () => this.#compare(node, []));
+    if (event === 'down') this.#grants.withhold(node, () => this.#giveUp(node));
     else if (event === 'reachable' || event === 'restarted') this.#grants.restore(node);
-    if (event === 'restarted') this.#compare(node, []);
+    if (event === 'restarted') {
+      this.#givenUp.delete(node);
+      this.#compare(node, []);
+    }
+    if (event === 'reachable' && this.#givenUp.delete(node)) this.#expectHoldings(node);
     if (event !== 'unreachable' && event !== 'down') return;
     for (const process of this.#processes.values()) {
       const { move } = process;
@@ -236,6 +242,17 @@ export class Home {
       if (move?.target !== node || move.phase === 'commit' || move.sourceGone) continue;
       this.#abort(process, move, ['node_down', `node ${node} does not answer`]);
     }
+  }
+
+  /** It is down, and whatever it holds of this home has paused by now. */
+  #giveUp(node: NodeId): void {
+    this.#givenUp.add(node);
+    this.#compare(node, []);
+  }
+
+  /** A node that was given up is heard again: what it still holds it will tell first of all, so nothing is known to be gone. */
+  #expectHoldings(node: NodeId): void {
+    for (const { move } of this.#processes.values()) if (move?.source === node) move.sourceGone = false;
   }
 
   #nextIncarnation(): Incarnation {

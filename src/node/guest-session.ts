@@ -83,6 +83,8 @@ export class GuestSession {
   /** At home, before the first call after a resumption: it may be one that the deputy knows. */
   #askDeputy = false;
   #call: PresentCall | null = null;
+  /** From `capture` until the thread has left its code, or need not any more. */
+  #leaving = false;
   #localCalls = 0;
   #lastCpuNanos = 0n;
 
@@ -135,12 +137,15 @@ export class GuestSession {
    * is captured, or that it has ended meanwhile.
    */
   capture(): void {
+    this.#leaving = true;
     this.guest.capture();
     const call = this.#call;
     if (!call) return;
     // Withdrawn without effect, or under way at home: the thread makes the call again when it goes on. Otherwise the
     // call has just been answered, and the thread comes to a safepoint.
     if (call.waiting && !call.waiting.withdraw()) return;
+    // A reply that is on its way here must not reach the thread any more, which would make the call twice.
+    if (!call.waiting) this.#environment.homeCalls.leave(this.spec.pid);
     this.#call = null;
     // At once: a reply that still comes must not answer a thread that is on its way out.
     if (!this.atHome) this.#disconnect();
@@ -149,6 +154,7 @@ export class GuestSession {
 
   /** Takes {@link capture} back, unless the thread is on its way out already. */
   release(): void {
+    this.#leaving = false;
     this.guest.release();
   }
 
@@ -198,6 +204,7 @@ export class GuestSession {
   }
 
   #reported(report: GuestReport): void {
+    this.#leaving = false;
     if (report.type !== 'failed') {
       this.#lastCpuNanos = report.cpuNanos;
       this.#localCalls = report.localCalls;
@@ -211,6 +218,11 @@ export class GuestSession {
 
   #called(call: RawCall): void {
     const { pid } = this.spec;
+    // Begun before the thread saw that it has to leave: it might block, so it is not carried out here any more.
+    if (this.#leaving) {
+      this.guest.interrupt();
+      return;
+    }
     if (!this.atHome) {
       this.#callHome(call, call.name);
       return;
