@@ -42,7 +42,10 @@ async function main(args: readonly string[]): Promise<number> {
   const rounds = positive(values.rounds ?? (values.tiny === true ? '1' : '3'));
   const limit = positive(values.limit ?? String(benchmark.limit));
   if (rounds === null || limit === null) return usage('--rounds and --limit take whole numbers from 1');
-  const signal = AbortSignal.timeout(limit * 1000);
+  const interrupted = new AbortController();
+  // Once: a second Ctrl-C ends it at once.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+  const signal = AbortSignal.any([AbortSignal.timeout(limit * 1000), interrupted.signal]);
   return measure(benchmark, { operands, rounds, tiny: values.tiny === true, signal, note }, values.json === true);
 }
 
@@ -60,7 +63,7 @@ async function measure(benchmark: Benchmark, context: Context, json: boolean): P
   }
   if (context.signal.aborted) {
     complete = false;
-    context.note('the time is over: not all was measured (--limit)');
+    context.note('interrupted, or the time is over (--limit): not all was measured');
   }
   const machine = describeMachine(loadBefore);
   const node = nodeVersions();

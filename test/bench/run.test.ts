@@ -74,6 +74,13 @@ test('migrate compares a move with a plain transfer', () => {
   positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms');
 });
 
+test('a benchmark whose time is over ends what it started and gives the rows that it has', () => {
+  const { status, stdout, stderr } = bench('migrate', '--limit', '1', '--json');
+  assert.equal(status, 1);
+  assert.deepEqual((JSON.parse(stdout) as Report).rows, []);
+  assert.match(stderr, /not all was measured/);
+});
+
 test('--help names every benchmark', () => {
   const { status, stdout } = bench('--help');
   assert.equal(status, 0);
