@@ -109,6 +109,8 @@ export class Cluster implements ClusterView {
     return {
       self: this.#options.self,
       send: (to: NodeId, message: Message) => {
+        // To a node that has left the cluster nothing can be sent; that it has left is told by an event of its own.
+        if (!this.links.get(to)) return;
         const bulk = message.frame === 'image_chunk' || message.frame === 'module_chunk';
         if (bulk) this.links.sendBulk(to, message);
         else this.links.send(to, message);
@@ -259,5 +261,8 @@ export class Cluster implements ClusterView {
     const told = MOVE_EVENTS[event];
     if (told) this.#core?.peer(node, told);
     if (told) this.modules.frames.peer(node, told);
+    // A node that was given up and comes back must not go on in the old session: both sides have to compare what they
+    // hold, and that begins with a reset.
+    if (event === 'down') this.links.get(node)?.reset('the node was given up');
   }
 }
