@@ -21,7 +21,8 @@ ${BENCHMARKS.map(({ name, operands, summary }) => `  ${`${name} ${operands}`.tri
   --rounds N      measure every side N times in turn (default 3)
   --limit S       stop after S seconds with the rows that are there
   --tiny          smallest sizes, one round: shows that everything works, its times mean nothing
-Options stand before the operands. Progress goes to standard error.`;
+Options stand before the operands; --json may also stand at the very end, unless -- stands before the operands.
+Progress goes to standard error.`;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -83,7 +84,12 @@ function parse(args: readonly string[]) {
   });
   const operand = tokens.filter(({ kind }) => kind === 'positional')[1]?.index ?? args.length;
   const { values, positionals } = parseArgs({ args: args.slice(0, operand), options: OPTIONS, allowPositionals: true });
-  return { values, name: positionals[0], operands: args.slice(operand) };
+  const operands = args.slice(operand);
+  if (operands.at(-1) === '--json' && args[operand - 1] !== '--') {
+    operands.pop();
+    values.json = true;
+  }
+  return { values, name: positionals[0], operands };
 }
 
 function positive(text: string): number | null {

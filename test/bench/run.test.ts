@@ -36,7 +36,7 @@ function positive(row: Report['rows'][number] | undefined, ...keys: readonly str
 }
 
 test('overhead compares the three variants of a file', async () => {
-  const { rows } = report('overhead', '--tiny', '--json', (await fixture('awk')).path, '3');
+  const { rows } = report('overhead', '--tiny', (await fixture('awk')).path, '3', '--json');
   assert.equal(rows.length, 1);
   assert.equal(rows[0]?.['name'], 'awk.wasm');
   positive(rows[0], 'unmodified_ms', 'godwit_ms', 'ratio', 'asyncify_ms', 'asyncify_ratio', 'size_ratio');
