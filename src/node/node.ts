@@ -171,13 +171,26 @@ export class Node implements Daemon {
   async #shutDown(): Promise<void> {
     const { core, close } = this.#parts;
     try {
-      const { processes } = core.home.kernel;
-      for (const process of processes.list()) this.#signal(process, HANGUP);
+      await this.#expel();
+      for (const process of core.home.kernel.processes.list()) this.#signal(process, HANGUP);
       await close();
       this.#over();
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** Sends the guests of other homes back, so that they outlive this node. Those that cannot go are lost with it. */
+  async #expel(): Promise<void> {
+    const { core } = this.#parts;
+    const foreign = [...core.guests.sessions()].filter(({ atHome }) => !atHome);
+    const gone = Promise.all(
+      foreign.map(({ spec: { pid, home } }) => new Promise((resolve) => core.roles.migrate(pid, home, home, resolve))),
+    );
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, EXPEL_MS);
+    await Promise.race([gone, limit.promise]);
+    clearTimeout(timer);
   }
 
   /** Moves a process that has just been started to where it was wanted; it does not run if it cannot. */
@@ -221,3 +234,5 @@ export class Node implements Daemon {
 }
 
 const HANGUP = 1;
+/** How long a node that is told to stop waits for its guests to leave: a move of 512 MB takes seconds. */
+const EXPEL_MS = 30_000;
