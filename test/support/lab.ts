@@ -12,7 +12,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { type AdminClient, connectAdmin } from '../../src/admin/client.ts';
 import type { UpJson } from '../../src/cli/up-json.ts';
-import type { MoveResult, ProcessInfo } from '../../src/node/daemon.ts';
+import type { MoveResult, NodeInfo, ProcessInfo } from '../../src/node/daemon.ts';
 
 const BIN = path.join(import.meta.dirname, '../../bin/godwit');
 
@@ -320,6 +320,10 @@ export class Lab {
 
   ps(node = 'node1'): Promise<readonly ProcessInfo[]> {
     return this.ask((client) => client.ps(), node);
+  }
+
+  nodeList(node = 'node1'): Promise<readonly NodeInfo[]> {
+    return this.ask((client) => client.nodes(), node);
   }
 
   /** The process whose command line has this word, as soon as there is one. */
