@@ -44,6 +44,7 @@ const TASKS = {
   docs: () => [['scripts/docs.mjs']],
   fixtures: () => [['scripts/fixtures.mjs']],
   bench: () => [['bench/run.ts']],
+  proof: () => [['scripts/clang-proof.ts']],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
