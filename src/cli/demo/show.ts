@@ -35,9 +35,12 @@ export function plainShow(story: Story, out: (text: string) => void): Show {
       }
       if (elapsedMs < next) return;
       next = elapsedMs + PLAIN_INTERVAL;
-      const places = [...story.rows.values()].filter(({ pinned }) => !pinned);
-      const where = places.map(({ job, node }) => `${job} on ${story.nodeName(node)}`).join(', ');
-      out(`${duration(elapsedMs)}: ${story.moves} moves; ${where}`);
+      // A process that was not seen yet is nowhere.
+      const places = [...story.rows.values()].filter(({ node }) => node !== 0);
+      const where = places.map(
+        ({ job, node, pinned }) => `${job} on ${story.nodeName(node)}${pinned ? ' (pinned)' : ''}`,
+      );
+      out([`${duration(elapsedMs)}: ${story.moves} moves so far`, where.join(', ')].filter(Boolean).join('; '));
     },
     close() {},
   };
