@@ -8,7 +8,7 @@ import type { Job } from './jobs.ts';
 import { type Finished, difference, median, summary } from './outcome.ts';
 import { play } from './play.ts';
 import { Screen, picture } from './screen.ts';
-import { plainShow, watch } from './show.ts';
+import { liveShow, plainShow, watch } from './show.ts';
 import { Story } from './story.ts';
 
 const QUIET: Job = { name: 'ray', args: ['7'], what: 'rays', everyMs: 1, told: false };
@@ -162,6 +162,23 @@ test('the screen redraws in place, fits the window and gives the cursor back', (
   screen.close();
   assert.ok(written.includes('\u001b[3A\ra\u001b[K\n\u001b[J'));
   assert.ok(written.startsWith('\u001b[?25l') && written.endsWith('\u001b[?25h'));
+});
+
+test('a show that was closed shows nothing more: the terminal belongs to others then', () => {
+  let written = '';
+  const story = new Story();
+  const write = (text: string): string => (written += text);
+  const shows = [liveShow(story, 1000, { columns: 80, rows: 24, write }), plainShow(story, write)];
+  for (const show of shows) {
+    show.frame(3000);
+    show.close();
+    const before = written;
+    story.tell(3000, 'a note');
+    show.frame(6000);
+    show.close();
+    assert.notEqual(written, '');
+    assert.equal(written, before);
+  }
 });
 
 test('without a terminal, plain lines tell the notes and where everything runs', async (t) => {
