@@ -21,7 +21,8 @@ ${BENCHMARKS.map(({ name, operands, summary }) => `  ${`${name} ${operands}`.tri
   --rounds N      measure every side N times in turn (default 3)
   --limit S       stop after S seconds with the rows that are there
   --tiny          smallest sizes, one round: shows that everything works, its times mean nothing
-Options stand before the operands. Progress goes to standard error.`;
+Options stand before the operands; --json may also stand at the very end, unless -- stands before the operands.
+Progress goes to standard error.`;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -42,7 +43,10 @@ async function main(args: readonly string[]): Promise<number> {
   const rounds = positive(values.rounds ?? (values.tiny === true ? '1' : '3'));
   const limit = positive(values.limit ?? String(benchmark.limit));
   if (rounds === null || limit === null) return usage('--rounds and --limit take whole numbers from 1');
-  const signal = AbortSignal.timeout(limit * 1000);
+  const interrupted = new AbortController();
+  // Once: a second Ctrl-C ends it at once.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+  const signal = AbortSignal.any([AbortSignal.timeout(limit * 1000), interrupted.signal]);
   return measure(benchmark, { operands, rounds, tiny: values.tiny === true, signal, note }, values.json === true);
 }
 
@@ -60,7 +64,7 @@ async function measure(benchmark: Benchmark, context: Context, json: boolean): P
   }
   if (context.signal.aborted) {
     complete = false;
-    context.note('the time is over: not all was measured (--limit)');
+    context.note('interrupted, or the time is over (--limit): not all was measured');
   }
   const machine = describeMachine(loadBefore);
   const node = nodeVersions();
@@ -80,7 +84,12 @@ function parse(args: readonly string[]) {
   });
   const operand = tokens.filter(({ kind }) => kind === 'positional')[1]?.index ?? args.length;
   const { values, positionals } = parseArgs({ args: args.slice(0, operand), options: OPTIONS, allowPositionals: true });
-  return { values, name: positionals[0], operands: args.slice(operand) };
+  const operands = args.slice(operand);
+  if (operands.at(-1) === '--json' && args[operand - 1] !== '--') {
+    operands.pop();
+    values.json = true;
+  }
+  return { values, name: positionals[0], operands };
 }
 
 function positive(text: string): number | null {

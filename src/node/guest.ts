@@ -5,6 +5,7 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { MachineState } from '../capture/state.ts';
 import { assert } from '../base/assert.ts';
+import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../capture/rewrite.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
@@ -23,7 +24,6 @@ export interface GuestEvents {
 
 /** Pages of 64 KiB that the control memory starts with: the control block and room for some frames. */
 const CONTROL_PAGES = 2;
-const PAGE_BYTES = 65_536;
 
 export interface GuestMemory {
   readonly initialPages: number;
@@ -52,7 +52,7 @@ export class Guest {
     });
     const control = new WebAssembly.Memory({
       initial: CONTROL_PAGES,
-      maximum: LIMITS.savedStackBytes / PAGE_BYTES,
+      maximum: MAXIMUM_CONTROL_PAGES,
       shared: true,
     });
     const { port1, port2 } = new MessageChannel();

@@ -97,6 +97,7 @@ export class Node implements Daemon {
     const { core, cluster } = this.#parts;
     const home = cluster.homeOf(pid);
     const to = target === 'home' ? home : cluster.resolve(target);
+    await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
     if (!result.ok) throw new GodwitError(result.code, result.reason);
     const { stats } = result;
@@ -165,13 +166,26 @@ export class Node implements Daemon {
   async #shutDown(): Promise<void> {
     const { core, close } = this.#parts;
     try {
-      const { processes } = core.home.kernel;
-      for (const process of processes.list()) this.#signal(process, HANGUP);
+      await this.#expel();
+      for (const process of core.home.kernel.processes.list()) this.#signal(process, HANGUP);
       await close();
       this.#over();
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** Sends the guests of other homes back, so that they outlive this node. Those that cannot go are lost with it. */
+  async #expel(): Promise<void> {
+    const { core } = this.#parts;
+    const foreign = [...core.guests.sessions()].filter(({ atHome }) => !atHome);
+    const gone = Promise.all(
+      foreign.map(({ spec: { pid, home } }) => new Promise((resolve) => core.roles.migrate(pid, home, home, resolve))),
+    );
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, EXPEL_MS);
+    await Promise.race([gone, limit.promise]);
+    clearTimeout(timer);
   }
 
   /** Moves a process that has just been started to where it was wanted; it does not run if it cannot. */
@@ -205,3 +219,5 @@ export class Node implements Daemon {
 }
 
 const HANGUP = 1;
+/** How long a node that is told to stop waits for its guests to leave: a move of 512 MB takes seconds. */
+const EXPEL_MS = 30_000;

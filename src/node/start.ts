@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import { certificateBytes } from '../cluster/authority.ts';
@@ -192,9 +193,21 @@ async function runNode(
       log.info('node stopped', { node: self });
     },
   });
+  noteFatal(log, core);
   cluster.start(core);
   log.info('node started', { node: self, name, address: formatAddress(listener.address), build: BUILD });
   return node;
+}
+
+/** A bug of ours ends the daemon, and leaves in the log what there was at that moment. */
+function noteFatal(log: Log, core: NodeCore): void {
+  process.on('uncaughtExceptionMonitor', (error, origin) => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    log.error('the node ends because of a bug', { origin, stack, guests: core.guests.size });
+    for (const { pid, state, node, incarnation } of core.home.kernel.processes.list()) {
+      log.error('process of this home', { pid, state, node, incarnation });
+    }
+  });
 }
 
 function founderText(cluster: Cluster): string {

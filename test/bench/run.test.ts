@@ -36,7 +36,7 @@ function positive(row: Report['rows'][number] | undefined, ...keys: readonly str
 }
 
 test('overhead compares the three variants of a file', async () => {
-  const { rows } = report('overhead', '--tiny', '--json', (await fixture('awk')).path, '3');
+  const { rows } = report('overhead', '--tiny', (await fixture('awk')).path, '3', '--json');
   assert.equal(rows.length, 1);
   assert.equal(rows[0]?.['name'], 'awk.wasm');
   positive(rows[0], 'unmodified_ms', 'godwit_ms', 'ratio', 'asyncify_ms', 'asyncify_ratio', 'size_ratio');
@@ -72,6 +72,13 @@ test('migrate compares a move with a plain transfer', () => {
   const { rows } = report('migrate', '--tiny', '--json');
   assert.equal(rows.length, 1);
   positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms');
+});
+
+test('a benchmark whose time is over ends what it started and gives the rows that it has', () => {
+  const { status, stdout, stderr } = bench('migrate', '--limit', '1', '--json');
+  assert.equal(status, 1);
+  assert.deepEqual((JSON.parse(stdout) as Report).rows, []);
+  assert.match(stderr, /not all was measured/);
 });
 
 test('--help names every benchmark', () => {

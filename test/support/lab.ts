@@ -10,37 +10,14 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { type AdminClient, connectAdmin } from '../../src/admin/client.ts';
+import type { UpJson } from '../../src/cli/up-json.ts';
+import type { MoveResult, ProcessInfo } from '../../src/node/daemon.ts';
 
 const BIN = path.join(import.meta.dirname, '../../bin/godwit');
 
 /** Milliseconds after which whatever a test waits for is given up: much longer than a loaded machine needs. */
 const LIMIT = 90_000;
-
-/** What `godwit up --json` says. */
-export interface Ready {
-  readonly id: number;
-  readonly name: string;
-  readonly address: string;
-  readonly socket: string;
-  readonly join: { readonly token: string; readonly address: string } | null;
-}
-
-export interface ProcessLine {
-  readonly pid: number;
-  readonly home: number;
-  readonly node: number;
-  readonly state: string;
-  readonly moves: number;
-  readonly stay: readonly string[];
-  readonly command: readonly string[];
-}
-
-export interface NodeLine {
-  readonly id: number;
-  readonly name: string;
-  readonly state: string;
-  readonly processes: number;
-}
 
 export interface Result {
   readonly stdout: string;
@@ -200,11 +177,11 @@ export function isAlive(pid: number): boolean {
 /** One daemon. */
 export class LabNode {
   readonly name: string;
-  readonly ready: Ready;
+  readonly ready: UpJson;
   readonly running: Running;
   readonly logFile: string;
 
-  constructor(name: string, ready: Ready, running: Running, logFile: string) {
+  constructor(name: string, ready: UpJson, running: Running, logFile: string) {
     this.name = name;
     this.ready = ready;
     this.running = running;
@@ -271,7 +248,7 @@ export class Lab {
     closeSync(log);
     try {
       const [line] = await running.output(/^.*\n/);
-      const node = new LabNode(name, JSON.parse(line) as Ready, running, logFile);
+      const node = new LabNode(name, JSON.parse(line) as UpJson, running, logFile);
       if (known < 0) this.nodes.push(node);
       else this.nodes[known] = node;
       return node;
@@ -281,8 +258,7 @@ export class Lab {
   }
 
   async #joining(): Promise<string[]> {
-    const { stdout } = await this.run(['token', '--json']);
-    const { token, address } = JSON.parse(stdout) as { token: string; address: string };
+    const { token, address } = await this.ask((client) => client.token());
     return ['--join', address, '--token', token];
   }
 
@@ -332,29 +308,36 @@ export class Lab {
     return running.result();
   }
 
-  async ps(node = 'node1'): Promise<readonly ProcessLine[]> {
-    const { stdout, stderr, status } = await this.run(['ps', '--json'], { node });
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout) as ProcessLine[];
+  /** Asks a node over its control socket, as the commands do, without the time that it takes to start one. */
+  async ask<T>(question: (node: AdminClient) => Promise<T>, node = 'node1'): Promise<T> {
+    const client = await connectAdmin(this.socketOf(node));
+    try {
+      return await within(question(client), () => `an answer of ${node}`);
+    } finally {
+      client.close();
+    }
   }
 
-  async nodeList(node = 'node1'): Promise<readonly NodeLine[]> {
-    const { stdout, stderr, status } = await this.run(['nodes', '--json'], { node });
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout) as NodeLine[];
+  ps(node = 'node1'): Promise<readonly ProcessInfo[]> {
+    return this.ask((client) => client.ps(), node);
   }
 
   /** The process whose command line has this word, as soon as there is one. */
-  process(word: string, node = 'node1'): Promise<ProcessLine> {
+  process(word: string, node = 'node1'): Promise<ProcessInfo> {
     return eventually(`a process with ${word}`, async () => {
       return (await this.ps(node)).find(({ command }) => command.includes(word)) ?? null;
     });
   }
 
-  /** Moves it. @throws AssertionError with the command's words if that fails */
-  async migrate(pid: number, target: string, node = 'node1'): Promise<void> {
-    const { stderr, status } = await this.run(['migrate', String(pid), target], { node });
-    assert.equal(status, 0, `migrate ${pid} ${target}: ${stderr}`);
+  /** The name of the node that it runs on. */
+  async placeOf(pid: number, node = 'node1'): Promise<string> {
+    const found = (await this.ps(node)).find((process) => process.pid === pid);
+    return this.nameOf(found?.node ?? assert.fail(`no process ${pid}`));
+  }
+
+  /** @throws GodwitError if it cannot be moved */
+  migrate(pid: number, target: string, node = 'node1'): Promise<MoveResult> {
+    return this.ask((client) => client.migrate(pid, target), node);
   }
 
   /** What the daemons wrote to stderr: nothing, if all is well. */

@@ -116,7 +116,8 @@ static void names(void) {
   OK(__wasi_path_remove_directory(ROOT, "dir"));
   make_file(ROOT, "file", "");
   IS(EXIST, __wasi_path_symlink("target", ROOT, "file"));
-  IS(NOTDIR, __wasi_path_symlink("target", ROOT, "file/"));
+  /* POSIX asks for the first, Linux gives the second. */
+  EITHER(NOTDIR, EXIST, __wasi_path_symlink("target", ROOT, "file/"));
   IS(NOTDIR, __wasi_path_symlink("target", ROOT, "file/link"));
   OK(__wasi_path_unlink_file(ROOT, "file"));
 }
