@@ -32,7 +32,6 @@ writeFileSync(file, picture(await record(command)));
 
 /** @returns {Promise<string[][]>} pictures, each as lines with escape sequences for colours; no two neighbours are equal */
 async function record(words) {
-  const tmux = (...args) => execFileSync('tmux', ['-L', `recording-${process.pid}`, ...args], { encoding: 'utf8' });
   const quoted = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
   // The pane stays when the command has ended, so that its last picture can be taken.
   tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), `${quoted}; sleep 60`);
@@ -51,6 +50,11 @@ async function record(words) {
   } finally {
     tmux('kill-server');
   }
+}
+
+/** One call of tmux, on a server of our own. @returns {string} what it prints */
+function tmux(...args) {
+  return execFileSync('tmux', ['-L', `recording-${process.pid}`, ...args], { encoding: 'utf8' });
 }
 
 /** A film strip of all pictures, one under the other, behind a window that jumps from one to the next. */
