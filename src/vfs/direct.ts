@@ -19,7 +19,7 @@
  * The kernel must not close a file while another thread may be inside a call on it: the thread might meet the
  * number again as another file's. A thread's own fd_close and the end of all threads of a process are such moments.
  */
-import { fstatSync, readFileSync, readSync, readvSync, writevSync } from 'node:fs';
+import { fstatSync, readFileSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { totalLength } from '../abi/memory.ts';
 import { Whence } from '../abi/types.ts';
@@ -86,6 +86,29 @@ export class DirectFile {
   }
 
   /**
+   * {@link read} at the file's position into one buffer, given as part of a larger array: making a view of each buffer
+   * of each call would cost as much as the call itself.
+   * @param start of the buffer in `bytes` @param length of the buffer, from 1 to 2^31-1; it lies within `bytes`
+   */
+  readInto(bytes: Uint8Array, start: number, length: number): number {
+    for (;;) {
+      const at = this.#resolve();
+      if (at > SAFE) return this.read([bytes.subarray(start, start + length)], null);
+      const count = this.readIntoAt(bytes, start, length, Number(at));
+      if (Atomics.compareExchange(this.#position, 0, at, at + BigInt(count)) === at) return count;
+    }
+  }
+
+  /** {@link readInto} at `position`, from 0 to 2^53-1, leaving the file's own position. */
+  readIntoAt(bytes: Uint8Array, start: number, length: number, position: number): number {
+    try {
+      return readSync(this.fd, bytes, start, length, position);
+    } catch (error) {
+      throw fromHost(error);
+    }
+  }
+
+  /**
    * @param position in bytes from the start; null: the file's position, or its end in append mode
    * @returns bytes written, possibly fewer than given
    * @throws ErrnoError `badf` if it is not open for writing, `inval` for a position of 2^63 or more, `nospc`, `fbig`,
@@ -99,16 +122,37 @@ export class DirectFile {
       if (count > 0) Atomics.store(this.#position, 0, AT_END);
       return count;
     }
-    const wanted = BigInt(totalLength(buffers));
-    const at = this.#take(wanted);
+    const wanted = totalLength(buffers);
+    const at = this.#take(BigInt(wanted));
     let count = 0;
     try {
       count = writeAt(this.fd, buffers, at);
       return count;
     } finally {
-      // Gives back what was not used, unless someone has taken the place behind it by now.
-      const end = at + BigInt(count);
-      if (end !== at + wanted) Atomics.compareExchange(this.#position, 0, at + wanted, end);
+      if (count !== wanted) this.#giveBack(at, count, wanted);
+    }
+  }
+
+  /** {@link write} at the file's position from one buffer, given as with {@link readInto}. */
+  writeFrom(bytes: Uint8Array, start: number, length: number): number {
+    if (this.append) return this.write([bytes.subarray(start, start + length)], null);
+    const at = this.#take(BigInt(length));
+    let count = 0;
+    try {
+      if (at > SAFE) throw new ErrnoError(ERRNO.fbig);
+      count = this.writeFromAt(bytes, start, length, Number(at));
+      return count;
+    } finally {
+      if (count !== length) this.#giveBack(at, count, length);
+    }
+  }
+
+  /** {@link writeFrom} at `position`, from 0 to 2^53-1, leaving the file's own position. */
+  writeFromAt(bytes: Uint8Array, start: number, length: number, position: number): number {
+    try {
+      return writeSync(this.fd, bytes, start, length, position);
+    } catch (error) {
+      throw fromHost(error);
     }
   }
 
@@ -146,6 +190,11 @@ export class DirectFile {
       if (to > MAX_OFFSET) throw new ErrnoError(ERRNO.fbig);
       if (Atomics.compareExchange(this.#position, 0, at, to) === at) return at;
     }
+  }
+
+  /** Of `taken` bytes from `at` on only `used` were: gives the rest back, unless someone has taken the place behind. */
+  #giveBack(at: bigint, used: number, taken: number): void {
+    Atomics.compareExchange(this.#position, 0, at + BigInt(taken), at + BigInt(used));
   }
 
   /** The position as a number of bytes, asking the system where the last append ended if need be. */
