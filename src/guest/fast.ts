@@ -21,6 +21,8 @@ export const GENERIC = -1;
 
 /** Linux transfers at most this much at once, and Node takes lengths as i32. */
 const MOST_BYTES = 0x7fff_f000;
+/** Of those, all but one empty. */
+const MOST_VECTORS = 2;
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const POINTER_AT = IOVEC.offsets['pointer'] ?? 0;
 const LENGTH_AT = IOVEC.offsets['length'] ?? 0;
@@ -55,15 +57,28 @@ export function fastCalls(environment: CallEnvironment, memory: GuestMemory, pro
     return descriptor !== undefined && descriptor.may[need] && descriptor.may[also] ? descriptor.file : null;
   };
 
-  // The one buffer of a transfer, as `buffer` has found it.
+  // The only buffer of a transfer, as `oneBuffer` has found it.
   let start = 0;
   let length = 0;
-  /** Finds the buffer of a transfer that has only one, and checks the place of its result. */
+  /**
+   * Finds the buffer of a transfer that has only one, and checks the place of the result. Empty ones do not count:
+   * wasi-libc's streams give one for a buffer of theirs that holds nothing yet.
+   */
   const oneBuffer = (vectors: number, count: number, result: number): boolean => {
-    if (count !== 1 || !memory.covers(vectors >>> 0, IOVEC.size) || !memory.covers(result >>> 0, 4)) return false;
-    start = memory.view.getUint32((vectors >>> 0) + POINTER_AT, true);
-    length = memory.view.getUint32((vectors >>> 0) + LENGTH_AT, true);
-    return length > 0 && length <= MOST_BYTES && memory.covers(start, length);
+    if (count < 1 || count > MOST_VECTORS) return false;
+    const first = vectors >>> 0;
+    if (!memory.covers(first, count * IOVEC.size) || !memory.covers(result >>> 0, 4)) return false;
+    length = 0;
+    for (let at = first; at < first + count * IOVEC.size; at += IOVEC.size) {
+      const pointer = memory.view.getUint32(at + POINTER_AT, true);
+      const size = memory.view.getUint32(at + LENGTH_AT, true);
+      if (!memory.covers(pointer, size) || (size > 0 && length > 0)) return false;
+      if (size > 0) {
+        start = pointer;
+        length = size;
+      }
+    }
+    return length > 0 && length <= MOST_BYTES;
   };
 
   return {
