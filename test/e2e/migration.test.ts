@@ -221,8 +221,8 @@ test('a process that has ended leaves nothing behind on any node', async () => {
     start('ends', ['unreachable', word]),
     start('hello', [word]),
   ];
-  const moved = await start('waits', ['0', word, 'moved']);
-  const { pid } = await lab.process(`${word} moved`);
+  const moved = await start('waits', ['0', `${word}-moved`]);
+  const { pid } = await lab.process(`${word}-moved`);
   await lab.migrate(pid, 'node2');
   moved.endInput('one\n');
   await moved.result();
