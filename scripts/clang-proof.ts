@@ -9,7 +9,8 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -26,24 +27,39 @@ const LIMIT = 600_000;
 /** The interval for what takes less than a second. */
 const SHORT = '20ms';
 
+const directory = path.join(tmpdir(), `godwit-proof-${process.pid}`);
+
 interface Stats {
   readonly moves: number;
   readonly freeze_ms: readonly number[];
   readonly image_bytes: readonly number[];
 }
 
-const { values } = parseArgs({ options: { hop: { type: 'string', default: '200ms' } } });
-const directory = await mkdtemp(path.join(tmpdir(), 'godwit-proof-'));
-try {
-  for (const place of [PLAIN, MOVED]) {
-    await mkdir(path.join(directory, place));
-    for (const file of SOURCES) {
-      await copyFile(path.join(ROOT, 'test/programs', file), path.join(directory, place, file));
+const { values } = parseArgs({
+  options: { hop: { type: 'string', default: '200ms' }, inside: { type: 'boolean', default: false } },
+});
+process.exitCode = values.inside ? await insideLab() : await lab();
+
+/** The same again, with three nodes around it. */
+async function lab(): Promise<number> {
+  say('$ godwit lab -- sh        (three nodes on this machine, as separate processes)');
+  const command = ['lab', '--', process.execPath, import.meta.filename, '--inside', '--hop', values.hop];
+  const { status } = await godwit(command, 'inherit');
+  return status ?? 1;
+}
+
+async function insideLab(): Promise<number> {
+  try {
+    for (const place of [PLAIN, MOVED]) {
+      await mkdir(path.join(directory, place), { recursive: true });
+      for (const file of SOURCES) {
+        await copyFile(path.join(ROOT, 'test/programs', file), path.join(directory, place, file));
+      }
     }
+    return (await prove()) ? 0 : 1;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
-  process.exitCode = (await prove()) ? 0 : 1;
-} finally {
-  await rm(directory, { recursive: true });
 }
 
 async function prove(): Promise<boolean> {
@@ -85,18 +101,26 @@ async function hop(
   args: readonly string[],
 ): Promise<{ readonly stdout: string; readonly moves: number }> {
   const statsFile = path.join(directory, `${name}.json`);
-  const command = ['lab', '--', 'godwit', 'run', '--hop', interval, '--stats', statsFile, ...args];
-  say(`   $ godwit ${command.map((word) => word.replace(`${ROOT}/`, '')).join(' ')}`);
+  const command = ['run', '--hop', interval, '--stats', statsFile, ...args];
+  say(`   $ godwit ${command.map(shown).join(' ')}`);
   const began = performance.now();
-  const child = spawn(process.execPath, [path.join(ROOT, 'bin/godwit'), ...command], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
-  const [stdout, status] = await Promise.all([text(child.stdout), ended]);
+  const { stdout, status } = await godwit(command, 'pipe');
   if (status !== 0) throw new Error(`${name} ended with status ${status}`);
   const stats = JSON.parse(await readFile(statsFile, 'utf8')) as Stats;
-  say(`   ${seconds(began)} with the start of the nodes; ${describe(stats)}`);
+  say(`   ${seconds(began)} under Godwit: ${describe(stats)}`);
   return { stdout, moves: stats.moves };
+}
+
+async function godwit(
+  args: readonly string[],
+  output: 'pipe' | 'inherit',
+): Promise<{ readonly stdout: string; readonly status: number | null }> {
+  const child = spawn(process.execPath, [path.join(ROOT, 'bin/godwit'), ...args], {
+    stdio: ['ignore', output, 'inherit'],
+  });
+  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const [stdout, status] = await Promise.all([child.stdout ? text(child.stdout) : '', ended]);
+  return { stdout, status };
 }
 
 function describe({ moves, freeze_ms: freezes, image_bytes: sizes }: Stats): string {
@@ -110,6 +134,12 @@ function describe({ moves, freeze_ms: freezes, image_bytes: sizes }: Stats): str
 async function sha256(place: string, file: string): Promise<string> {
   const bytes = await readFile(path.join(directory, place, file));
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** As one would type it in the checkout. */
+function shown(word: string): string {
+  const dependencies = realpathSync(path.join(ROOT, 'node_modules'));
+  return word.replace(dependencies, 'node_modules').replace(`${ROOT}/`, '');
 }
 
 function seconds(began: number): string {

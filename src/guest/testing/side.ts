@@ -51,14 +51,17 @@ export class Side {
   constructor(fast: boolean, directory: string, name: string) {
     this.#name = path.join(directory, name);
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const running = {
+      clocks: new GuestClocks(this.machinery, 11n, 13n),
+      args: [encode('program'), encode('ä')],
+      env: [encode('A=b')],
+    };
     const environment = {
       memory: this.memory,
       control: this.control,
       table: new DescriptorTable(this.#channel.port2, () => this.control.tableVersion),
       random: new RandomSupply(this.machinery.randomFill),
-      clocks: new GuestClocks(this.machinery, 11n, 13n),
-      args: [encode('program'), encode('ä')],
-      env: [encode('A=b')],
+      process: () => running,
       unwind: () => {
         throw new Error('unwound');
       },
