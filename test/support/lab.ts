@@ -12,7 +12,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { type AdminClient, connectAdmin } from '../../src/admin/client.ts';
 import type { UpJson } from '../../src/cli/up-json.ts';
-import type { MoveResult, ProcessInfo } from '../../src/node/daemon.ts';
+import type { MoveResult, NodeInfo, ProcessInfo } from '../../src/node/daemon.ts';
 
 const BIN = path.join(import.meta.dirname, '../../bin/godwit');
 
@@ -37,6 +37,8 @@ export interface SpawnOptions {
 
 export interface RunOptions extends SpawnOptions {
   readonly input?: string | Uint8Array;
+  /** Milliseconds after which a command that does not end is given up, if it may take longer than others. */
+  readonly limit?: number;
 }
 
 /** A command that runs, its output so far, and ways to wait for more of it. */
@@ -98,9 +100,9 @@ export class Running {
     this.child.kill(signal);
   }
 
-  /** Its end. */
-  async result(): Promise<Result> {
-    const status = await within(this.#status, () => `the end of ${this.child.spawnargs.slice(1).join(' ')}`);
+  /** Its end. @param limit milliseconds after which it is given up */
+  async result(limit = LIMIT): Promise<Result> {
+    const status = await within(this.#status, () => `the end of ${this.child.spawnargs.slice(1).join(' ')}`, limit);
     return { stdout: this.stdout, stderr: this.stderr, status };
   }
 }
@@ -305,10 +307,10 @@ export class Lab {
   }
 
   /** Runs `godwit ARGS` to its end. */
-  async run(args: readonly string[], { input = '', ...options }: RunOptions = {}): Promise<Result> {
+  async run(args: readonly string[], { input = '', limit, ...options }: RunOptions = {}): Promise<Result> {
     const running = this.spawn(args, options);
     if (running.child.stdin) running.endInput(input);
-    return running.result();
+    return running.result(limit);
   }
 
   /** Runs a shell script to its end; `$GODWIT` in it is the command. */
@@ -331,6 +333,10 @@ export class Lab {
 
   ps(node = 'node1'): Promise<readonly ProcessInfo[]> {
     return this.ask((client) => client.ps(), node);
+  }
+
+  nodeList(node = 'node1'): Promise<readonly NodeInfo[]> {
+    return this.ask((client) => client.nodes(), node);
   }
 
   /** The process whose command line has this word, as soon as there is one. */
