@@ -26,7 +26,7 @@ const TORTURE_FILES = [
   'src/capture/random.test.ts',
   'test/safepoints.test.ts',
 ];
-const TORTURE = { GODWIT_SEEDS: '20000', GODWIT_LIVES: '20000', GODWIT_SAFEPOINTS: '1000' };
+const TORTURE = { GODWIT_SEEDS: '20000', GODWIT_LIVES: '20', GODWIT_RANDOM_RUNS: '2000', GODWIT_SAFEPOINTS: '1000' };
 
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
