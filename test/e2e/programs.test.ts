@@ -60,7 +60,7 @@ describe('through a daemon', { concurrency: 2 }, () => {
 });
 
 describe('hopping among three nodes', { concurrency: 2 }, () => {
-  for (const run of RUNS) test(name(run), () => check(run, ['--hop', isLong(run) ? '50ms' : '5ms'], {}));
+  for (const run of RUNS) test(name(run), () => check(run, ['--hop', isLong(run) ? '100ms' : '5ms'], {}));
 });
 
 describe('conformance', { concurrency: 2 }, () => {

@@ -1,5 +1,5 @@
 /**
- * Loaded into a daemon by `--import`: at SIGUSR2 it resets all TCP connections that the daemon has, as a network that
+ * Loaded into a daemon by `--import`: at SIGUSR2 it closes all TCP connections that the daemon has, as a network that
  * breaks would. The daemon's own code knows nothing of it.
  */
 import { subscribe } from 'node:diagnostics_channel';
@@ -20,6 +20,6 @@ subscribe('net.server.socket', watch);
 process.on('SIGUSR2', () => {
   for (const socket of sockets) {
     // A control socket has no address.
-    if (socket.remoteAddress !== undefined) socket.resetAndDestroy();
+    if (socket.remoteAddress !== undefined) socket.destroy();
   }
 });
