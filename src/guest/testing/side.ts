@@ -38,6 +38,8 @@ export class FakeMachinery implements Machinery {
   };
 }
 
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 export class Side {
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
   readonly control = new NotingControl(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
@@ -50,7 +52,6 @@ export class Side {
   /** @param fast whether calls take their fast path @param directory where its file `name` is made */
   constructor(fast: boolean, directory: string, name: string) {
     this.#name = path.join(directory, name);
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
     const running = {
       clocks: new GuestClocks(this.machinery, 11n, 13n),
       args: [encode('program'), encode('ä')],
