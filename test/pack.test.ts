@@ -18,7 +18,7 @@ let installed = '';
 /** As a user's shell would: without what npm has set up for this test run. */
 const env = {
   ...Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(registry|cache|userconfig))/i.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(registry|cache|userconfig))|^GODWIT_/i.test(name)),
   ),
   // What npm and npx have to say about the user's own settings is not about the package.
   npm_config_loglevel: 'error',

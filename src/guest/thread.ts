@@ -2,6 +2,7 @@
  * One thread of a guest, inside its worker: runs the machine from the start or from a state, until its code ends or
  * is captured, and says how that went. The first order makes the machine; later ones go on with the same.
  */
+import { locate } from '../capture/locate.ts';
 import { Machine } from '../capture/machine.ts';
 import { Program } from '../capture/program.ts';
 import { type GuestCalls, guestCalls } from './calls.ts';
@@ -84,9 +85,12 @@ export class GuestThread {
     if (this.#control.attention & Attention.capture) machine.unwind();
   }
 
-  /** A trap in words: what, and where in the original module. */
+  /** A trap in words: what, and where in the original module, innermost frame first. */
   #explain(error: Error): string {
-    return error.message;
+    const frames = locate(this.#program, error).map(
+      ({ index, name, offset }) => `\n    at ${name ?? `function ${index}`} (offset 0x${offset.toString(16)})`,
+    );
+    return error.message + frames.join('');
   }
 }
 

@@ -254,6 +254,7 @@ export class Cluster implements ClusterView {
   }
 
   #memberEvent({ event, node }: MemberEvent): void {
+    if (event === 'unreachable') this.#questions.unreachable(node, `node ${this.nameOf(node)} does not answer`);
     if (event === 'reset' || event === 'restarted' || event === 'down' || event === 'left') {
       this.#questions.lost(node, `node ${this.nameOf(node)} does not answer`);
       this.#waiting.delete(node);

@@ -3,7 +3,7 @@
  * in through {@link NodeCore.receive}; what goes out takes the given network.
  */
 import type { Clock, Log, Random } from '../base/env.ts';
-import type { NodeId } from '../base/ids.ts';
+import type { NodeId, Pid } from '../base/ids.ts';
 import { HomeCalls } from '../kernel/homecall.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
@@ -36,6 +36,8 @@ export class NodeCore {
   readonly roles: Roles;
   readonly homeCalls: HomeCalls;
   readonly #pool = new WorkerPool();
+  /** Processes that are to be seen already, but have no place yet: their guests are being made ready. */
+  readonly #starting = new Map<Pid, Promise<void>>();
   readonly #spawned: (nextSerial: number) => void;
 
   constructor(options: CoreOptions) {
@@ -88,10 +90,22 @@ export class NodeCore {
   async start(process: Process, module: LoadedModule): Promise<void> {
     const { args, env, pid } = process.identity;
     this.#spawned(this.home.kernel.processes.nextSerial);
-    const run = await this.guests.create(pid, module, args, env);
-    const incarnation = this.home.admit(process, module);
-    if (incarnation === null) this.guests.discard(pid);
-    else run(incarnation);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#starting.set(pid, promise);
+    try {
+      const run = await this.guests.create(pid, module, args, env);
+      const incarnation = this.home.admit(process, module);
+      if (incarnation === null) this.guests.discard(pid);
+      else run(incarnation);
+    } finally {
+      this.#starting.delete(pid);
+      resolve();
+    }
+  }
+
+  /** Resolves when a process of this node is not being started (any more). */
+  async started(pid: Pid): Promise<void> {
+    await this.#starting.get(pid);
   }
 
   /** The guest's CPU time and so on, to its home: now and then, and before it leaves. */

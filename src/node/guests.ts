@@ -2,9 +2,11 @@
  * All guests of this node, whatever their home: carries out what the roles of a move ask of guests
  * (migration/hosts.ts), with real workers.
  */
+import { freemem } from 'node:os';
 import type { Log } from '../base/env.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { MachineState } from '../capture/state.ts';
@@ -137,6 +139,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       if (spec.engine !== String(ENGINE_VERSION)) {
         throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
       }
+      if (spec.memoryBytes > BigInt(freemem())) {
+        throw new GodwitError('limit', `it has ${spec.memoryBytes} bytes of memory, ${freemem()} are free here`);
+      }
       const module = await this.#environment.module(spec.module, home);
       if (!wanted()) return;
       const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
@@ -208,6 +213,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   }
 
   #enter(pid: Pid, home: NodeId, module: LoadedModule, memoryBytes: number): Entry {
+    if (this.#entries.size >= LIMITS.guestsPerNode) {
+      throw new GodwitError('limit', `this node runs ${LIMITS.guestsPerNode} guests already`);
+    }
     const { memory } = Program.open(module.original, module.rewritten);
     const initialPages = Math.max(memory?.initialPages ?? 0, Math.ceil(memoryBytes / 65_536));
     const { pool, homeSide, homeCalls, self } = this.#environment;

@@ -11,9 +11,9 @@ export interface Hopping {
 }
 
 /**
- * Moves a process of this node on and on. A move that fails is not repeated: the next one is tried in its turn. If
- * moves take longer than the interval, they follow each other at once.
- * @param intervalMs from the beginning of one move to that of the next
+ * Moves a process of this node on and on. A move that fails is not repeated: the next one is tried in its turn.
+ * @param intervalMs from the end of one move to the beginning of the next: a program whose moves take longer than the
+ *   interval must get somewhere all the same
  */
 export function startHopping(core: NodeCore, cluster: ClusterView, pid: Pid, intervalMs: number): Hopping {
   let stopped = false;
@@ -22,12 +22,11 @@ export function startHopping(core: NodeCore, cluster: ClusterView, pid: Pid, int
 
   const hop = (): void => {
     timer = null;
-    const began = performance.now();
     const process = core.home.kernel.processes.find(pid);
     if (stopped || !process || process.ended) return;
     const next = cluster.nextUp(process.node);
     const again = (): void => {
-      if (!stopped) timer = setTimeout(hop, Math.max(0, intervalMs - (performance.now() - began)));
+      if (!stopped) timer = setTimeout(hop, intervalMs);
     };
     if (next === null) again();
     else core.roles.migrate(pid, home, next, again);

@@ -5,6 +5,7 @@
 import { signalByNumber } from '../abi/signals.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { NodeId, Pid } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { MoveResult as RoleResult } from '../migration/hosts.ts';
@@ -48,6 +49,8 @@ export class Node implements Daemon {
   readonly #over: () => void;
   readonly #failed: (reason: unknown) => void;
   #closing: Promise<void> | null = null;
+  /** How processes of this node ended that nobody knows any more but those who will still ask; the oldest first. */
+  readonly #ends = new Map<number, ProcessEnd>();
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -97,6 +100,7 @@ export class Node implements Daemon {
     const { core, cluster } = this.#parts;
     const home = cluster.homeOf(pid);
     const to = target === 'home' ? home : cluster.resolve(target);
+    await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
     if (!result.ok) throw new GodwitError(result.code, result.reason);
     const { stats } = result;
@@ -157,6 +161,8 @@ export class Node implements Daemon {
 
   /** @throws GodwitError `unknown_process` */
   async waitHere(pid: number): Promise<ProcessEnd> {
+    const known = this.#ends.get(pid);
+    if (known) return known;
     const process = this.#parts.core.home.kernel.processes.get(pid);
     const status = await new Promise<ExitStatus>((resolve) => process.wait().whenDone(resolve));
     return processEnd(status);
@@ -165,13 +171,26 @@ export class Node implements Daemon {
   async #shutDown(): Promise<void> {
     const { core, close } = this.#parts;
     try {
-      const { processes } = core.home.kernel;
-      for (const process of processes.list()) this.#signal(process, HANGUP);
+      await this.#expel();
+      for (const process of core.home.kernel.processes.list()) this.#signal(process, HANGUP);
       await close();
       this.#over();
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** Sends the guests of other homes back, so that they outlive this node. Those that cannot go are lost with it. */
+  async #expel(): Promise<void> {
+    const { core } = this.#parts;
+    const foreign = [...core.guests.sessions()].filter(({ atHome }) => !atHome);
+    const gone = Promise.all(
+      foreign.map(({ spec: { pid, home } }) => new Promise((resolve) => core.roles.migrate(pid, home, home, resolve))),
+    );
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, EXPEL_MS);
+    await Promise.race([gone, limit.promise]);
+    clearTimeout(timer);
   }
 
   /** Moves a process that has just been started to where it was wanted; it does not run if it cannot. */
@@ -194,7 +213,17 @@ export class Node implements Daemon {
     over();
     await flushed();
     core.home.kernel.processes.reap(process);
-    return { end: processEnd(status), stats: runStats(process, (node) => cluster.nameOf(node)) };
+    const end = processEnd(status);
+    this.#remember(process.pid, end);
+    return { end, stats: runStats(process, (node) => cluster.nameOf(node)) };
+  }
+
+  #remember(pid: number, end: ProcessEnd): void {
+    // A pid may have come round again.
+    this.#ends.delete(pid);
+    this.#ends.set(pid, end);
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > LIMITS.rememberedEnds && oldest !== undefined) this.#ends.delete(oldest);
   }
 
   #signal(process: Process, signal: number): void {
@@ -205,3 +234,5 @@ export class Node implements Daemon {
 }
 
 const HANGUP = 1;
+/** How long a node that is told to stop waits for its guests to leave: a move of 512 MB takes seconds. */
+const EXPEL_MS = 30_000;

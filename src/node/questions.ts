@@ -37,8 +37,12 @@ export type Answers = { readonly [N in QuestionName]: (args: QuestionArgs<N>) =>
 
 type QuestionFrame = FrameOf<'ask'> | FrameOf<'told'> | FrameOf<'ask_failed'>;
 
+/** Questions whose answer is of no use to anyone if the peer takes its time: they fail as soon as it is unreachable. */
+const IMPATIENT: ReadonlySet<QuestionName> = new Set(['processes', 'status', 'token']);
+
 interface Asked {
   readonly node: NodeId;
+  readonly impatient: boolean;
   readonly told: (body: Uint8Array) => void;
   readonly failed: (error: GodwitError) => void;
 }
@@ -66,7 +70,7 @@ export class Questions {
     const id = (this.#lastId = (this.#lastId + 1) >>> 0);
     const codecs = bodyOf(what);
     const body = await new Promise<Uint8Array>((told, failed) => {
-      this.#asked.set(id, { node, told, failed });
+      this.#asked.set(id, { node, impatient: IMPATIENT.has(what), told, failed });
       this.#send(node, { frame: 'ask', id, what, body: encode(codecs.args, args) });
     });
     return decode(codecs.result, new ByteReader(body));
@@ -86,10 +90,19 @@ export class Questions {
     else asked.failed(new GodwitError(isErrorCode(frame.code) ? frame.code : 'internal', frame.reason));
   }
 
+  /** The node does not answer, but may again: only patient questions wait on. */
+  unreachable(node: NodeId, reason: string): void {
+    this.#fail(node, reason, ({ impatient }) => impatient);
+  }
+
   /** Whatever was asked of this node will not be answered. */
   lost(node: NodeId, reason: string): void {
+    this.#fail(node, reason, () => true);
+  }
+
+  #fail(node: NodeId, reason: string, which: (asked: Asked) => boolean): void {
     for (const [id, asked] of this.#asked) {
-      if (asked.node !== node) continue;
+      if (asked.node !== node || !which(asked)) continue;
       this.#asked.delete(id);
       asked.failed(new GodwitError('node_down', reason));
     }
