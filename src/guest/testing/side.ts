@@ -4,6 +4,7 @@ import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { CALL_NAMES, type Preview1Name } from '../../abi/preview1.ts';
 import { Whence } from '../../abi/types.ts';
+import { encodeUtf8 } from '../../base/bytes.ts';
 import { DirectFile } from '../../vfs/direct.ts';
 import { guestCalls } from '../calls.ts';
 import { ControlBlock } from '../control.ts';
@@ -38,7 +39,6 @@ export class FakeMachinery implements Machinery {
   };
 }
 
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export class Side {
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
@@ -54,8 +54,8 @@ export class Side {
     this.#name = path.join(directory, name);
     const running = {
       clocks: new GuestClocks(this.machinery, 11n, 13n),
-      args: [encode('program'), encode('ä')],
-      env: [encode('A=b')],
+      args: [encodeUtf8('program'), encodeUtf8('ä')],
+      env: [encodeUtf8('A=b')],
     };
     const environment = {
       memory: this.memory,
