@@ -8,6 +8,12 @@ import { Worker } from 'node:worker_threads';
 /** Started workers that wait for a guest. */
 const SPARE_WORKERS = 1;
 
+/**
+ * How long after one was taken the next is started, in milliseconds: that takes a processor for 50 ms, which the
+ * process that is starting or arriving right now, frozen at its source, needs more.
+ */
+const REFILL_MS = 100;
+
 export class WorkerPool {
   readonly #spare: Worker[] = [];
   #closed = false;
@@ -20,8 +26,7 @@ export class WorkerPool {
   take(): Worker {
     const worker = this.#spare.pop() ?? startWorker();
     worker.ref();
-    // Not at once: the process that is starting right now needs the processor more.
-    setImmediate(() => this.#refill());
+    setTimeout(() => this.#refill(), REFILL_MS).unref();
     return worker;
   }
 
