@@ -10,6 +10,7 @@ import { Attention, ControlBlock } from './control.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
 import { GuestClocks, GuestExit, type Machinery } from './local.ts';
+import { RandomSupply } from './random.ts';
 import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
 
 interface Run {
@@ -38,12 +39,12 @@ export class GuestThread {
     const { machine, clocks, calls } = this.#run;
     const common = (): Pick<GuestReport, 'cpuNanos' | 'localCalls' | 'monotonic'> => ({
       cpuNanos: clocks.cpu(),
-      localCalls: calls.localCalls(),
+      localCalls: calls.progress.localCalls,
       monotonic: clocks.monotonic(),
     });
     try {
       this.#control.holdWhileStopped();
-      if (state) calls.resumed();
+      if (state) calls.progress.resumed();
       const outcome = state ? machine.resume(state) : machine.start();
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
       return { type: 'exited', status: 0, ...common() };
@@ -63,7 +64,7 @@ export class GuestThread {
       memory,
       control,
       table: new DescriptorTable(this.#setup.descriptors, () => control.tableVersion),
-      machinery: this.#machinery,
+      random: new RandomSupply((bytes) => this.#machinery.randomFill(bytes)),
       clocks,
       args: context.args,
       env: context.env,
