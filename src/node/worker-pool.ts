@@ -17,6 +17,12 @@ interface Warm {
   readonly hash: ModuleHash;
 }
 
+/**
+ * How long after one was taken the next is started, in milliseconds: that takes a processor for 50 ms, which the
+ * process that is starting or arriving right now, frozen at its source, needs more.
+ */
+const REFILL_MS = 100;
+
 export class WorkerPool {
   readonly #spare: Worker[] = [];
   /** Oldest first. */
@@ -32,8 +38,7 @@ export class WorkerPool {
     const warm = this.#warm.findLastIndex((one) => one.hash === hash);
     const worker = this.#warm.splice(warm, warm === -1 ? 0 : 1)[0]?.worker ?? this.#spare.pop() ?? startWorker();
     worker.ref();
-    // Not at once: the process that is starting right now needs the processor more.
-    setImmediate(() => this.#refill());
+    setTimeout(() => this.#refill(), REFILL_MS).unref();
     return worker;
   }
 

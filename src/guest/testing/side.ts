@@ -39,7 +39,6 @@ export class FakeMachinery implements Machinery {
   };
 }
 
-
 export class Side {
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
   readonly control = new NotingControl(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
