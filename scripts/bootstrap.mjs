@@ -18,10 +18,21 @@ const TEST_FILES = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** The runner's own choice is one less than the processors, which leaves one of two idle. */
 const CONCURRENCY = Math.max(2, availableParallelism());
 
+/** The tests that have a long form, and what makes them long: see each of them. Settings of the caller's own win. */
+const TORTURE_FILES = [
+  'src/migration/*.test.ts',
+  'src/link/*.test.ts',
+  'src/cluster/*.test.ts',
+  'src/capture/random.test.ts',
+  'test/safepoints.test.ts',
+];
+const TORTURE = { GODWIT_SEEDS: '20000', GODWIT_LIVES: '20', GODWIT_RANDOM_RUNS: '2000', GODWIT_SAFEPOINTS: '1000' };
+
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
   demo: () => [['bin/godwit', 'demo']],
   test: (args) => [testCommand(args)],
+  torture: (args) => [testCommand(args.length > 0 ? args : TORTURE_FILES)],
   check: () => [
     ['node_modules/typescript/bin/tsc', '--noEmit'],
     ['node_modules/oxlint/bin/oxlint', '--type-aware', '--quiet'],
@@ -43,9 +54,10 @@ if (task === undefined) {
   process.exit(2);
 }
 const node = install();
+if (name === 'torture') Object.assign(process.env, TORTURE, { ...process.env });
 const steps = task(args);
 for (const [index, step] of steps.entries()) {
-  const own = name !== 'test' && index === steps.length - 1 ? args : [];
+  const own = name !== 'test' && name !== 'torture' && index === steps.length - 1 ? args : [];
   run(node, [...step, ...own]);
 }
 

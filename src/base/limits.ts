@@ -89,6 +89,8 @@ export const LIMITS = {
   controlClients: 256,
   /** Requests of one client that wait for their answers; one `run` and a few calls are usual. */
   controlCalls: 64,
+  /** Ends of processes that a node remembers, for `wait`: a script that starts many and then waits for each. */
+  rememberedEnds: 4096,
   /** Lines in one answer to `logs`; the client asks again for more. */
   logPageLines: 512,
 } as const;

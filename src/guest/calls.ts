@@ -8,10 +8,15 @@ import { encodeResults, stringSizes, writeStrings } from '../abi/encode.ts';
 import { type Errno, ErrnoError } from '../abi/errno.ts';
 import type { Args, Results } from '../abi/kinds.ts';
 import { CALL_NAMES, PREVIEW1, type Preview1Name } from '../abi/preview1.ts';
+import { signatureOf } from '../abi/signature.ts';
 import type { DirectFile } from '../vfs/direct.ts';
 import type { ControlBlock } from './control.ts';
 import type { AllowedCalls, DescriptorTable } from './descriptors.ts';
-import { type GuestClocks, GuestExit, type Machinery } from './local.ts';
+import { fastCalls, GENERIC } from './fast.ts';
+import { type GuestClocks, GuestExit } from './local.ts';
+import { GuestMemory } from './memory.ts';
+import { Progress } from './progress.ts';
+import type { RandomSupply } from './random.ts';
 
 type ArgsOf<N extends Preview1Name> = Args<(typeof PREVIEW1)[N]>;
 type ResultsOf<N extends Preview1Name> = Results<(typeof PREVIEW1)[N]>;
@@ -33,7 +38,7 @@ export interface CallEnvironment {
   readonly memory: WebAssembly.Memory;
   readonly control: ControlBlock;
   readonly table: DescriptorTable;
-  readonly machinery: Machinery;
+  readonly random: RandomSupply;
   /** The process, which is not known yet when its program is linked. */
   readonly process: () => RunningProcess;
   /** Leaves the guest's frames, saving them: of the machine. */
@@ -66,8 +71,8 @@ const HERE: HereCalls = {
     throw new GuestExit(status);
   },
   sched_yield: () => ({}),
-  random_get({ machinery }, { buffer }) {
-    machinery.randomFill(buffer);
+  random_get({ random }, { buffer }) {
+    random.fill(buffer, 0, buffer.length);
     return {};
   },
 };
@@ -90,42 +95,51 @@ const DIRECT: DirectCalls = {
 };
 
 export interface GuestCalls {
-  readonly imports: Record<Preview1Name, (...raw: Raw[]) => number>;
-  /** How many calls this thread has carried out itself. */
-  readonly localCalls: () => number;
-  /**
-   * The thread goes on from a state: the next call may be one that was begun elsewhere and has had its effect at
-   * home. Only the main thread knows, so that call is taken there even if this thread could carry it out itself.
-   */
-  readonly resumed: () => void;
+  readonly imports: Record<Preview1Name, ImportFunction>;
+  readonly progress: Progress;
 }
 
-/** The import functions of one thread. */
-export function guestCalls(environment: CallEnvironment): GuestCalls {
-  let local = 0;
-  let askFirst = false;
-  let bytes = new Uint8Array(environment.memory.buffer);
-  const memory = (): Uint8Array => {
-    // The buffer of a shared memory that has grown is another object; the old one shows only the old size.
-    const { buffer } = environment.memory;
-    if (bytes.buffer !== buffer) bytes = new Uint8Array(buffer);
-    return bytes;
-  };
+type ImportFunction = (...raw: Raw[]) => number;
+
+/**
+ * The function that a guest imports, as JavaScript written from the table: with the call's own number of parameters,
+ * and each with a text of its own, since V8 keeps what it learns about a function by its text: functions made by one
+ * closure would share it, and none of them would have the fast path built in. What goes into the text are names and
+ * numbers of the table, nothing from outside.
+ */
+function importFunction(name: Preview1Name, generic: (raw: readonly Raw[]) => number, fast?: unknown): ImportFunction {
+  const raw = signatureOf(name)
+    .params.map((_, i) => `a${i}`)
+    .join(', ');
+  const first = fast === undefined ? '' : `const errno = fast(${raw}); if (errno !== ${GENERIC}) return errno; `;
+  const text = `return function ${name}(${raw}) { ${first}return generic([${raw}]); };`;
+  // oxlint-disable-next-line typescript/no-implied-eval -- see above
+  const make = new Function('generic', 'fast', text) as (...used: unknown[]) => ImportFunction;
+  return make(generic, fast);
+}
+
+/** The import functions of one thread. @param fast whether calls take their fast path; false is for comparing them */
+export function guestCalls(environment: CallEnvironment, fast = true): GuestCalls {
+  const memory = new GuestMemory(environment.memory);
+  const progress = new Progress();
 
   const trap = (index: number, raw: readonly Raw[]): number => {
     const errno = environment.control.call(index, raw);
-    askFirst = false;
+    progress.asked();
     if (errno === null) return environment.unwind();
     environment.control.holdWhileStopped();
     return errno;
   };
 
-  const attempt = <N extends Preview1Name>(name: N, raw: Raw[], run: (args: ArgsOf<N>) => ResultsOf<N>): number => {
-    local++;
-    askFirst = false;
+  const attempt = <N extends Preview1Name>(
+    name: N,
+    raw: readonly Raw[],
+    run: (args: ArgsOf<N>, now: Uint8Array) => ResultsOf<N>,
+  ): number => {
+    progress.local();
     try {
-      const now = memory();
-      encodeResults(name, raw, now, run(decodeArgs(name, raw, now)));
+      const now = memory.current();
+      encodeResults(name, raw, now, run(decodeArgs(name, raw, now), now));
       return 0;
     } catch (error) {
       if (error instanceof ErrnoError) return error.errno;
@@ -133,22 +147,25 @@ export function guestCalls(environment: CallEnvironment): GuestCalls {
     }
   };
 
-  const importOf = (name: Preview1Name, index: number): ((...raw: Raw[]) => number) => {
+  const genericOf = (name: Preview1Name, index: number): ((raw: readonly Raw[]) => number) => {
     if (isHere(name)) {
-      return (...raw) => attempt<HereName>(name, raw, (args) => runHere(name, environment, args, memory()));
+      return (raw) => attempt<HereName>(name, raw, (args, now) => runHere(name, environment, args, now));
     }
     if (isDirect(name)) {
-      return (...raw) => {
-        const descriptor = askFirst ? undefined : environment.table.get(Number(raw[0]) >>> 0);
+      return (raw) => {
+        const descriptor = progress.askFirst ? undefined : environment.table.get(Number(raw[0]) >>> 0);
         if (!descriptor || !DIRECT[name].needs.every((need) => descriptor.may[need])) return trap(index, raw);
         return attempt<DirectName>(name, raw, (args) => runDirect(name, descriptor.file, args));
       };
     }
-    return (...raw) => trap(index, raw);
+    return (raw) => trap(index, raw);
   };
 
-  const imports = Object.fromEntries(CALL_NAMES.map((name, index) => [name, importOf(name, index)]));
-  return { imports: imports as GuestCalls['imports'], localCalls: () => local, resumed: () => void (askFirst = true) };
+  const quick: Partial<Record<string, unknown>> = fast ? fastCalls(environment, memory, progress) : {};
+  const imports = Object.fromEntries(
+    CALL_NAMES.map((name, index) => [name, importFunction(name, genericOf(name, index), quick[name])]),
+  );
+  return { imports: imports as GuestCalls['imports'], progress };
 }
 
 const isHere = (name: Preview1Name): name is HereName => PREVIEW1[name].runs === 'here';

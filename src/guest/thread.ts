@@ -11,6 +11,7 @@ import { Attention, ControlBlock } from './control.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
 import { GuestClocks, GuestExit, type Machinery } from './local.ts';
+import { RandomSupply } from './random.ts';
 import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
 
 export class GuestThread {
@@ -19,9 +20,8 @@ export class GuestThread {
   readonly #machinery: Machinery;
   readonly #calls: GuestCalls;
   readonly #machine: Machine;
-  /** Those of the first order: they go on while the process stays here. */
-  #context: GuestContext | null = null;
-  #clocks: GuestClocks | null = null;
+  /** From the first order on: its clocks go on while the process stays here. */
+  #process: RunningProcess | null = null;
 
   /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
   constructor(setup: GuestSetup, program: Program, machinery: Machinery) {
@@ -34,7 +34,7 @@ export class GuestThread {
       memory,
       control,
       table: new DescriptorTable(descriptors, () => control.tableVersion),
-      machinery,
+      random: new RandomSupply((bytes) => machinery.randomFill(bytes)),
       process: () => this.#running(),
       unwind: () => this.#machine.unwind(),
     });
@@ -49,18 +49,17 @@ export class GuestThread {
 
   /** Runs until the code has left the stack. */
   run({ context, state }: GuestOrder): GuestReport {
-    this.#context ??= context;
-    this.#clocks ??= new GuestClocks(this.#machinery, context.monotonicOffset, context.cpuNanos);
-    const clocks = this.#clocks;
+    this.#process ??= this.#begin(context);
+    const { clocks } = this.#process;
     const calls = this.#calls;
     const common = (): Pick<GuestReport, 'cpuNanos' | 'localCalls' | 'monotonic'> => ({
       cpuNanos: clocks.cpu(),
-      localCalls: calls.localCalls(),
+      localCalls: calls.progress.localCalls,
       monotonic: clocks.monotonic(),
     });
     try {
       this.#control.holdWhileStopped();
-      if (state) calls.resumed();
+      if (state) calls.progress.resumed();
       const outcome = state ? this.#machine.resume(state) : this.#machine.start();
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
       return { type: 'exited', status: 0, ...common() };
@@ -72,10 +71,13 @@ export class GuestThread {
     }
   }
 
+  #begin({ args, env, monotonicOffset, cpuNanos }: GuestContext): RunningProcess {
+    return { args, env, clocks: new GuestClocks(this.#machinery, monotonicOffset, cpuNanos) };
+  }
+
   #running(): RunningProcess {
-    assert(this.#context && this.#clocks, 'code runs after its first order');
-    const { args, env } = this.#context;
-    return { args, env, clocks: this.#clocks };
+    assert(this.#process, 'code runs after its first order');
+    return this.#process;
   }
 
   /** At a safepoint with attention raised: sleeps while stopped, leaves if a capture is wanted. */

@@ -12,5 +12,6 @@ export type StayReason = keyof typeof STAY_REASONS;
 /** One sentence for people; names that this build does not know (from a newer node) stay as they are. */
 export function explainStay(names: readonly string[]): string {
   const known = new Map<string, string>(Object.entries(STAY_REASONS));
-  return names.map((name) => (known.has(name) ? `${name} (${known.get(name)})` : name)).join(', ');
+  const reasons = names.map((name) => (known.has(name) ? `${name} (${known.get(name)})` : name));
+  return `the process stays where it is: ${reasons.join(', ')}`;
 }

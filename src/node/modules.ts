@@ -52,7 +52,13 @@ export class ModuleStore {
    * @throws GodwitError not_found, not_runnable, not_a_module, invalid_module, unsupported_feature
    */
   async loadFile(file: string): Promise<LoadedModule> {
-    return this.loadBytes(readProgram(file));
+    const bytes = readProgram(file);
+    try {
+      return await this.loadBytes(bytes);
+    } catch (error) {
+      if (!(error instanceof GodwitError)) throw error;
+      throw new GodwitError(error.code, `cannot run ${file}: ${error.message}`, { cause: error });
+    }
   }
 
   /** As {@link loadFile}, for bytes that are there already, for example from another node. */
@@ -86,7 +92,7 @@ export class ModuleStore {
     const cached = this.#readCache(hash);
     const module = cached ?? (await rewriteInWorker(original));
     if (!cached) this.#writeCache(hash, module);
-    const rewritten = await WebAssembly.compile(module);
+    const rewritten = await compile(module);
     this.#originals.set(hash, new WeakRef(original));
     return { hash, original, rewritten };
   }
@@ -96,9 +102,9 @@ export class ModuleStore {
   }
 
   /** A cache file is the SHA-256 of the module, then the module. One that fails its check is removed. */
-  #readCache(hash: ModuleHash): Uint8Array | null {
+  #readCache(hash: ModuleHash): Uint8Array<ArrayBuffer> | null {
     const file = this.#cacheFile(hash);
-    let stored: Buffer;
+    let stored: Buffer<ArrayBuffer>;
     try {
       stored = readFileSync(file);
       utimesSync(file, new Date(), new Date());
@@ -140,10 +146,22 @@ export class ModuleStore {
   }
 }
 
+/** The engine checks once more what the decoder has let through. */
+async function compile(module: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(module);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError)) throw error;
+    throw new GodwitError('invalid_module', `the engine refuses it: ${error.message}`, { cause: error });
+  }
+}
+
 function readProgram(file: string): Uint8Array {
   try {
     const stat = statSync(file);
     if (stat.isDirectory()) throw new GodwitError('not_runnable', `${file} is a directory, not a WebAssembly module`);
+    // A pipe or a device might never end, and the node would wait with all else that it does.
+    if (!stat.isFile()) throw new GodwitError('not_runnable', `${file} is no regular file, and so no program`);
     if (stat.size > LIMITS.moduleBytes) {
       throw new GodwitError('not_runnable', `${file} has ${stat.size} bytes; a module may have ${LIMITS.moduleBytes}`);
     }

@@ -5,6 +5,7 @@
 import { signalByNumber } from '../abi/signals.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { NodeId, Pid } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { MoveResult as RoleResult } from '../migration/hosts.ts';
@@ -48,6 +49,8 @@ export class Node implements Daemon {
   readonly #over: () => void;
   readonly #failed: (reason: unknown) => void;
   #closing: Promise<void> | null = null;
+  /** How processes of this node ended that nobody knows any more but those who will still ask; the oldest first. */
+  readonly #ends = new Map<number, ProcessEnd>();
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -158,6 +161,8 @@ export class Node implements Daemon {
 
   /** @throws GodwitError `unknown_process` */
   async waitHere(pid: number): Promise<ProcessEnd> {
+    const known = this.#ends.get(pid);
+    if (known) return known;
     const process = this.#parts.core.home.kernel.processes.get(pid);
     const status = await new Promise<ExitStatus>((resolve) => process.wait().whenDone(resolve));
     return processEnd(status);
@@ -208,7 +213,17 @@ export class Node implements Daemon {
     over();
     await flushed();
     core.home.kernel.processes.reap(process);
-    return { end: processEnd(status), stats: runStats(process, (node) => cluster.nameOf(node)) };
+    const end = processEnd(status);
+    this.#remember(process.pid, end);
+    return { end, stats: runStats(process, (node) => cluster.nameOf(node)) };
+  }
+
+  #remember(pid: number, end: ProcessEnd): void {
+    // A pid may have come round again.
+    this.#ends.delete(pid);
+    this.#ends.set(pid, end);
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > LIMITS.rememberedEnds && oldest !== undefined) this.#ends.delete(oldest);
   }
 
   #signal(process: Process, signal: number): void {

@@ -8,7 +8,7 @@
  *
  * | bytes | field | written by |
  * |---|---|---|
- * | 0–7 | position, or AT_END | whoever transfers or seeks, by compare-and-exchange |
+ * | 0–7, 16–23 | position, or AT_END: vfs/position.ts | whoever transfers or seeks, by compare-and-exchange |
  * | 8–11 | the OS descriptor, -1 once closed | the kernel |
  * | 12–15 | 1 if the OS descriptor is in append mode | the kernel |
  *
@@ -19,17 +19,12 @@
  * The kernel must not close a file while another thread may be inside a call on it: the thread might meet the
  * number again as another file's. A thread's own fd_close and the end of all threads of a process are such moments.
  */
-import { fstatSync, readFileSync, readSync, readvSync, writevSync } from 'node:fs';
+import { fstatSync, readFileSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { totalLength } from '../abi/memory.ts';
 import { Whence } from '../abi/types.ts';
 import { fromHost, host } from './hosterror.ts';
-
-/** The bytes of shared memory behind a {@link DirectFile}. */
-export const DIRECT_BYTES = 16;
-
-/** The position of a file in append mode after a write: where that write ended, which only the system knows. */
-const AT_END = -1n;
+import { AT_END, POSITION_BYTES, SharedPosition } from './position.ts';
 
 const FD = 2;
 const APPEND = 3;
@@ -37,18 +32,20 @@ const APPEND = 3;
 /** An open host file as every thread sees it. Made from the same shared bytes in each. */
 export class DirectFile {
   readonly shared: SharedArrayBuffer;
-  readonly #position: BigInt64Array;
+  readonly #position: SharedPosition;
   readonly #words: Int32Array;
 
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared;
-    this.#position = new BigInt64Array(shared, 0, 1);
+    this.#position = new SharedPosition(shared);
     this.#words = new Int32Array(shared);
   }
 
   /** For an OS descriptor just opened; its own position is 0 and stays unused. */
   static create(fd: number, append: boolean): DirectFile {
-    const file = new DirectFile(new SharedArrayBuffer(DIRECT_BYTES));
+    const shared = new SharedArrayBuffer(POSITION_BYTES);
+    SharedPosition.start(shared);
+    const file = new DirectFile(shared);
     file.replaceFd(fd, append);
     return file;
   }
@@ -81,7 +78,31 @@ export class DirectFile {
     for (;;) {
       const at = this.#resolve();
       const count = readAt(this.fd, buffers, at);
-      if (Atomics.compareExchange(this.#position, 0, at, at + BigInt(count)) === at) return count;
+      if (this.#position.advance(at, count)) return count;
+    }
+  }
+
+  /**
+   * {@link read} at the file's position into one buffer, given as part of a larger array: making a view of each buffer
+   * of each call would cost as much as the call itself.
+   * @param start of the buffer in `bytes` @param length of the buffer, from 1 to 2^31-1; it lies within `bytes`
+   */
+  readInto(bytes: Uint8Array, start: number, length: number): number {
+    for (;;) {
+      const at = this.#resolve();
+      const exact = exactly(at);
+      if (exact === null) return this.read([bytes.subarray(start, start + length)], null);
+      const count = this.readIntoAt(bytes, start, length, exact);
+      if (this.#position.advance(at, count)) return count;
+    }
+  }
+
+  /** {@link readInto} at `position`, from 0 to 2^53-1, leaving the file's own position. */
+  readIntoAt(bytes: Uint8Array, start: number, length: number, position: number): number {
+    try {
+      return readSync(this.fd, bytes, start, length, position);
+    } catch (error) {
+      throw fromHost(error);
     }
   }
 
@@ -96,19 +117,41 @@ export class DirectFile {
     if (position !== null) return writeAt(this.fd, buffers, checkOffset(position));
     if (this.append) {
       const count = writeAt(this.fd, buffers, null);
-      if (count > 0) Atomics.store(this.#position, 0, AT_END);
+      if (count > 0) this.#position.set(AT_END);
       return count;
     }
-    const wanted = BigInt(totalLength(buffers));
+    const wanted = totalLength(buffers);
     const at = this.#take(wanted);
     let count = 0;
     try {
       count = writeAt(this.fd, buffers, at);
       return count;
     } finally {
-      // Gives back what was not used, unless someone has taken the place behind it by now.
-      const end = at + BigInt(count);
-      if (end !== at + wanted) Atomics.compareExchange(this.#position, 0, at + wanted, end);
+      if (count !== wanted) this.#giveBack(at, count, wanted);
+    }
+  }
+
+  /** {@link write} at the file's position from one buffer, given as with {@link readInto}. */
+  writeFrom(bytes: Uint8Array, start: number, length: number): number {
+    if (this.append) return this.write([bytes.subarray(start, start + length)], null);
+    const at = this.#take(length);
+    let count = 0;
+    try {
+      const exact = exactly(at);
+      if (exact === null) throw new ErrnoError(ERRNO.fbig);
+      count = this.writeFromAt(bytes, start, length, exact);
+      return count;
+    } finally {
+      if (count !== length) this.#giveBack(at, count, length);
+    }
+  }
+
+  /** {@link writeFrom} at `position`, from 0 to 2^53-1, leaving the file's own position. */
+  writeFromAt(bytes: Uint8Array, start: number, length: number, position: number): number {
+    try {
+      return writeSync(this.fd, bytes, start, length, position);
+    } catch (error) {
+      throw fromHost(error);
     }
   }
 
@@ -120,39 +163,44 @@ export class DirectFile {
   seek(offset: bigint, whence: number): bigint {
     if (whence === Whence.cur) {
       for (;;) {
-        const at = this.#resolve();
+        const at = BigInt(this.#resolve());
         const to = checkOffset(at + offset);
-        if (Atomics.compareExchange(this.#position, 0, at, to) === at) return to;
+        if (this.#position.exchange(at, to)) return to;
       }
     }
     if (whence !== Whence.set && whence !== Whence.end) throw new ErrnoError(ERRNO.inval);
     const fd = this.fd;
     const from = whence === Whence.set ? 0n : host(() => fstatSync(fd, { bigint: true })).size;
     const to = checkOffset(from + offset);
-    Atomics.store(this.#position, 0, to);
+    this.#position.set(to);
     return to;
   }
 
   /** The position from the start, in bytes. */
   tell(): bigint {
-    return this.#resolve();
+    return BigInt(this.#resolve());
   }
 
   /** Moves the position on by `length` and gives the one before. */
-  #take(length: bigint): bigint {
+  #take(length: number): number | bigint {
     for (;;) {
       const at = this.#resolve();
-      const to = at + length;
-      if (to > MAX_OFFSET) throw new ErrnoError(ERRNO.fbig);
-      if (Atomics.compareExchange(this.#position, 0, at, to) === at) return at;
+      if (typeof at === 'bigint' && at + BigInt(length) > MAX_OFFSET) throw new ErrnoError(ERRNO.fbig);
+      if (this.#position.advance(at, length)) return at;
     }
   }
 
-  /** The position as a number of bytes, asking the system where the last append ended if need be. */
-  #resolve(): bigint {
-    const at = Atomics.load(this.#position, 0);
+  /** Of `taken` bytes from `at` on only `used` were: gives the rest back, unless someone has taken the place behind. */
+  #giveBack(at: number | bigint, used: number, taken: number): void {
+    const from = BigInt(at);
+    this.#position.exchange(from + BigInt(taken), from + BigInt(used));
+  }
+
+  /** The position in bytes, asking the system where the last append ended if need be. */
+  #resolve(): number | bigint {
+    const at = this.#position.get();
     if (at !== AT_END) return at;
-    Atomics.compareExchange(this.#position, 0, AT_END, hostPosition(this.fd));
+    this.#position.exchange(AT_END, hostPosition(this.fd));
     return this.#resolve();
   }
 }
@@ -181,14 +229,15 @@ function hostPosition(fd: number): bigint {
  * Node's readvSync is no slower than readSync for a single buffer, but takes no bigint (it ignores one, and reads at
  * the descriptor's own position); readSync does.
  */
-function readAt(fd: number, buffers: readonly Uint8Array[], position: bigint): number {
+function readAt(fd: number, buffers: readonly Uint8Array[], position: number | bigint): number {
   const [first] = buffers;
   try {
     // A read of nothing still finds out whether the file is open for reading.
     if (first === undefined) return readvSync(fd, [NO_BYTES], 0);
-    if (position <= SAFE) return readvSync(fd, buffers, Number(position));
+    const exact = exactly(position);
+    if (exact !== null) return readvSync(fd, buffers, exact);
     // As Linux: no byte that is asked for may lie beyond the largest offset.
-    if (position > MAX_OFFSET - BigInt(first.length)) throw new ErrnoError(ERRNO.inval);
+    if (BigInt(position) > MAX_OFFSET - BigInt(first.length)) throw new ErrnoError(ERRNO.inval);
     return readSync(fd, first, 0, first.length, position);
   } catch (error) {
     throw fromHost(error);
@@ -196,17 +245,24 @@ function readAt(fd: number, buffers: readonly Uint8Array[], position: bigint): n
 }
 
 /** `position` null: at the descriptor's own position, which in append mode is the end. */
-function writeAt(fd: number, buffers: readonly Uint8Array[], position: bigint | null): number {
+function writeAt(fd: number, buffers: readonly Uint8Array[], position: number | bigint | null): number {
   const [first] = buffers;
   try {
     if (first === undefined) return writevSync(fd, [NO_BYTES], 0);
     if (position === null) return writevSync(fd, buffers);
-    if (position <= SAFE) return writevSync(fd, buffers, Number(position));
+    const exact = exactly(position);
+    if (exact !== null) return writevSync(fd, buffers, exact);
   } catch (error) {
     throw fromHost(error);
   }
   // No file system of today has files of 2^53 bytes, and writeSync takes no bigint.
   throw new ErrnoError(ERRNO.fbig);
+}
+
+/** A position as a number, null where that would not be exact. */
+function exactly(position: number | bigint): number | null {
+  if (typeof position === 'number') return position;
+  return position <= SAFE ? Number(position) : null;
 }
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const NO_BYTES = new Uint8Array(0);

@@ -41,7 +41,7 @@ async function check(run: FixtureRun, options: readonly string[], where: RunOpti
   assert.equal(status, run.status ?? TRAPPED, stderr);
   if (run.trap) {
     assert.match(stderr, run.trap);
-    assert.match(stderr, /^godwit: [^\n]*\n$/);
+    assert.match(stderr, /^godwit: .*\n(?: {4}at .*\n)+$/);
   } else if (status === 0) {
     assert.equal(stderr, '');
   }

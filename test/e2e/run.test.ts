@@ -1,6 +1,5 @@
 /** `godwit run` as a user meets it: streams, files, signals, terminals, exit status, options. */
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
@@ -80,8 +79,10 @@ for (const [place, node] of PLACES) {
     test('a trap is status 134 and is explained', async () => {
       const { stdout, stderr, status } = await lab.run(['run', programs.ends, 'unreachable'], { node });
       assert.deepEqual([stdout, status], ['unreachable\n', 134]);
-      assert.match(stderr, /^godwit: [^\n]*ends\.wasm: unreachable[^\n]*trap_unreachable[^\n]*\n$/);
-      assert.match(stderr, /0x[0-9a-f]+/);
+      assert.match(
+        stderr,
+        /^godwit: .*ends\.wasm: unreachable\n {4}at trap_unreachable \(offset 0x[0-9a-f]+\)\n {4}at middle /,
+      );
     });
 
     test('arguments and --env, as bytes', async () => {
@@ -139,18 +140,18 @@ for (const [place, node] of PLACES) {
   });
 }
 
+async function startWaiting(): Promise<{ readonly running: Running; readonly pid: number }> {
+  const running = lab.spawn(['run', programs.waits, '1', word]);
+  await running.output(/ready/);
+  return { running, pid: (await lab.process(word)).pid };
+}
+
+const gone = (pid: number): Promise<true> =>
+  eventually(`the end of process ${pid}`, async () => {
+    return (await lab.ps()).every((process) => process.pid !== pid) ? true : null;
+  });
+
 describe('with a daemon', () => {
-  async function startWaiting(): Promise<{ readonly running: Running; readonly pid: number }> {
-    const running = lab.spawn(['run', programs.waits, '1', word]);
-    await running.output(/ready/);
-    return { running, pid: (await lab.process(word)).pid };
-  }
-
-  const gone = (pid: number): Promise<true> =>
-    eventually(`the end of process ${pid}`, async () => {
-      return (await lab.ps()).every((process) => process.pid !== pid) ? true : null;
-    });
-
   test('kill -KILL is status 137', async () => {
     const { running, pid } = await startWaiting();
     const { stderr, status } = await lab.run(['kill', '-KILL', String(pid)]);
@@ -200,10 +201,14 @@ describe('with a daemon', () => {
     await new Promise((resolve) => probe.close(resolve));
     const running = lab.spawn(['run', '--listen', `127.0.0.1:${port}`, programs['wasi/sockets'], 'listen', word]);
     running.endInput();
-    await lab.process(word);
-    assert(port > 0 && text);
-    running.signal('SIGTERM');
-    await running.result();
+    await running.output(/listening/);
+    await lab.migrate((await lab.process(word)).pid, 'node2');
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.write('hello\n');
+    assert.equal(await text(socket), 'answer\n');
+    socket.end();
+    const { stdout, stderr, status } = await running.result();
+    assert.deepEqual([stdout, stderr, status], ['listening\nok\n', '', 0]);
   });
 
   test('on a terminal: its kind, and Ctrl-C', { skip: process.platform !== 'linux' && 'needs script(1)' }, async () => {
@@ -264,6 +269,4 @@ test('godwit down ends a node', async () => {
 
 test('no daemon has complained', async () => {
   assert.equal(await lab.complaints(), '');
-  const fd = openSync('/dev/null', 'r');
-  closeSync(fd);
 });

@@ -12,7 +12,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { type AdminClient, connectAdmin } from '../../src/admin/client.ts';
 import type { UpJson } from '../../src/cli/up-json.ts';
-import type { MoveResult, ProcessInfo } from '../../src/node/daemon.ts';
+import type { MoveResult, NodeInfo, ProcessInfo } from '../../src/node/daemon.ts';
 
 const BIN = path.join(import.meta.dirname, '../../bin/godwit');
 
@@ -199,6 +199,15 @@ export class LabNode {
   }
 }
 
+/** Runs a node otherwise than with the Node of this process. */
+export interface Launcher {
+  /** A Node, with what it takes to start it; the path of `godwit` and its arguments follow. */
+  readonly command: readonly [file: string, ...args: string[]];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+const OWN_NODE: Launcher = { command: [process.execPath] };
+
 export interface LabOptions {
   readonly nodes?: number;
   /** Added to the environment of daemons and commands. */
@@ -238,7 +247,7 @@ export class Lab {
   }
 
   /** Starts a node, or starts it again with what it has in its state directory. @param options of `godwit up` */
-  async up(name: string, options: readonly string[] = []): Promise<LabNode> {
+  async up(name: string, options: readonly string[] = [], launcher: Launcher = OWN_NODE): Promise<LabNode> {
     const socket = this.socketOf(name);
     const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0', '--socket', socket];
     args.push('--state', path.join(this.directory, name), ...options);
@@ -246,7 +255,9 @@ export class Lab {
     if (this.nodes.length > 0 && known < 0 && !options.includes('--join')) args.push(...(await this.#joining()));
     const logFile = path.join(this.directory, `${name}.err`);
     const log = openSync(logFile, 'a');
-    const running = this.spawn(args, { node: null, stdio: ['pipe', 'pipe', log] });
+    const [file, ...before] = launcher.command;
+    const where: SpawnOptions = { node: null, env: launcher.env ?? {}, stdio: ['pipe', 'pipe', log] };
+    const running = this.command(file, [...before, BIN, ...args], where);
     closeSync(log);
     try {
       const [line] = await running.output(/^.*\n/);
@@ -322,6 +333,10 @@ export class Lab {
 
   ps(node = 'node1'): Promise<readonly ProcessInfo[]> {
     return this.ask((client) => client.ps(), node);
+  }
+
+  nodeList(node = 'node1'): Promise<readonly NodeInfo[]> {
+    return this.ask((client) => client.nodes(), node);
   }
 
   /** The process whose command line has this word, as soon as there is one. */

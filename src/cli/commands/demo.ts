@@ -15,8 +15,6 @@ import { type Ending, withLab } from './lab.ts';
 
 const NODES = 3;
 const TOTAL = 20_000;
-/** Between two moves by command. */
-const COMMAND = 1500;
 /** When something must be wrong: far more than the slowest machine needs. */
 const LIMIT = 10 * 60_000;
 
@@ -66,7 +64,6 @@ async function perform(
     connect,
     scratch: lab.directory,
     totalMs: TOTAL,
-    commandMs: COMMAND,
     elapsed,
     story,
   });

@@ -7,7 +7,9 @@ export const down: Command = {
   arguments: '',
   argumentCount: [0, 0],
   summary: 'end the node on this machine',
-  details: ['The node leaves the cluster in order; processes that it is home to end. Returns when it is down.'],
+  details: [
+    'Programs of other nodes go back to these first; those that were started here end. The node stays a member of its cluster and can come back with "godwit up". Returns when it is down.',
+  ],
   options: [],
   examples: [['godwit down', 'end the node that "godwit up" started']],
   async run(_invocation, context) {

@@ -40,14 +40,21 @@ export const run: Command = {
     { name: 'listen', value: 'ADDR', repeatable: true, summary: 'listen on HOST:PORT and pass the socket in' },
     { name: 'pin', summary: 'do not let it move (stay reason user_lock)' },
     { name: 'detach', summary: 'print its pid and leave it running; its output goes to "godwit logs"' },
-    { name: 'hop', value: 'INTERVAL', summary: 'move it to the next node in turn at this interval, such as 20ms' },
+    {
+      name: 'hop',
+      value: 'INTERVAL',
+      summary: 'move it to the next node in turn, and again so long after the end of each move, such as 20ms',
+    },
     { name: 'stats', value: 'FILE', summary: 'at its end, write moves, freeze times and counts as JSON' },
   ],
   optionsFirst: true,
   examples: [
     ['godwit run prog.wasm input.txt', 'run prog.wasm with the current directory'],
     ['godwit run --dir /data::/in --env TERM prog.wasm -v', '-v is the option of prog.wasm'],
-    ['godwit run --hop 20ms --stats moves.json prog.wasm', 'move it fifty times a second and count'],
+    [
+      'godwit run --hop 20ms --stats moves.json prog.wasm',
+      'move it all the time, and see how often and how long it stood still',
+    ],
   ],
   exits: [
     ['its own', 'the program ended by itself'],

@@ -8,7 +8,7 @@ export const token: Command = {
   arguments: '',
   argumentCount: [0, 0],
   summary: 'print a new join token and the line to use it',
-  details: ['A token lets one machine join, once, within a short time.'],
+  details: ['A token lets one machine join, once, within ten minutes.'],
   options: [JSON_OPTION],
   examples: [['godwit token', 'then run the line that it prints on the machine that is to join']],
   async run(invocation, context) {

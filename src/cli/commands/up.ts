@@ -28,10 +28,18 @@ export const up: Command = {
   ],
   options: [
     { name: 'name', value: 'NAME', summary: 'how the node is called (else the name of the machine)' },
-    { name: 'listen', value: 'HOST:PORT', summary: 'where other nodes reach it; port 0 takes a free one' },
+    {
+      name: 'listen',
+      value: 'HOST:PORT',
+      summary: 'where other nodes reach it; port 0 takes a free one (without: a free port of this machine only)',
+    },
     { name: 'join', value: 'HOST:PORT', summary: 'join the cluster of the node at this address' },
     { name: 'token', value: 'T', summary: 'the token that "godwit token" printed there' },
-    { name: 'state', value: 'DIR', summary: 'where it keeps its identity and membership' },
+    {
+      name: 'state',
+      value: 'DIR',
+      summary: 'where it keeps its identity and membership (else ~/.local/state/godwit, or as XDG_STATE_HOME says)',
+    },
     { name: 'attended', summary: 'end when standard input ends: for programs that start nodes' },
     { name: 'detach', summary: 'return when it is ready and leave it running' },
     { name: 'json', summary: 'print id, name, address, socket and how to join as JSON' },

@@ -8,11 +8,11 @@ import type { Job } from './jobs.ts';
 import { type Finished, difference, median, summary } from './outcome.ts';
 import { play } from './play.ts';
 import { Screen, picture } from './screen.ts';
-import { plainShow, watch } from './show.ts';
+import { liveShow, plainShow, watch } from './show.ts';
 import { Story } from './story.ts';
 
-const HOPPING: Job = { name: 'ray', args: ['7'], what: 'rays', moved: { by: 'hop', micros: 1000 } };
-const STEERED: Job = { name: 'awk', args: [], what: 'loops', moved: { by: 'command' } };
+const QUIET: Job = { name: 'ray', args: ['7'], what: 'rays', everyMs: 1, told: false };
+const TOLD: Job = { name: 'awk', args: [], what: 'loops', everyMs: 1, told: true };
 
 const nodeInfo = (id: number): NodeInfo => ({
   id,
@@ -60,7 +60,6 @@ async function playOn(daemon: FakeDaemon, jobs: readonly Job[], served: Awaited<
     connect,
     scratch: directory,
     totalMs: 1000,
-    commandMs: 1,
     elapsed: () => (now += 50),
     story,
   });
@@ -77,7 +76,7 @@ test('each job runs once unmoved and, until the time is over, moved', async (t) 
     await writeAll(io.stderr, Buffer.from('!'));
     return exited(0);
   });
-  const { outcomes, story } = await playOn(daemon, [HOPPING], served);
+  const { outcomes, story } = await playOn(daemon, [QUIET], served);
   assert.equal(outcomes.length, 1);
   const { reference, moved } = outcomes[0]!;
   assert.ok(moved.length > 1);
@@ -86,13 +85,13 @@ test('each job runs once unmoved and, until the time is over, moved', async (t) 
     specs.filter(([pin]) => pin),
     [[true, null, ['ray', '7'], []]],
   );
-  assert.ok(specs.every(([pin, hop]) => pin || hop === 1000));
+  assert.ok(specs.every(([, hop]) => hop === null));
   assert.equal(story.rows.size, 0);
   assert.equal(story.finished, specs.length);
   assert.deepEqual(readdirSync(served.directory), ['control.sock']);
 });
 
-test('a job that does not hop is moved by command to each node in turn', async (t) => {
+test('a job is moved to each node in turn', async (t) => {
   const served = await serveFake(t);
   const { daemon } = served;
   const three = Promise.withResolvers<void>();
@@ -105,7 +104,7 @@ test('a job that does not hop is moved by command to each node in turn', async (
     if (!spec.pin) await three.promise;
     return exited(0);
   });
-  const { story } = await playOn(daemon, [STEERED], served);
+  const { story } = await playOn(daemon, [TOLD], served);
   assert.deepEqual(daemon.done.slice(0, 3), ['node2', 'node1', 'node2']);
   assert.ok(story.events.some(({ text }) => /^godwit migrate \d+ node2: frozen for 1.0ms$/.test(text)));
 });
@@ -120,7 +119,7 @@ test('any difference is found and told', () => {
   assert.equal(equal, true);
   assert.match(
     lines.join('\n'),
-    /ray +2 runs, 4 moves: output identical \(1 bytes\)[^]*2.0ms in the median, 9.0ms at worst[^]*All 2 outputs/,
+    /ray +2 runs, 4 moves: output identical \(1 bytes\)[^]*2.0ms in the median, 9.0ms at worst[^]*Equal: 4 moves, and all 2 outputs are/,
   );
   for (const bad of [
     { ...good, moved: [finished('x'), finished('y')] },
@@ -165,6 +164,23 @@ test('the screen redraws in place, fits the window and gives the cursor back', (
   assert.ok(written.startsWith('\u001b[?25l') && written.endsWith('\u001b[?25h'));
 });
 
+test('a show that was closed shows nothing more: the terminal belongs to others then', () => {
+  let written = '';
+  const story = new Story();
+  const write = (text: string): string => (written += text);
+  const shows = [liveShow(story, 1000, { columns: 80, rows: 24, write }), plainShow(story, write)];
+  for (const show of shows) {
+    show.frame(3000);
+    show.close();
+    const before = written;
+    story.tell(3000, 'a note');
+    show.frame(6000);
+    show.close();
+    assert.notEqual(written, '');
+    assert.equal(written, before);
+  }
+});
+
 test('without a terminal, plain lines tell the notes and where everything runs', async (t) => {
   const { daemon, connect } = await serveFake(t);
   daemon.nodeList = [nodeInfo(1)];
@@ -180,6 +196,6 @@ test('without a terminal, plain lines tell the notes and where everything runs',
   const frames = { ...show, frame: (ms: number) => (show.frame(ms), ms > 5000 && over.resolve()) };
   await watch(story, frames, await connect(), () => (now += 1000), over.promise);
   assert.equal(lines[0], '1.0ms: a note');
-  assert.match(lines[1]!, /^\d.0s: 2 moves; ray on node1$/);
+  assert.match(lines[1]!, /^\d.0s: 2 moves so far; ray on node1$/);
   assert.ok(!lines.includes('2.0ms: a move'));
 });

@@ -10,17 +10,19 @@ export interface Job {
   readonly name: 'ray' | 'lisp' | 'sha256' | 'files' | 'awk';
   readonly args: readonly string[];
   readonly what: string;
-  /** How it is moved: by itself at an interval in microseconds, or by `godwit migrate`. */
-  readonly moved: { readonly by: 'hop'; readonly micros: number } | { readonly by: 'command' };
+  /** Milliseconds between two of its moves. */
+  readonly everyMs: number;
+  /** Whether each of its moves is told as the command that it is: these should be few. */
+  readonly told: boolean;
 }
 
-/** Sizes: about two seconds of computing each. The intervals are such that moves seldom fall together. */
+/** Sizes: one to one and a half seconds of computing each. The intervals are such that moves seldom fall together. */
 export const JOBS: readonly Job[] = [
-  { name: 'ray', args: ['4000'], what: 'ray tracer', moved: { by: 'hop', micros: 250_000 } },
-  { name: 'lisp', args: ['fib', '33'], what: 'Lisp interpreter', moved: { by: 'hop', micros: 330_000 } },
-  { name: 'sha256', args: ['130000000'], what: 'hashing', moved: { by: 'hop', micros: 410_000 } },
-  { name: 'files', args: ['100', '20000'], what: 'files', moved: { by: 'hop', micros: 290_000 } },
-  { name: 'awk', args: ['1400', '100000'], what: 'nested loops', moved: { by: 'command' } },
+  { name: 'ray', args: ['3500'], what: 'ray tracer', everyMs: 250, told: false },
+  { name: 'lisp', args: ['fib', '33'], what: 'Lisp interpreter', everyMs: 330, told: false },
+  { name: 'sha256', args: ['110000000'], what: 'hashing', everyMs: 410, told: false },
+  { name: 'files', args: ['250', '20000'], what: 'files', everyMs: 200, told: false },
+  { name: 'awk', args: ['1000', '100000'], what: 'nested loops', everyMs: 1500, told: true },
 ];
 
 /** Where the programs are. */

@@ -69,7 +69,7 @@ export function summary(outcomes: readonly JobOutcome[]): {
   const equal = problems === 0 && runs > 0;
   lines.push(
     equal
-      ? `All ${count(runs, 'output')} of programs that moved ${moves} times are byte for byte those of the unmoved runs.`
+      ? `Equal: ${count(moves, 'move')}, and all ${count(runs, 'output')} are byte for byte those of the unmoved runs.`
       : `${count(problems, 'problem')}: this is a bug of Godwit, please report it with the lines above.`,
   );
   return { lines, equal };

@@ -18,26 +18,28 @@ export interface PlayOptions {
   readonly connect: () => Promise<AdminClient>;
   /** A directory for the jobs' files; they leave nothing there. */
   readonly scratch: string;
-  /** No job is started again if it would not end within this time. */
+  /** After this time nothing is moved any more, and no job is started that would not end within it. */
   readonly totalMs: number;
-  /** Between two moves by command. */
-  readonly commandMs: number;
   /** Milliseconds since the start. */
   readonly elapsed: () => number;
   readonly story: Story;
 }
 
 /** @throws GodwitError if a job does not start or the cluster is lost */
-export function play(options: PlayOptions): Promise<readonly JobOutcome[]> {
-  return Promise.all(options.jobs.map((job) => lane(job, options)));
+export async function play(options: PlayOptions): Promise<readonly JobOutcome[]> {
+  // All are awaited together, so that no failure is left without anyone who sees it.
+  const [references, moved] = await Promise.all([
+    unmoved(options),
+    Promise.all(options.jobs.map((job) => again(job, options))),
+  ]);
+  return options.jobs.map(({ name }, i) => ({ job: name, reference: references[i]!, moved: moved[i]! }));
 }
 
-async function lane(job: Job, options: PlayOptions): Promise<JobOutcome> {
-  const pinned = runOnce(job, true, options);
-  const moved = again(job, options);
-  // Both are awaited together, so that neither's failure is left without anyone who sees it.
-  const [reference, runs] = await Promise.all([pinned, moved]);
-  return { job: job.name, reference, moved: runs };
+/** One after the other: the processors are for those that move. */
+async function unmoved(options: PlayOptions): Promise<readonly Finished[]> {
+  const runs: Finished[] = [];
+  for (const job of options.jobs) runs.push(await runOnce(job, true, options));
+  return runs;
 }
 
 async function again(job: Job, options: PlayOptions): Promise<readonly Finished[]> {
@@ -66,17 +68,18 @@ async function runOnce(job: Job, pinned: boolean, options: PlayOptions): Promise
       listen: [],
       pin: pinned,
       detach: false,
-      hopMicros: !pinned && job.moved.by === 'hop' ? job.moved.micros : null,
+      hopMicros: null,
       node: null,
     };
     const { pid, ended } = await client.run(spec, recorder.io());
     story.started(job.name, job.what, pid, pinned);
     const over = new AbortController();
-    const steering = !pinned && job.moved.by === 'command' ? steer(pid, over.signal, options) : Promise.resolve();
+    const steering = pinned ? Promise.resolve() : steer(pid, job, over.signal, options);
     const { end, stats } = await ended.finally(() => over.abort());
     await steering;
     const output = recorder.output();
-    story.ended(pid, elapsed(), `${job.name} (${pid}) is done${pinned ? ', unmoved' : ` after ${stats.moves} moves`}`);
+    const how = pinned ? 'without a move' : `after ${stats.moves} move${stats.moves === 1 ? '' : 's'}`;
+    story.ended(pid, stats.moves, elapsed(), `${job.name} (${pid}) is done ${how}`);
     return { output, end, stats };
   } finally {
     client.close();
@@ -84,25 +87,53 @@ async function runOnce(job: Job, pinned: boolean, options: PlayOptions): Promise
   }
 }
 
-/** Moves one process by command to every node in turn, as `godwit migrate` does, until it has ended. */
-async function steer(pid: number, over: AbortSignal, options: PlayOptions): Promise<void> {
-  const { story, elapsed } = options;
+/**
+ * Between two moves a process stays for twice the time that the last one took: where many others want the processors,
+ * moves are slow, and a program that does nothing but move would not end.
+ */
+const STAY = 2;
+const LEAST_MOVES = 2;
+
+/** Moves one process to every node in turn, as `godwit migrate` does, until it has ended or the time is over. */
+async function steer(pid: number, job: Job, over: AbortSignal, options: PlayOptions): Promise<void> {
+  const { elapsed, totalMs } = options;
   const client = await options.connect();
   try {
+    let took = 0;
     for (let turn = 1; ; turn++) {
-      await pause(options.commandMs, over);
+      await pause(Math.max(job.everyMs, STAY * took), over);
+      // On a slow machine each program moves at least twice all the same.
+      if (over.aborted || (turn > LEAST_MOVES && elapsed() > totalMs)) return;
       const nodes = await client.nodes();
       const target = nodes[turn % nodes.length];
       if (over.aborted || !target) return;
-      const { moved, freeze_ms } = await client.migrate(pid, target.name);
-      if (moved) story.tell(elapsed(), `godwit migrate ${pid} ${target.name}: frozen for ${duration(freeze_ms)}`);
+      const start = elapsed();
+      if (!(await move(client, pid, target.name, job, options))) return;
+      took = elapsed() - start;
     }
-  } catch (error) {
-    // That the process ended meanwhile is no failure. Others are told here and seen in the result: it did not move.
-    if (!(error instanceof GodwitError)) throw error;
-    if (!over.aborted) story.tell(elapsed(), `godwit migrate ${pid}: ${error.message}`);
   } finally {
     client.close();
+  }
+}
+
+/** @returns whether the process is still there */
+async function move(
+  client: AdminClient,
+  pid: number,
+  target: string,
+  { told }: Job,
+  { story, elapsed }: PlayOptions,
+): Promise<boolean> {
+  try {
+    const { moved, freeze_ms } = await client.migrate(pid, target);
+    if (moved && told) story.tell(elapsed(), `godwit migrate ${pid} ${target}: frozen for ${duration(freeze_ms)}`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GodwitError)) throw error;
+    // That the process ended meanwhile is no failure. Others are told; if it never moved, the result says so.
+    if (error.code === 'unknown_process') return false;
+    story.tell(elapsed(), `godwit migrate ${pid} ${target}: ${error.message}`);
+    return true;
   }
 }
 

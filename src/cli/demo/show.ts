@@ -7,15 +7,21 @@ import type { Story } from './story.ts';
 export interface Show {
   /** Called about ten times a second. */
   frame(elapsedMs: number): void;
-  /** Gives the terminal back. Harmless a second time. */
+  /** Gives the terminal back; frames after it are not shown. Harmless a second time. */
   close(): void;
 }
 
 export function liveShow(story: Story, totalMs: number, terminal: Terminal): Show {
   const screen = new Screen(terminal);
+  let closed = false;
   return {
-    frame: (elapsedMs) => screen.draw(picture(story, elapsedMs, totalMs, terminal.columns)),
-    close: () => screen.close(),
+    frame(elapsedMs) {
+      if (!closed) screen.draw(picture(story, elapsedMs, totalMs, terminal.columns));
+    },
+    close() {
+      closed = true;
+      screen.close();
+    },
   };
 }
 
@@ -26,8 +32,10 @@ const PLAIN_INTERVAL = 2000;
 export function plainShow(story: Story, out: (text: string) => void): Show {
   let told = 0;
   let next = PLAIN_INTERVAL;
+  let closed = false;
   return {
     frame(elapsedMs) {
+      if (closed) return;
       const fresh = Math.min(story.told - told, story.events.length);
       told = story.told;
       for (const { at, kind, text } of fresh > 0 ? story.events.slice(-fresh) : []) {
@@ -35,11 +43,16 @@ export function plainShow(story: Story, out: (text: string) => void): Show {
       }
       if (elapsedMs < next) return;
       next = elapsedMs + PLAIN_INTERVAL;
-      const places = [...story.rows.values()].filter(({ pinned }) => !pinned);
-      const where = places.map(({ job, node }) => `${job} on ${story.nodeName(node)}`).join(', ');
-      out(`${duration(elapsedMs)}: ${story.moves} moves; ${where}`);
+      // A process that was not seen yet is nowhere.
+      const places = [...story.rows.values()].filter(({ node }) => node !== 0);
+      const where = places.map(
+        ({ job, node, pinned }) => `${job} on ${story.nodeName(node)}${pinned ? ' (pinned)' : ''}`,
+      );
+      out([`${duration(elapsedMs)}: ${story.moves} moves so far`, where.join(', ')].filter(Boolean).join('; '));
     },
-    close() {},
+    close() {
+      closed = true;
+    },
   };
 }
 

@@ -46,7 +46,9 @@ export class Story {
     this.rows.set(pid, { job, what, pid, node: 0, moves: 0, cpuMs: 0, state: 'starting', pinned });
   }
 
-  ended(pid: number, at: number, text: string): void {
+  /** Moves of a process between the last look at it and its end are in `moves`, what it says at its end. */
+  ended(pid: number, moves: number, at: number, text: string): void {
+    this.moves += Math.max(0, moves - (this.rows.get(pid)?.moves ?? 0));
     this.rows.delete(pid);
     this.finished++;
     this.tell(at, text);
@@ -60,7 +62,7 @@ export class Story {
 
   /** Takes a look at the cluster. */
   seen(nodes: readonly NodeInfo[], processes: readonly ProcessInfo[], at: number): void {
-    this.nodes = nodes;
+    this.nodes = nodes.toSorted((a, b) => a.name.localeCompare(b.name));
     for (const process of processes) {
       const row = this.rows.get(process.pid);
       if (!row) continue;

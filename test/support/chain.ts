@@ -1,0 +1,208 @@
+/**
+ * Runs a program as a chain of guests: each is captured at a safepoint, its image goes through the image format, and
+ * the next guest, in a fresh worker with fresh memory, goes on from it. With the daemon's own parts: guests, kernel,
+ * images; without nodes.
+ */
+import { createHash } from 'node:crypto';
+import { decodeArgs } from '../../src/abi/decode.ts';
+import { encodeResults } from '../../src/abi/encode.ts';
+import { ErrnoError } from '../../src/abi/errno.ts';
+import type { Preview1Name } from '../../src/abi/preview1.ts';
+import { silentLog } from '../../src/base/env.ts';
+import { nodeId } from '../../src/base/ids.ts';
+import { Waiting } from '../../src/base/waiting.ts';
+import { Program } from '../../src/capture/program.ts';
+import type { MachineState } from '../../src/capture/state.ts';
+import type { RawCall } from '../../src/guest/control.ts';
+import type { GuestReport } from '../../src/guest/messages.ts';
+import { FIRST_CALL } from '../../src/kernel/deputy.ts';
+import { type CallResult, Kernel } from '../../src/kernel/kernel.ts';
+import type { Process } from '../../src/kernel/process.ts';
+import { StreamFile } from '../../src/kernel/stream.ts';
+import type { StdioPort } from '../../src/node/daemon.ts';
+import { Guest } from '../../src/node/guest.ts';
+import { ImageLoader, imageOf } from '../../src/node/guest-image.ts';
+import type { GuestBaggage } from '../../src/node/guest-session.ts';
+import type { LoadedModule } from '../../src/node/modules.ts';
+import { realClock, realRandom } from '../../src/node/runtime.ts';
+import type { WorkerPool } from '../../src/node/worker-pool.ts';
+import { openPreopen } from '../../src/vfs/preopen.ts';
+
+export interface ChainOptions {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly stdin: string;
+  /** Given to the program as `.`; null: no directory. */
+  readonly directory: string | null;
+  /** Milliseconds that the `n`-th guest runs before it is captured; 0: at its first safepoint; null: it runs to its end. */
+  readonly delay: (n: number) => number | null;
+}
+
+export interface ChainEnd {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly report: GuestReport;
+  /** SHA-256 of the whole linear memory at the end, hexadecimal. */
+  readonly memory: string;
+  readonly captures: number;
+}
+
+/** Bytes of one piece when an image is written and read. */
+const PIECE = 10_000;
+
+/** A standard stream over bytes in memory. */
+function stream(input: string, output: Uint8Array[]): StreamFile {
+  let rest: Uint8Array = Buffer.from(input);
+  const port: StdioPort & { readonly kind: 'pipe' } = {
+    kind: 'pipe',
+    flags: 0,
+    readable: true,
+    writable: true,
+    read(max, done) {
+      const value = rest.subarray(0, max);
+      rest = rest.subarray(value.length);
+      setImmediate(() => done({ value }));
+    },
+    write(bytes, done) {
+      output.push(bytes.slice());
+      setImmediate(() => done({ value: bytes.length }));
+    },
+    seek: () => {},
+    stat: () => {},
+  };
+  return new StreamFile(port);
+}
+
+/** One process at home, whose guests come and go. */
+class Chain {
+  readonly #module: LoadedModule;
+  readonly #pool: WorkerPool;
+  readonly #options: ChainOptions;
+  readonly #kernel: Kernel;
+  readonly #process: Process;
+  readonly #stdout: Uint8Array[] = [];
+  readonly #stderr: Uint8Array[] = [];
+
+  constructor(module: LoadedModule, pool: WorkerPool, options: ChainOptions) {
+    this.#module = module;
+    this.#pool = pool;
+    this.#options = options;
+    this.#kernel = new Kernel({
+      node: nodeId(1),
+      surroundings: { clock: realClock, random: realRandom },
+      log: silentLog,
+      firstSerial: 1,
+      events: { ended() {}, stopped() {}, descriptorChanged() {} },
+    });
+    const [stdin, stdout, stderr] = [stream(options.stdin, []), stream('', this.#stdout), stream('', this.#stderr)];
+    this.#process = this.#kernel.processes.spawn({
+      ppid: null,
+      args: options.args,
+      env: options.env,
+      cwd: '/',
+      stdio: [stdin, stdout, stderr].map((file) => ({ file, rights: file.rights })) as never,
+      listeners: [],
+      preopens: options.directory === null ? [] : [{ name: '.', directory: openPreopen(options.directory) }],
+      stay: [],
+      detached: false,
+    });
+    this.#process.begin();
+  }
+
+  async run(): Promise<ChainEnd> {
+    const { args, env } = this.#process.identity;
+    let baggage: GuestBaggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL };
+    let image: Uint8Array[] | null = null;
+    for (let captures = 0; ; captures++) {
+      const link = await this.#link(captures, image, baggage);
+      if (link.report.type !== 'captured') {
+        const text = (parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString();
+        const memory = createHash('sha256').update(link.memory).digest('hex');
+        return { stdout: text(this.#stdout), stderr: text(this.#stderr), report: link.report, memory, captures };
+      }
+      ({ image, baggage } = link);
+    }
+  }
+
+  /** One guest from its start to its capture or its end. */
+  async #link(number: number, image: readonly Uint8Array[] | null, before: GuestBaggage) {
+    const { memory: limits } = Program.open(this.#module.original, this.#module.rewritten);
+    const { initialPages, maximumPages } = limits ?? { initialPages: 0, maximumPages: 0 };
+    const { promise, resolve } = Promise.withResolvers<GuestReport>();
+    let blocked: Waiting<CallResult<Preview1Name>> | null = null;
+    let leaving = false;
+    const guest: Guest = new Guest(this.#module, { initialPages, maximumPages }, this.#pool, {
+      called: (call) => {
+        blocked = this.#called(guest, call, () => (blocked = null));
+        if (leaving) withdraw();
+      },
+      reported: resolve,
+    });
+    /** A call that waits is left too, as in a move. */
+    const withdraw = (): void => {
+      if (blocked?.withdraw()) guest.interrupt();
+    };
+    try {
+      await guest.ready;
+      let state: MachineState | null = null;
+      if (image) {
+        const loader = new ImageLoader(this.#module, guest.memory);
+        for (const piece of image) loader.write(piece);
+        ({ state } = loader.finish(image.at(-1) ?? new Uint8Array()));
+      }
+      const delay = this.#options.delay(number);
+      const offset = { args: before.args, env: before.env, monotonicOffset: 0n, cpuNanos: 0n };
+      guest.run(offset, state);
+      const capture = (): void => {
+        leaving = true;
+        guest.capture();
+        withdraw();
+      };
+      if (delay === 0) capture();
+      const timer = delay === null || delay === 0 ? null : setTimeout(capture, delay);
+      const report = await promise;
+      if (timer) clearTimeout(timer);
+      const memory = new Uint8Array(guest.memory.buffer).slice();
+      const baggage = { ...before, monotonic: report.monotonic, cpuNanos: report.cpuNanos };
+      const next = report.type === 'captured' ? this.#image(guest, report.state, baggage) : null;
+      return { report, memory, baggage, image: next };
+    } finally {
+      await guest.end();
+    }
+  }
+
+  #image(guest: Guest, state: MachineState, baggage: GuestBaggage): Uint8Array[] {
+    const source = imageOf(this.#module, guest.memory, state, baggage);
+    const pieces: Uint8Array[] = [];
+    for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
+    return pieces;
+  }
+
+  /** @returns the wait, if the call has to wait */
+  #called(guest: Guest, call: RawCall, over: () => void): Waiting<CallResult<Preview1Name>> | null {
+    const memory = (): Uint8Array => new Uint8Array(guest.memory.buffer);
+    const answer = (result: CallResult<Preview1Name>): void => {
+      over();
+      if ('value' in result) encodeResults(call.name, call.args, memory(), result.value);
+      guest.answer('errno' in result ? result.errno : 0);
+    };
+    try {
+      const result = this.#kernel.call(this.#process, call.name, decodeArgs(call.name, call.args, memory()));
+      if (!(result instanceof Waiting)) {
+        answer(result);
+        return null;
+      }
+      result.whenDone(answer);
+      return result.pending ? result : null;
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+      guest.answer(error.errno);
+      return null;
+    }
+  }
+}
+
+/** Runs the program, always going on in a fresh worker. */
+export function runChain(module: LoadedModule, pool: WorkerPool, options: ChainOptions): Promise<ChainEnd> {
+  return new Chain(module, pool, options).run();
+}
