@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { Assembler } from '../capture/assembler.ts';
+import { Program } from '../capture/program.ts';
 import { CONTROL_PAGES, rewrite } from '../capture/rewrite.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
@@ -30,7 +31,8 @@ function threadOf(code: Uint8Array): {
   const { port1, port2 } = new MessageChannel();
   const rewritten = new WebAssembly.Module(rewrite(bytes).module);
   const memory = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });
-  const thread = new GuestThread({ original, rewritten, memory, control, descriptors: port2 }, new FakeMachinery());
+  const setup = { hash: 'test', original, rewritten, memory, control, descriptors: port2 };
+  const thread = new GuestThread(setup, Program.open(original, rewritten), new FakeMachinery());
   return { thread, control: new ControlBlock(control), close: () => port1.close() };
 }
 

@@ -15,10 +15,7 @@ export type ToGuestWorker =
   | { readonly type: 'setup'; readonly setup: GuestSetup }
   | { readonly type: 'run'; readonly order: GuestOrder }
   | { readonly type: 'forget' };
-/** `cpuNanos`: what the worker has used before this guest's code. */
-export type FromGuestWorker =
-  | { readonly type: 'ready'; readonly cpuNanos: bigint }
-  | { readonly type: 'report'; readonly report: GuestReport };
+export type FromGuestWorker = { readonly type: 'ready' } | { readonly type: 'report'; readonly report: GuestReport };
 
 /** getrandom(2) and Node give at most this many bytes at once. */
 const RANDOM_CHUNK_BYTES = 0x7fff_ffff;
@@ -52,7 +49,7 @@ const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 port.on('message', (message: ToGuestWorker) => {
   if (message.type === 'setup') {
     thread = new GuestThread(message.setup, open(message.setup), machinery);
-    post({ type: 'ready', cpuNanos: machinery.cpuNanos() });
+    post({ type: 'ready' });
   } else if (message.type === 'forget') {
     thread = null;
   } else if (thread) {

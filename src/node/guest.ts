@@ -41,9 +41,9 @@ export class Guest {
   readonly #descriptors: MessagePort;
   #ready: Promise<void>;
   #state: 'idle' | 'running' | 'ended' = 'idle';
+  /** What the worker had used before {@link run}: its own start, and compiling. */
+  #cpuBefore: Promise<bigint> = Promise.resolve(0n);
   #cpu = { at: -1, nanos: 0n };
-  /** What the worker had used before. */
-  #cpuBefore = 0n;
   readonly #pool: WorkerPool;
   readonly #hash: ModuleHash;
   /** The worker has been set up, and nothing but a capture has ended code in it. */
@@ -74,7 +74,6 @@ export class Guest {
     this.#ready = new Promise((resolve, reject) => {
       const taken = (message: FromGuestWorker): void => {
         if (message.type === 'report') return this.#reported(message.report);
-        this.#cpuBefore = message.cpuNanos;
         this.#clean = true;
         resolve();
       };
@@ -111,6 +110,7 @@ export class Guest {
   run(context: GuestContext, state: MachineState | null): void {
     assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
     this.#state = 'running';
+    this.#cpuBefore = this.#workerCpuNanos().catch(() => 0n);
     this.#cpu = { at: -1, nanos: 0n };
     this.#control.lower(Attention.capture);
     this.#post({ type: 'run', order: { context, state } });
@@ -151,8 +151,8 @@ export class Guest {
   async cpuNanos(): Promise<bigint> {
     if (this.#state !== 'ended' && performance.now() - this.#cpu.at > 50) {
       try {
-        const { user, system } = await this.#worker.cpuUsage();
-        this.#cpu = { at: performance.now(), nanos: BigInt(user + system) * 1000n - this.#cpuBefore };
+        const nanos = (await this.#workerCpuNanos()) - (await this.#cpuBefore);
+        this.#cpu = { at: performance.now(), nanos };
       } catch {
         // The worker has just ended: what was known last is all there is.
       }
@@ -179,6 +179,11 @@ export class Guest {
   changeDescriptor(change: DescriptorChange): void {
     this.#descriptors.postMessage(change);
     this.#control.raiseTableVersion();
+  }
+
+  async #workerCpuNanos(): Promise<bigint> {
+    const { user, system } = await this.#worker.cpuUsage();
+    return BigInt(user + system) * 1000n;
   }
 
   #post(message: ToGuestWorker, transfer: MessagePort[] = []): void {
