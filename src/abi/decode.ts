@@ -106,7 +106,7 @@ export function decodeArgs<N extends Preview1Name>(
 }
 
 /** The unsigned value of an i32 argument. */
-export function u32At(raw: readonly Raw[], index: number): number {
+function u32At(raw: readonly Raw[], index: number): number {
   const value = raw[index];
   assert(typeof value === 'number', 'an i32 argument is a number');
   return value >>> 0;

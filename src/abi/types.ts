@@ -72,9 +72,8 @@ export const Rights = {
   sock_accept: 1n << 29n,
 } as const;
 
-/** witx `riflags`, `roflags`, `sdflags` */
+/** witx `riflags`, `sdflags` */
 export const RiFlags = { peek: 1, waitall: 2 } as const;
-export const RoFlags = { truncated: 1 } as const;
 export const SdFlags = { rd: 1, wr: 2 } as const;
 
 /** witx `eventtype` (u8), `eventrwflags` (u16), `subclockflags` (u16) */

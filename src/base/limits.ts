@@ -45,8 +45,6 @@ export const LIMITS = {
   listEntries: 65_536,
   /** Processes that one node is home to. */
   processesPerNode: 4096,
-  /** Ended processes that no one waits for and whose status a node keeps for `wait` and `ps`. */
-  unclaimedProcesses: 1024,
   /** Guests that one node runs: each is an operating-system thread of 8 MB. */
   guestsPerNode: 512,
   /** Descriptors of one process; POSIX systems give 1024 by default. */

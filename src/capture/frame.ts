@@ -12,7 +12,7 @@ import { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 
 /** Bytes at the start of the control memory that belong to the host; the attention word (i32) is at offset 0. */
-export const HOST_BYTES = 1024;
+const HOST_BYTES = 1024;
 /** Where the first record begins. */
 export const SAVE_BASE: number = HOST_BYTES;
 /** Bytes of function index, pc, size and continuation number behind the values. */

@@ -172,7 +172,7 @@ function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
 }
 
 /** The pages with content, joined where they touch, cut at LIMITS.imageChunkBytes. `bytes` are whole 64 KiB pages. */
-export function* nonZeroRuns(bytes: Uint8Array): Generator<Run, void> {
+function* nonZeroRuns(bytes: Uint8Array): Generator<Run, void> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const wordsPerPage = IMAGE_PAGE_BYTES / 4;
   let start = -1;

@@ -34,7 +34,7 @@ export interface ContinuationModule {
 export const CONTINUATION_EXPORT = 'c';
 
 /** The name that V8 puts into the stack entries of a continuation module. */
-export function continuationName(index: number, site: number): string {
+function continuationName(index: number, site: number): string {
   return `${GODWIT}.${index}.${site}`;
 }
 

@@ -8,7 +8,7 @@ import type { Invocation } from './parse.ts';
 import { reasonOf } from './report.ts';
 
 /** `HOST` or `HOST::GUEST`; the guest's name is HOST as it was written, unless given. */
-export function parseDirectory(text: string, cwd: string): DirectoryGrant {
+function parseDirectory(text: string, cwd: string): DirectoryGrant {
   const [host = '', guest = host, ...rest] = text.split('::');
   if (host === '' || guest === '' || rest.length > 0) {
     throw new GodwitError('usage', `run: --dir ${text} is not HOST or HOST::GUEST; "godwit help run" shows how`);
@@ -20,7 +20,7 @@ export function parseDirectory(text: string, cwd: string): DirectoryGrant {
 }
 
 /** `NAME` takes the value from here, or nothing if there is none; `NAME=VALUE` as it is. */
-export function parseEnvironment(texts: readonly string[], env: NodeJS.ProcessEnv): string[] {
+function parseEnvironment(texts: readonly string[], env: NodeJS.ProcessEnv): string[] {
   const entries = new Map<string, string>();
   for (const text of texts) {
     const at = text.indexOf('=');
@@ -67,6 +67,7 @@ export function runSpec(invocation: Invocation, here: string, env: NodeJS.Proces
   const absolute = path.resolve(here, program);
   requireProgram(program, absolute);
   const cwd = path.resolve(here, invocation.value('cwd') ?? '.');
+  statOf(cwd, (reason) => new GodwitError('io', `cannot use --cwd ${invocation.value('cwd') ?? '.'}: ${reason}`));
   const dirs = invocation.values('dir');
   const hop = invocation.value('hop');
   return {

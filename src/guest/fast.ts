@@ -32,10 +32,7 @@ const errnoOf = (error: unknown): number => {
   throw error;
 };
 
-/** Arguments are those of WebAssembly: i32 of either sign, i64 of either sign. */
-export type FastCalls = ReturnType<typeof fastCalls>;
-
-/** The fast functions of one thread. */
+/** The fast functions of one thread. Arguments are those of WebAssembly: i32 of either sign, i64 of either sign. */
 export function fastCalls(environment: CallEnvironment, memory: GuestMemory, progress: Progress) {
   const { table, clocks, random } = environment;
 

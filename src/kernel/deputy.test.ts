@@ -113,6 +113,15 @@ test('a blocked call is found again by the guest that comes home', () => {
   assert.deepEqual(executed, ['wait']);
 });
 
+test('a call number from an image that does not fit is the fault of whoever sent it, not a bug here', () => {
+  const { call, deputy } = setUp();
+  call(1, 'x');
+  deputy.place(HOME, NEXT);
+  for (const wrong of [3, 0xffff_ffff]) {
+    assert.throws(() => deputy.local(callNumber(wrong)), { name: 'GodwitError', code: 'protocol' });
+  }
+});
+
 test('a call that was begun at home is found under the number that it was given', () => {
   const { call, deputy, executed, replies } = setUp();
   deputy.place(HOME, FIRST);

@@ -22,7 +22,6 @@
  *   it turns out to have settled, completed in place before the freeze; or, if it can do neither, handed over with
  *   {@link Deputy.owe}, so that the resumed guest finds it under its next number.
  */
-import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { CallNumber, Incarnation, NodeId, Pid } from '../base/ids.ts';
 import { callNumber } from '../base/ids.ts';
@@ -97,10 +96,13 @@ export class Deputy {
    * @param next the number of the guest's next call
    * @returns the result that call `next` has or will have, or null if it was never begun. Taking back the Waiting
    *   leaves the call under way.
+   * @throws GodwitError `protocol` if the number, which came with the image, is not one that an honest node gives
    */
   local(next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
     if (next === this.#last + 1) return null;
-    assert(next === this.#last, `process ${this.#pid} is at call ${next}, its deputy at ${this.#last}`);
+    if (next !== this.#last) {
+      throw new GodwitError('protocol', `process ${this.#pid} is at call ${next}, its deputy at ${this.#last}`);
+    }
     if (this.#call.state === 'done') return this.#call.reply;
     const attached = new Waiting<Uint8Array>(() => {
       this.#listener = null;

@@ -17,7 +17,7 @@ test('pids go on from the serial that the node gives, round the end, and pass ov
   assert.equal(process.pid, PIDS_PER_NODE + 1);
   assert.equal(processes.nextSerial, 2);
   for (let serial = 2; serial < PIDS_PER_NODE; serial++) {
-    const short = processes.spawn({ ...SPEC, detached: false });
+    const short = processes.spawn(SPEC);
     assert.equal(short.pid, PIDS_PER_NODE + serial);
     processes.end(short, EXITED);
     processes.reap(short);
@@ -135,27 +135,6 @@ test('limits refuse politely and keep no file', () => {
   for (const { directory } of many) assert.equal(directory.closed, 1);
   for (let i = 1; i < LIMITS.processesPerNode; i++) kernel.processes.spawn(SPEC);
   refused({});
-});
-
-test('of ended processes without a waiter only the last ones are kept', () => {
-  const { kernel } = new Harness();
-  const { processes } = kernel;
-  const detached = Array.from({ length: LIMITS.unclaimedProcesses + 2 }, () => {
-    const process = processes.spawn({ ...SPEC, detached: true });
-    processes.end(process, EXITED);
-    return process;
-  });
-  assert.equal(processes.find(detached[1]?.pid ?? 0), null);
-  assert.equal(processes.find(detached[2]?.pid ?? 0), detached[2]);
-  assert.equal(processes.list().length, LIMITS.unclaimedProcesses + 1);
-});
-
-test('one whose waiter went away is forgotten when it ends in its turn', () => {
-  const { kernel, process } = new Harness();
-  kernel.processes.reap(process);
-  assert.equal(kernel.processes.find(process.pid), process);
-  kernel.processes.end(process, EXITED);
-  assert.equal(kernel.processes.find(process.pid), process);
 });
 
 test('counters', () => {

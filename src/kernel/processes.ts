@@ -2,6 +2,7 @@
  * The processes whose home is this node: how they come to be, get signals and end.
  */
 import type { Signal } from '../abi/signals.ts';
+import { assert } from '../base/assert.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
@@ -30,8 +31,6 @@ export interface SpawnSpec {
   readonly preopens: readonly { readonly name: string; readonly directory: Directory }[];
   /** Reasons to stay from the start on, such as `user_lock`. */
   readonly stay: readonly StayReason[];
-  /** No one waits for it: its status is kept for a while instead of until it is asked for. */
-  readonly detached: boolean;
 }
 
 /** What the process table tells the node. Called when the table has done its part; may call back into it. */
@@ -56,9 +55,6 @@ export interface ProcessesOptions {
 export class Processes {
   readonly #options: ProcessesOptions;
   readonly #byPid = new Map<Pid, Process>();
-  /** Ended processes that no one waits for, oldest first. */
-  readonly #unclaimed = new Set<Process>();
-  readonly #detached = new WeakSet<Process>();
   #living = 0;
   #nextSerial: number;
 
@@ -117,7 +113,6 @@ export class Processes {
     openInitial(process, spec);
     for (const reason of spec.stay) process.stay.add(reason);
     this.#byPid.set(process.pid, process);
-    if (spec.detached) this.#detached.add(process);
     this.#living++;
     return process;
   }
@@ -127,7 +122,6 @@ export class Processes {
     if (process.ended) return;
     this.#living--;
     process.end(status);
-    if (this.#detached.has(process)) this.#keepUnclaimed(process);
     this.#options.events.ended(process, status);
   }
 
@@ -151,27 +145,16 @@ export class Processes {
     }
   }
 
-  /** The one who waits for the process has its status (or there is no one): forgets the process once it has ended. */
+  /** Forgets a process that has ended, when the one who started it has its status. */
   reap(process: Process): void {
-    if (process.ended) this.#forget(process);
-    else this.#detached.add(process);
+    assert(process.ended, 'only a process that has ended is reaped');
+    this.#byPid.delete(process.pid);
   }
 
   #setStopped(process: Process, stopped: boolean): void {
     if (process.stopped === stopped) return;
     process.stopped = stopped;
     this.#options.events.stopped(process, stopped);
-  }
-
-  #keepUnclaimed(process: Process): void {
-    this.#unclaimed.add(process);
-    const [oldest] = this.#unclaimed;
-    if (this.#unclaimed.size > LIMITS.unclaimedProcesses && oldest !== undefined) this.#forget(oldest);
-  }
-
-  #forget(process: Process): void {
-    this.#byPid.delete(process.pid);
-    this.#unclaimed.delete(process);
   }
 
   #checkLimits(spec: SpawnSpec): void {
@@ -191,7 +174,7 @@ export class Processes {
     }
   }
 
-  /** @throws GodwitError `limit` if all are in use, which only unclaimed processes beside living ones could cause */
+  /** @throws GodwitError `limit` if all are in use */
   #newPid(): Pid {
     for (let tries = 1; tries < PIDS_PER_NODE; tries++) {
       const pid = makePid(this.#options.node, this.#nextSerial);

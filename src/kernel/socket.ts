@@ -178,7 +178,7 @@ export class ListenerSocket extends SocketFile implements Socket {
 /** One connection waits. */
 const READY: Readiness = { bytes: 1n, hangup: false };
 
-export class ConnectionSocket extends SocketFile implements Socket {
+class ConnectionSocket extends SocketFile implements Socket {
   readonly #end: ConnectionEnd;
   readonly #inlet: Inlet;
   readonly #outlet: Outlet;

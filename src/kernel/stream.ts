@@ -29,7 +29,7 @@ interface StreamKind {
  * What each kind is to the program. Preview 1 has no type for a pipe (wasmtime and Node say unknown too). A device
  * that is no terminal can be sought: without these rights wasi-libc would take it for a terminal.
  */
-export const STREAM_KINDS = {
+const STREAM_KINDS = {
   terminal: { filetype: FileType.characterDevice, seekable: false, finalEnd: false, prompt: false },
   pipe: { filetype: FileType.unknown, seekable: false, finalEnd: true, prompt: false },
   socket: { filetype: FileType.socketStream, seekable: false, finalEnd: true, prompt: false },

@@ -6,7 +6,8 @@
  * complete waits as long as its home lives: it may be the only copy that is left.
  */
 import type { Clock, Log, Timer } from '../base/env.ts';
-import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
+import { GodwitError } from '../base/errors.ts';
+import { creatorOf, type Incarnation, type MoveId, type NodeId, type Pid } from '../base/ids.ts';
 import type { MigrationMessage } from '../link/frames/migration.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import type { Guests } from './guests.ts';
@@ -63,6 +64,8 @@ export class Destination {
 
   prepare(from: NodeId, message: Named<MigrationMessage, 'prepare'>): void {
     const { pid, move, incarnation, source, spec } = message;
+    // What is dropped below is the sender's own only if the process is.
+    if (creatorOf(pid) !== from) throw new GodwitError('protocol', `node ${from} prepares process ${pid}, not its own`);
     // Home would not bring it here if what is here were current: left-overs of which home's word was lost.
     const guest = this.#guests.get(pid);
     if (guest) this.#guests.drop(guest);

@@ -105,7 +105,8 @@ export class Home {
    */
   migrate(pid: Pid, target: NodeId, answer: Answer): void {
     const process = this.#processes.get(pid);
-    if (!process) answer(refusal('unknown_process', `no process ${pid}`));
+    if (!process)
+      answer(refusal('unknown_process', `there is no process ${pid} that could move; "godwit ps" shows all`));
     else if (!process.move) this.#begin(process, target, [answer]);
     else if (process.wish?.target === target) process.wish.answers.push(answer);
     else {

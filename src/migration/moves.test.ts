@@ -1,7 +1,7 @@
 /** What a user sees of moves, one rule a test; the failures are in simulation.test.ts and everypoint.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeId } from '../base/ids.ts';
+import { incarnation, moveId, nodeId } from '../base/ids.ts';
 import type { Pid } from '../base/ids.ts';
 import type { MoveResult } from './hosts.ts';
 import type { Program } from './testing/program.ts';
@@ -210,4 +210,22 @@ test('orphans end when their home comes back as a new one', () => {
   settle(1_000);
   assert.equal(world.node(2).guests.size, 0);
   world.checkEnd();
+});
+
+test('a node that prepares a process of another home is refused, and the guest runs on', () => {
+  const { world, pid, move, settle } = setUp();
+  move(2);
+  settle(200);
+  assert.equal(placeOf(world, pid), 2);
+  const spec = { module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 0n, features: [] };
+  const frame = {
+    frame: 'prepare',
+    pid,
+    move: moveId(1),
+    incarnation: incarnation(9),
+    source: nodeId(3),
+    spec,
+  } as const;
+  assert.throws(() => world.node(2).roles.receive(nodeId(3), frame), { code: 'protocol' });
+  assert.equal(world.node(2).roles.guests.get(pid)?.phase.name, 'running');
 });

@@ -217,7 +217,7 @@ export class Cluster implements ClusterView {
     if (!founder) throw new GodwitError('usage', 'only the founding node makes join tokens');
     const token = await founder.createToken();
     const made = (await founder.listTokens()).reduce((latest, { expiresInMs }) => Math.max(latest, expiresInMs), 0);
-    return { token, address, expires: Number(clock.wallNanos() / 1_000_000n) + made };
+    return { token, address, expires: Math.round(Number(clock.wallNanos() / 1_000_000n) + made) };
   }
 
   #hasRoom(to: NodeId): boolean {

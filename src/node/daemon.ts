@@ -236,8 +236,3 @@ export interface NodeOptions {
   /** State directory; null: the user's default */
   readonly state: string | null;
 }
-
-/** Of src/node/start.ts: a node as a daemon. Resolves when it is a member of its cluster. */
-export type StartNode = (options: NodeOptions) => Promise<Daemon>;
-/** Of src/node/embedded.ts: a single node without state, links or listening socket, for one `godwit run`. */
-export type StartEmbedded = () => Promise<Daemon>;

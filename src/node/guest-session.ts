@@ -9,6 +9,7 @@ import { applyReply, encodeRequest } from '../abi/marshal.ts';
 import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
 import { type CallNumber, callNumber, type Incarnation, type NodeId, type Pid } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { MachineState } from '../capture/state.ts';
@@ -226,10 +227,29 @@ export class GuestSession {
       this.#callHome(call, call.name);
       return;
     }
-    const known = this.#askDeputy ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
+    const ask = this.#askDeputy;
     this.#askDeputy = false;
-    if (known === null) this.#callKernel(call, call.name);
-    else this.#take(call, known);
+    this.#trusting(() => {
+      const known = ask ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
+      if (known === null) this.#callKernel(call, call.name);
+      else this.#take(call, known);
+    });
+  }
+
+  /** The first call after a resumption is as good as the image, which another node has made: it ends its process at worst. */
+  #trusting(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof GodwitError || error instanceof ErrnoError)) throw error;
+      this.#reported({
+        type: 'failed',
+        message: `its image does not fit its calls: ${error.message}`,
+        cpuNanos: this.#lastCpuNanos,
+        localCalls: this.#localCalls,
+        monotonic: 0n,
+      });
+    }
   }
 
   /** At home, a call that was begun while the process was elsewhere: its result is there or will come. */
@@ -237,7 +257,9 @@ export class GuestSession {
     const done = (reply: Uint8Array): void => {
       this.#call = null;
       this.#nextCall = callNumber(this.#nextCall + 1);
-      this.guest.answer(applyReply(call.name, call.args, this.#memory, reply));
+      this.#trusting(() => {
+        this.guest.answer(applyReply(call.name, call.args, this.#memory, reply));
+      });
     };
     if (!(known instanceof Waiting)) {
       done(known);

@@ -269,7 +269,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       failed: { cause: 'engine', report: report.type === 'failed' ? report.message : null },
     } as const;
     const status = report.type === 'exited' ? report.status : 0;
-    // The role keeps how it ended until home knows; of the guest itself nothing is needed any more.
+    // What it leaves behind is this report: home's word, whenever it comes, finds no worker to end any more.
     this.discard(pid);
     this.#environment.roles().ended(pid, { ...end[report.type], status, usage });
   }

@@ -53,7 +53,6 @@ export async function launch(core: NodeCore, modules: ModuleStore, spec: RunSpec
       listeners,
       preopens,
       stay: spec.pin ? ['user_lock'] : [],
-      detached: spec.detach,
     });
     // From here on the files are the process's.
     opened.length = 0;

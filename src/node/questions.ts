@@ -12,7 +12,7 @@ import { joinToken, processEnd, processInfo } from './codecs.ts';
 const question = <A, R>(args: Codec<A>, result: Codec<R>) => ({ args, result });
 const nothing = struct({});
 
-export const QUESTION_BODIES = {
+const QUESTION_BODIES = {
   /** The processes whose home is the peer. */
   processes: question(nothing, list(processInfo)),
   /** What only the peer knows of itself. */

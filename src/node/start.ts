@@ -38,7 +38,7 @@ const HEAP_GROWTH_PERCENT = 300;
 /** How often the homes of guests here hear what these have used. */
 const USAGE_REPORT_MS = 1000;
 
-export const BUILD: string = (
+const BUILD: string = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 

@@ -60,13 +60,3 @@ export function host<T>(call: () => T): T {
     throw fromHost(error);
   }
 }
-
-/** Runs `call`; null if the operating system says that there is no such file. Other errors as in {@link host}. */
-export function ifThere<T>(call: () => T): T | null {
-  try {
-    return call();
-  } catch (error) {
-    if (hostErrorCode(error) === 'ENOENT') return null;
-    throw fromHost(error);
-  }
-}

@@ -7,7 +7,7 @@ import { EXTERNREF, FUNCREF, typeName } from './types.ts';
 import type { ValueType } from './types.ts';
 
 /** The entry of an element segment that is null. */
-export const NULL_ENTRY = -1;
+const NULL_ENTRY = -1;
 
 const ARITHMETIC = new Set<number>([OP.i32Add, OP.i32Sub, OP.i32Mul, OP.i64Add, OP.i64Sub, OP.i64Mul]);
 const CONSTANTS = new Set<number>([OP.i32Const, OP.i64Const, OP.f32Const, OP.f64Const]);

@@ -40,11 +40,6 @@ export function typeName(type: ValueType): string {
   return NAMES.get(type) ?? `type 0x${type.toString(16)}`;
 }
 
-/** `[i32 i64] -> [f32]`, as the specification writes function types. */
-export function signatureText(type: FunctionType): string {
-  return `[${Array.from(type.params, typeName).join(' ')}] -> [${Array.from(type.results, typeName).join(' ')}]`;
-}
-
 export function isReference(type: ValueType): boolean {
   return type === FUNCREF || type === EXTERNREF;
 }

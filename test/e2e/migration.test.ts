@@ -213,3 +213,23 @@ describe('what cannot be moved', () => {
 test('no daemon has complained', async () => {
   assert.equal(await lab.complaints(), '');
 });
+
+test('a process that has ended leaves nothing behind on any node', async () => {
+  const programs = [
+    start('awk', ['300', '3000', word]),
+    start('ends', ['exit', '3', word]),
+    start('ends', ['unreachable', word]),
+    start('hello', [word]),
+  ];
+  const moved = await start('waits', ['0', `${word}-moved`]);
+  const { pid } = await lab.process(`${word}-moved`);
+  await lab.migrate(pid, 'node2');
+  moved.endInput('one\n');
+  await moved.result();
+  for (const running of programs) await (await running).result();
+  await eventually('guests of ended processes are gone', async () => {
+    const { stdout } = await lab.run(['nodes', '--json']);
+    const nodes = JSON.parse(stdout) as { processes: number }[];
+    return nodes.length === 3 && nodes.every(({ processes }) => processes === 0) ? nodes : null;
+  });
+});

@@ -104,7 +104,6 @@ class Chain {
       listeners: [],
       preopens: options.directory === null ? [] : [{ name: '.', directory: openPreopen(options.directory) }],
       stay: [],
-      detached: false,
     });
     this.#process.begin();
   }

@@ -23,7 +23,7 @@ export const inspect: Command = {
 };
 
 /** For people: a line a fact, nothing that is not there. */
-export function inspectionLines(file: string, inspection: Inspection): string[] {
+function inspectionLines(file: string, inspection: Inspection): string[] {
   const { bytes, refused, imports, unknown_imports, memory, rewritten } = inspection;
   const facts: [string, string | null][] = [
     ['runs', refused ? `no: ${refused.message}` : 'yes'],

@@ -84,7 +84,7 @@ export async function withLab(
 }
 
 /** What a command needs to use the lab: its socket, and this very `godwit` on the PATH. */
-export function labEnvironment(env: NodeJS.ProcessEnv, socketPath: string): NodeJS.ProcessEnv {
+function labEnvironment(env: NodeJS.ProcessEnv, socketPath: string): NodeJS.ProcessEnv {
   const bin = fileURLToPath(new URL('../../../bin', import.meta.url));
   return { ...env, GODWIT_SOCKET: socketPath, PATH: [bin, env['PATH']].filter(Boolean).join(path.delimiter) };
 }

@@ -22,7 +22,7 @@ export const nodes: Command = {
   },
 };
 
-export const NODE_COLUMNS: readonly Column<NodeInfo>[] = [
+const NODE_COLUMNS: readonly Column<NodeInfo>[] = [
   { title: 'ID', right: true, text: ({ id }) => String(id) },
   { title: 'NAME', text: ({ name }) => name },
   { title: 'STATE', text: ({ state }) => state },

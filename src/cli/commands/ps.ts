@@ -27,7 +27,7 @@ export const ps: Command = {
 };
 
 /** @param names of the nodes by id */
-export function processColumns(names: ReadonlyMap<number, string>): readonly Column<ProcessInfo>[] {
+function processColumns(names: ReadonlyMap<number, string>): readonly Column<ProcessInfo>[] {
   const nodeName = (id: number): string => names.get(id) ?? String(id);
   return [
     { title: 'PID', right: true, text: ({ pid }) => String(pid) },

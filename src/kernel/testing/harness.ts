@@ -126,7 +126,6 @@ export const SPEC: SpawnSpec = {
   listeners: [],
   preopens: [],
   stay: [],
-  detached: false,
 };
 
 export const OPEN: ArgsOf<'path_open'> = {

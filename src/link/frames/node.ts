@@ -4,7 +4,7 @@ import { LIMITS } from '../../base/limits.ts';
 import type { FrameTable } from './table.ts';
 
 /** Questions between nodes; their bodies are in node/questions.ts. New ones go to the end. */
-export const QUESTIONS = ['processes', 'status', 'kill', 'wait', 'token'] as const;
+const QUESTIONS = ['processes', 'status', 'kill', 'wait', 'token'] as const;
 
 const body = bytes(LIMITS.questionBytes);
 

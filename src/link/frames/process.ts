@@ -20,10 +20,10 @@ const callField = branded(u32, 'call number', callNumber);
 export const usage = struct({ cpuMs: f64, memoryBytes: u64, localCalls: u64 });
 
 /** How a process ended: by itself, by a trap, or because the engine could not go on with it. */
-export const endCause = oneOf('exit', 'trap', 'engine');
+const endCause = oneOf('exit', 'trap', 'engine');
 
 /** What a node holds of a process: see `holdings`. */
-export const holdingState = oneOf(
+const holdingState = oneOf(
   'starting',
   'running',
   'freezing',
