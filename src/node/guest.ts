@@ -191,7 +191,9 @@ export class Guest {
   }
 
   async #serveCalls(): Promise<void> {
-    if (await this.#control.called()) this.#events.called(this.#control.pendingCall());
+    const called = await this.#control.called();
+    // It may have been ended between the thread's call and now.
+    if (called && this.#state !== 'ended') this.#events.called(this.#control.pendingCall());
   }
 
   #reported(report: GuestReport): void {
