@@ -93,8 +93,13 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
       words,
     );
     process.stderr.write(`${json ? errorJson(known) : errorLine(known)}\n`);
-    return known.exitStatus;
+    return name === 'run' ? runFailure(known) : known.exitStatus;
   }
+}
+
+/** Of `run`: the small numbers are the program's, as 1 and 2 would seem to be. */
+function runFailure({ exitStatus }: GodwitError): number {
+  return exitStatus < 125 ? 125 : exitStatus;
 }
 
 /** Also when the rest of the command line is wrong. Words behind a program's name are the program's. */

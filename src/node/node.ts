@@ -100,6 +100,7 @@ export class Node implements Daemon {
     const { core, cluster } = this.#parts;
     const home = cluster.homeOf(pid);
     const to = target === 'home' ? home : cluster.resolve(target);
+    this.#refuseEnded(pid);
     await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
     if (!result.ok) throw new GodwitError(result.code, result.reason);
@@ -152,10 +153,16 @@ export class Node implements Daemon {
     return core.home.kernel.processes.list().map((process) => processInfo(process, core.home.memoryBytes(process.pid)));
   }
 
+  /** A pid that was one is told from one that never was, while this node remembers. @throws GodwitError `unknown_process` */
+  #refuseEnded(pid: number): void {
+    const ended = this.#ends.has(pid) || this.#parts.core.home.kernel.processes.find(pid)?.ended;
+    if (ended) throw new GodwitError('unknown_process', `process ${pid} has ended`);
+  }
+
   /** @throws GodwitError `unknown_process`, `usage` for a signal that does not exist */
   killHere(pid: number, signal: number): void {
+    this.#refuseEnded(pid);
     const process = this.#parts.core.home.kernel.processes.get(pid);
-    if (process.ended) throw new GodwitError('unknown_process', `process ${pid} has ended`);
     this.#signal(process, signal);
   }
 

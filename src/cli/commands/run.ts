@@ -63,25 +63,13 @@ export const run: Command = {
     ['126', 'the file is not a program that can run'],
     ['127', 'there is no such file'],
   ],
-  run: carryOut,
+  run: start,
 };
 
 /** Where the program runs. */
 interface RunningPlace extends Attachable {
   run(spec: RunSpec, io: RunIo): Promise<RunHandle>;
   close(): void;
-}
-
-async function carryOut(invocation: Invocation, context: Context): Promise<number> {
-  try {
-    return await start(invocation, context);
-  } catch (error) {
-    // 1 would look like the program's own status.
-    if (error instanceof GodwitError && error.exitStatus === 1) {
-      throw new GodwitError('internal', error.message, { cause: error });
-    }
-    throw error;
-  }
 }
 
 async function start(invocation: Invocation, context: Context): Promise<number> {
