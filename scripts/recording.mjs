@@ -12,6 +12,8 @@ const COLUMNS = 90;
 const ROWS = 30;
 /** Between two looks at the screen. */
 const INTERVAL_MS = 600;
+/** Pictures of a recording: of a long one some are left out, evenly. */
+const MOST_PICTURES = 45;
 /** How long the last picture stays before the recording begins again. */
 const LAST_MS = 6000;
 const LIMIT_MS = 5 * 60_000;
@@ -58,12 +60,15 @@ function tmux(...args) {
 }
 
 /** A film strip of all pictures, one under the other, behind a window that jumps from one to the next. */
-function picture(frames) {
+function picture(recorded) {
+  const every = Math.ceil(recorded.length / MOST_PICTURES);
+  const frames = recorded.filter((_, i) => (recorded.length - 1 - i) % every === 0);
+  const interval = every * INTERVAL_MS;
   const width = Math.ceil(COLUMNS * CELL.width) + 2 * MARGIN;
   const height = Math.max(...frames.map(({ length }) => length)) * CELL.height + 2 * MARGIN;
-  const total = frames.length * INTERVAL_MS + LAST_MS;
+  const total = frames.length * interval + LAST_MS;
   const stops = frames.map((_, i) => {
-    const percent = ((100 * i * INTERVAL_MS) / total).toFixed(2);
+    const percent = ((100 * i * interval) / total).toFixed(2);
     return `${percent}%{transform:translateY(${-i * height}px)}`;
   });
   // A line that several pictures have is written once.
@@ -73,13 +78,13 @@ function picture(frames) {
     return ids.get(line);
   };
   const pictures = frames.map((lines, i) => {
-    const uses = lines.map((line, row) => {
+    const uses = coloured(lines).map((line, row) => {
       const y = i * height + MARGIN + (row + 0.8) * CELL.height;
       return line === '' ? '' : `<use href="#${define(line)}" x="${MARGIN}" y="${y.toFixed(1)}"/>`;
     });
     return uses.join('');
   });
-  const definitions = [...ids].map(([line, id]) => `<text id="${id}" xml:space="preserve">${spans(line)}</text>`);
+  const definitions = [...ids].map(([line, id]) => `<text id="${id}" xml:space="preserve">${line}</text>`);
   const last = `translateY(${-(frames.length - 1) * height}px)`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
 <style>${STYLE}
@@ -96,21 +101,21 @@ ${pictures.join('\n')}
 `;
 }
 
-/** A line's text as SVG, its colours as classes. */
-function spans(line) {
+/** The lines of one picture as SVG text, colours as classes. tmux switches a colour off only where another one begins. */
+function coloured(lines) {
   let active = new Set();
-  // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
-  const parts = line.split(/\u001b\[([\d;]*)m/);
-  return parts
-    .map((part, i) => {
+  return lines.map((line) => {
+    // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
+    const parts = line.split(/\u001b\[([\d;]*)m/).map((part, i) => {
       if (i % 2 === 1) {
         for (const code of part.split(';').map(Number)) active = after(active, code);
         return '';
       }
       const text = part.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
       return active.size === 0 || part.trim() === '' ? text : `<tspan class="${[...active].join(' ')}">${text}</tspan>`;
-    })
-    .join('');
+    });
+    return parts.join('');
+  });
 }
 
 /** What is switched on after a code. 22 ends both weights, 39 the colour, 0 all. */

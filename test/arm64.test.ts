@@ -14,37 +14,39 @@ import { after, before, describe, test } from 'node:test';
 import { arm64Node } from './support/arm64.ts';
 import { fixture } from './support/build.ts';
 import type { FixtureName } from './support/fixtures.ts';
-import { eventually, Lab } from './support/lab.ts';
+import { eventually, Lab, type Launcher } from './support/lab.ts';
 import { reference } from './support/reference.ts';
 
-/** Each computes for more than a second on x86-64. */
+/** Each computes for about a second on x86-64. */
 const PROGRAMS: readonly (readonly [name: FixtureName, what: string, ...args: string[]])[] = [
-  ['ray', 'floats', '3500'],
-  ['simd', 'vectors of floats and integers', '1200000'],
-  ['simd_relaxed', 'relaxed vector instructions', '1200000'],
-  ['i64', '64-bit integers', '350000'],
-  ['lisp', 'deep recursion and indirect calls', 'fib', '34'],
+  ['ray', 'floats', '2500'],
+  ['simd', 'vectors of floats and integers', '700000'],
+  ['simd_relaxed', 'relaxed vector instructions', '700000'],
+  ['i64', '64-bit integers', '220000'],
+  ['lisp', 'deep recursion and indirect calls', 'fib', '33'],
 ];
 
 /** CPU time in milliseconds that a program uses on a node, at least, before it moves. */
 const STAY_MS = 100;
 
 const arm64 = await arm64Node();
-const skip = 'missing' in arm64 && arm64.missing;
+const title = 'between x86-64 and 64-bit Arm';
+// A test of its own, because the runner does not count suites that are skipped.
+if ('missing' in arm64) test(title, { skip: arm64.missing }, () => {});
+else describe(title, () => travels(arm64.launcher));
 
 interface Stats {
   readonly moves: number;
   readonly cpu_ms: Readonly<Record<string, number>>;
 }
 
-describe('between x86-64 and 64-bit Arm', { skip }, () => {
+function travels(launcher: Pick<Launcher, 'command'>): void {
   let lab: Lab;
   before(async () => {
-    assert('launcher' in arm64);
     lab = await Lab.start({ nodes: 1 });
     // A module cache of its own, so that the module itself has to travel.
     const env = { XDG_CACHE_HOME: path.join(lab.directory, 'arm64-cache') };
-    await lab.up('arm64', [], { ...arm64.launcher, env });
+    await lab.up('arm64', [], { ...launcher, env });
   });
   after(() => lab?.stop());
 
@@ -92,11 +94,12 @@ describe('between x86-64 and 64-bit Arm', { skip }, () => {
       assert.deepEqual(moved, { stdout, stderr, status });
       const stats = JSON.parse(await readFile(file, 'utf8')) as Stats;
       assert.equal(stats.moves, 2);
-      assert((stats.cpu_ms['arm64'] ?? 0) >= STAY_MS, `CPU time there: ${JSON.stringify(stats.cpu_ms)}`);
+      // Not all of it: ps asks the thread from outside, and getting ready to run counts for it.
+      assert((stats.cpu_ms['arm64'] ?? 0) >= STAY_MS / 2, `CPU time there: ${JSON.stringify(stats.cpu_ms)}`);
     });
   }
 
   test('no daemon has complained', async () => {
     assert.equal(await lab.complaints(), '');
   });
-});
+}

@@ -2,7 +2,7 @@
  * The daemon's end of the control socket: any number of clients, each a session of its own. A client that sends
  * rubbish loses its connection, and nobody else notices.
  */
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
@@ -11,6 +11,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Daemon } from '../node/daemon.ts';
 import { isNamedPipe, requireOwnDirectory } from './socket-path.ts';
 import { Session } from './session.ts';
+import { makePrivateDirectory } from '../node/paths.ts';
 
 export interface AdminServer {
   readonly path: string;
@@ -34,7 +35,7 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
   });
   server.maxConnections = LIMITS.controlClients;
   if (!isNamedPipe(socketPath)) {
-    mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o700 });
+    makeSocketDirectory(path.dirname(socketPath));
     requireOwnDirectory(socketPath);
     await removeStale(socketPath);
   }
@@ -52,6 +53,20 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
       clearTimeout(cut);
     },
   };
+}
+
+/** @throws GodwitError `io` */
+function makeSocketDirectory(directory: string): void {
+  try {
+    makePrivateDirectory(directory);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new GodwitError(
+      'io',
+      `cannot make ${directory} for the control socket: ${code ?? message}; choose another place with --socket`,
+      { cause: error },
+    );
+  }
 }
 
 async function listen(server: net.Server, socketPath: string): Promise<void> {

@@ -11,6 +11,8 @@ export const LIMITS = {
   frameBytes: 1 * MIB,
   /** Bytes of guest memory in one image frame: 256 KiB keeps TLS records full and the event loop free. */
   imageChunkBytes: 256 * KIB,
+  /** Bytes of guest memory under one checksum of an image: sent in four frames, each record's head in a small one. */
+  imageRecordBytes: 1 * MIB,
   /** Unacknowledged bytes that a link keeps for replay; senders of bulk data wait beyond it. */
   linkUnackedBytes: 8 * MIB,
   /** Bytes that all queued small frames of one link may take before the link is given up as hopeless. */

@@ -12,7 +12,7 @@
  *     kind 2  state of one thread (state.ts); the argument is the thread's number, from 0 in order
  *     kind 3  state of the process for the kernel, opaque here; at most once
  *     kind 4  memory: the content goes to address argument * 4096; size is a multiple of 4096 and at most
- *             LIMITS.imageChunkBytes. Pages that no record names are zero; a later record overwrites an earlier one
+ *             LIMITS.imageRecordBytes. Pages that no record names are zero; a later record overwrites an earlier one
  *     kind 5  end: last, once. u8[32] digest
  *
  *     digest  := D(for each record before the end: its 12 bytes before the content, then C(content), 16 bytes)
@@ -42,6 +42,8 @@ const RECORD_BYTES = 12;
 const NO_MEMORY = 0xffff_ffff;
 const KIND = { header: 1, thread: 2, kernel: 3, memory: 4, end: 5 } as const;
 const HEADER_BYTES = 4 + MODULE_HASH_BYTES + 8;
+/** Pieces shorter than this are joined by copying: a frame for each would cost more than the copy. */
+const JOINED_BYTES = 32_768;
 
 export interface Digest {
   update(bytes: Uint8Array): void;
@@ -118,13 +120,27 @@ export class ImageWriter {
     this.#pieces = this.#write();
   }
 
-  /** The next 1 to `most` bytes; null at the end. */
+  /** The next 1 to `most` bytes; null at the end. A view of the memory, or a copy of pieces too short to go alone. */
   next(most: number): Uint8Array | null {
+    if (!this.#more()) return null;
+    if (this.#current.length >= JOINED_BYTES) return this.#take(most);
+    const joined = new ByteWriter(JOINED_BYTES);
+    do joined.raw(this.#take(most - joined.length));
+    while (joined.length < most && this.#more() && this.#current.length < JOINED_BYTES);
+    return joined.done();
+  }
+
+  /** Makes sure that there are bytes to take. @returns false at the end */
+  #more(): boolean {
     while (this.#current.length === 0) {
       const { done, value } = this.#pieces.next();
-      if (done === true) return null;
+      if (done === true) return false;
       this.#current = value;
     }
+    return true;
+  }
+
+  #take(most: number): Uint8Array {
     const piece = this.#current.subarray(0, most);
     this.#current = this.#current.subarray(piece.length);
     return piece;
@@ -171,14 +187,14 @@ function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
   return w.done();
 }
 
-/** The pages with content, joined where they touch, cut at LIMITS.imageChunkBytes. `bytes` are whole 64 KiB pages. */
+/** The pages with content, joined where they touch, cut at LIMITS.imageRecordBytes. `bytes` are whole 64 KiB pages. */
 function* nonZeroRuns(bytes: Uint8Array): Generator<Run, void> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const wordsPerPage = IMAGE_PAGE_BYTES / 4;
   let start = -1;
   for (let at = 0; at < bytes.length; at += IMAGE_PAGE_BYTES) {
     const empty = isZero(words, at / 4, at / 4 + wordsPerPage);
-    if (start >= 0 && (empty || at - start >= LIMITS.imageChunkBytes)) {
+    if (start >= 0 && (empty || at - start >= LIMITS.imageRecordBytes)) {
       yield { start, end: at };
       start = -1;
     }
@@ -310,6 +326,8 @@ export class ImageReader {
     const size = r.u32();
     if ((this.#header === null) !== (kind === KIND.header))
       throw new GodwitError('corrupt', 'an image must have one header, first');
+    // The digest covers all heads but that of the record that holds it.
+    if (kind === KIND.end && argument !== 0) throw new GodwitError('corrupt', 'an image whose end has an argument');
     this.#pending = { kind, argument, head, content: this.#room(kind, argument, size), filled: 0 };
   }
 
@@ -339,7 +357,7 @@ export class ImageReader {
 
   #memoryRange(start: number, size: number): Uint8Array {
     const memory = this.#memory;
-    const fits = memory !== null && start + size <= memory.length && size <= LIMITS.imageChunkBytes;
+    const fits = memory !== null && start + size <= memory.length && size <= LIMITS.imageRecordBytes;
     if (!fits || size % IMAGE_PAGE_BYTES !== 0) {
       throw new GodwitError('corrupt', `an image with ${size} bytes of memory at ${start}`);
     }

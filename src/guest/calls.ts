@@ -27,15 +27,20 @@ type NamesThat<W extends 'here' | 'descriptor'> = {
 export type HereName = NamesThat<'here'>;
 export type DirectName = NamesThat<'descriptor'>;
 
+export interface RunningProcess {
+  readonly clocks: GuestClocks;
+  readonly args: readonly Uint8Array[];
+  readonly env: readonly Uint8Array[];
+}
+
 /** What the imports of one thread work with. */
 export interface CallEnvironment {
   readonly memory: WebAssembly.Memory;
   readonly control: ControlBlock;
   readonly table: DescriptorTable;
   readonly random: RandomSupply;
-  readonly clocks: GuestClocks;
-  readonly args: readonly Uint8Array[];
-  readonly env: readonly Uint8Array[];
+  /** The process, which is not known yet when its program is linked. */
+  readonly process: () => RunningProcess;
   /** Leaves the guest's frames, saving them: of the machine. */
   unwind(): never;
 }
@@ -50,18 +55,18 @@ function clock(value: bigint | Errno): bigint {
 }
 
 const HERE: HereCalls = {
-  args_get({ args }, { argv, buffer }, memory) {
-    writeStrings(memory, argv, buffer, args);
+  args_get({ process }, { argv, buffer }, memory) {
+    writeStrings(memory, argv, buffer, process().args);
     return {};
   },
-  args_sizes_get: ({ args }) => stringSizes(args),
-  environ_get({ env }, { environ, buffer }, memory) {
-    writeStrings(memory, environ, buffer, env);
+  args_sizes_get: ({ process }) => stringSizes(process().args),
+  environ_get({ process }, { environ, buffer }, memory) {
+    writeStrings(memory, environ, buffer, process().env);
     return {};
   },
-  environ_sizes_get: ({ env }) => stringSizes(env),
-  clock_res_get: ({ clocks }, args) => ({ resolution: clock(clocks.resolution(args.clock)) }),
-  clock_time_get: ({ clocks }, args) => ({ time: clock(clocks.time(args.clock)) }),
+  environ_sizes_get: ({ process }) => stringSizes(process().env),
+  clock_res_get: ({ process }, args) => ({ resolution: clock(process().clocks.resolution(args.clock)) }),
+  clock_time_get: ({ process }, args) => ({ time: clock(process().clocks.time(args.clock)) }),
   proc_exit(_, { status }) {
     throw new GuestExit(status);
   },

@@ -34,18 +34,18 @@ const errnoOf = (error: unknown): number => {
 
 /** The fast functions of one thread. Arguments are those of WebAssembly: i32 of either sign, i64 of either sign. */
 export function fastCalls(environment: CallEnvironment, memory: GuestMemory, progress: Progress) {
-  const { table, clocks, random } = environment;
+  const { table, random } = environment;
 
-  const sizes = (strings: readonly Uint8Array[]) => {
-    const { count, bytes } = stringSizes(strings);
-    return (countAt: number, bytesAt: number): number => {
+  const sizes =
+    (of: 'args' | 'env') =>
+    (countAt: number, bytesAt: number): number => {
       if (!memory.covers(countAt >>> 0, 4) || !memory.covers(bytesAt >>> 0, 4)) return GENERIC;
       progress.local();
+      const { count, bytes } = stringSizes(environment.process()[of]);
       memory.view.setUint32(countAt >>> 0, count, true);
       memory.view.setUint32(bytesAt >>> 0, bytes, true);
       return 0;
     };
-  };
 
   /** The file of a descriptor that this thread may use itself, null otherwise. */
   const fileOf = (fd: number, need: keyof AllowedCalls, also: keyof AllowedCalls): DirectFile | null => {
@@ -79,12 +79,12 @@ export function fastCalls(environment: CallEnvironment, memory: GuestMemory, pro
   };
 
   return {
-    args_sizes_get: sizes(environment.args),
-    environ_sizes_get: sizes(environment.env),
+    args_sizes_get: sizes('args'),
+    environ_sizes_get: sizes('env'),
 
     clock_time_get(clock: number, _precision: bigint, time: number): number {
       if (!memory.covers(time >>> 0, 8)) return GENERIC;
-      const now = clocks.time(clock >>> 0);
+      const now = environment.process().clocks.time(clock >>> 0);
       if (typeof now !== 'bigint') return GENERIC;
       progress.local();
       memory.view.setBigUint64(time >>> 0, now, true);

@@ -14,6 +14,8 @@ export interface GuestContext {
 
 /** To the worker, once: everything that it shares with the main thread. */
 export interface GuestSetup {
+  /** Names the program: a worker that has had it before need not open it again. */
+  readonly hash: string;
   readonly original: Uint8Array<SharedArrayBuffer>;
   readonly rewritten: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;

@@ -1,11 +1,12 @@
 /**
  * One thread of a guest, inside its worker: runs the machine from the start or from a state, until its code ends or
- * is captured, and says how that went. The first order makes the machine; later ones go on with the same.
+ * is captured, and says how that went.
  */
+import { assert } from '../base/assert.ts';
 import { locate } from '../capture/locate.ts';
 import { Machine } from '../capture/machine.ts';
-import { Program } from '../capture/program.ts';
-import { type GuestCalls, guestCalls } from './calls.ts';
+import type { Program } from '../capture/program.ts';
+import { type GuestCalls, type RunningProcess, guestCalls } from './calls.ts';
 import { Attention, ControlBlock } from './control.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
@@ -13,30 +14,44 @@ import { GuestClocks, GuestExit, type Machinery } from './local.ts';
 import { RandomSupply } from './random.ts';
 import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
 
-interface Run {
-  readonly machine: Machine;
-  readonly clocks: GuestClocks;
-  readonly calls: GuestCalls;
-}
-
 export class GuestThread {
-  readonly #setup: GuestSetup;
   readonly #program: Program;
-  readonly #machinery: Machinery;
   readonly #control: ControlBlock;
-  #run: Run | null = null;
+  readonly #machinery: Machinery;
+  readonly #calls: GuestCalls;
+  readonly #machine: Machine;
+  /** Of the first order: it goes on while the process stays here. */
+  #process: RunningProcess | null = null;
 
-  constructor(setup: GuestSetup, machinery: Machinery) {
-    this.#setup = setup;
-    this.#program = Program.open(setup.original, setup.rewritten);
+  /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
+  constructor(setup: GuestSetup, program: Program, machinery: Machinery) {
+    const { memory, control: controlMemory, descriptors } = setup;
+    const control = new ControlBlock(controlMemory);
+    this.#program = program;
+    this.#control = control;
     this.#machinery = machinery;
-    this.#control = new ControlBlock(setup.control);
+    this.#calls = guestCalls({
+      memory,
+      control,
+      table: new DescriptorTable(descriptors, () => control.tableVersion),
+      random: new RandomSupply((bytes) => machinery.randomFill(bytes)),
+      process: () => this.#running(),
+      unwind: () => this.#machine.unwind(),
+    });
+    this.#machine = new Machine(program, {
+      imports: { [PREVIEW1_MODULE]: this.#calls.imports },
+      memory: program.memory === null ? null : memory,
+      control: controlMemory,
+      poll: () => this.#poll(),
+    });
+    this.#machine.prepare();
   }
 
   /** Runs until the code has left the stack. */
   run({ context, state }: GuestOrder): GuestReport {
-    this.#run ??= this.#begin(context);
-    const { machine, clocks, calls } = this.#run;
+    this.#process ??= this.#begin(context);
+    const { clocks } = this.#process;
+    const calls = this.#calls;
     const common = (): Pick<GuestReport, 'cpuNanos' | 'localCalls' | 'monotonic'> => ({
       cpuNanos: clocks.cpu(),
       localCalls: calls.progress.localCalls,
@@ -45,7 +60,7 @@ export class GuestThread {
     try {
       this.#control.holdWhileStopped();
       if (state) calls.progress.resumed();
-      const outcome = state ? machine.resume(state) : machine.start();
+      const outcome = state ? this.#machine.resume(state) : this.#machine.start();
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
       return { type: 'exited', status: 0, ...common() };
     } catch (error) {
@@ -56,33 +71,19 @@ export class GuestThread {
     }
   }
 
-  #begin(context: GuestContext): Run {
-    const control = this.#control;
-    const { memory } = this.#setup;
-    const clocks = new GuestClocks(this.#machinery, context.monotonicOffset, context.cpuNanos);
-    const calls = guestCalls({
-      memory,
-      control,
-      table: new DescriptorTable(this.#setup.descriptors, () => control.tableVersion),
-      random: new RandomSupply((bytes) => this.#machinery.randomFill(bytes)),
-      clocks,
-      args: context.args,
-      env: context.env,
-      unwind: () => machine.unwind(),
-    });
-    const machine: Machine = new Machine(this.#program, {
-      imports: { [PREVIEW1_MODULE]: calls.imports },
-      memory: this.#program.memory === null ? null : memory,
-      control: this.#setup.control,
-      poll: () => this.#poll(machine),
-    });
-    return { machine, clocks, calls };
+  #begin({ args, env, monotonicOffset, cpuNanos }: GuestContext): RunningProcess {
+    return { args, env, clocks: new GuestClocks(this.#machinery, monotonicOffset, cpuNanos) };
+  }
+
+  #running(): RunningProcess {
+    assert(this.#process, 'code runs after its first order');
+    return this.#process;
   }
 
   /** At a safepoint with attention raised: sleeps while stopped, leaves if a capture is wanted. */
-  #poll(machine: Machine): void {
+  #poll(): void {
     this.#control.holdWhileStopped();
-    if (this.#control.attention & Attention.capture) machine.unwind();
+    if (this.#control.attention & Attention.capture) this.#machine.unwind();
   }
 
   /** A trap in words: what, and where in the original module, innermost frame first. */

@@ -1,9 +1,11 @@
 /**
  * The worker that a guest runs in. It is started before it is needed, gets its setup as its first message and then
- * orders; each order is answered with one report.
+ * orders; each order is answered with one report. When its guest has left for another node it may be kept for the next
+ * one of the same program: what has been made to take up frames is there already then, and the engine's code is warm.
  */
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
+import { Program } from '../capture/program.ts';
 import { GuestThread } from '../guest/thread.ts';
 import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
@@ -11,7 +13,8 @@ import { realClock } from './runtime.ts';
 
 export type ToGuestWorker =
   | { readonly type: 'setup'; readonly setup: GuestSetup }
-  | { readonly type: 'run'; readonly order: GuestOrder };
+  | { readonly type: 'run'; readonly order: GuestOrder }
+  | { readonly type: 'forget' };
 export type FromGuestWorker = { readonly type: 'ready' } | { readonly type: 'report'; readonly report: GuestReport };
 
 /** getrandom(2) and Node give at most this many bytes at once. */
@@ -34,12 +37,22 @@ const machinery: Machinery = {
 const port = parentPort;
 if (!port) throw new Error('guest-worker.ts is started as a worker');
 let thread: GuestThread | null = null;
+let opened: { readonly hash: string; readonly program: Program } | null = null;
+
+function open({ hash, original, rewritten }: GuestSetup): Program {
+  if (opened?.hash !== hash) opened = { hash, program: Program.open(original, rewritten) };
+  return opened.program;
+}
+
+const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 
 port.on('message', (message: ToGuestWorker) => {
   if (message.type === 'setup') {
-    thread = new GuestThread(message.setup, machinery);
-    port.postMessage({ type: 'ready' } satisfies FromGuestWorker);
+    thread = new GuestThread(message.setup, open(message.setup), machinery);
+    post({ type: 'ready' });
+  } else if (message.type === 'forget') {
+    thread = null;
   } else if (thread) {
-    port.postMessage({ type: 'report', report: thread.run(message.order) } satisfies FromGuestWorker);
+    post({ type: 'report', report: thread.run(message.order) });
   }
 });

@@ -12,7 +12,7 @@ import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
 import type { GuestContext, GuestReport } from '../guest/messages.ts';
 import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
-import type { LoadedModule } from './modules.ts';
+import type { LoadedModule, ModuleHash } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface GuestEvents {
@@ -24,6 +24,9 @@ export interface GuestEvents {
 
 /** Pages of 64 KiB that the control memory starts with: the control block and room for some frames. */
 const CONTROL_PAGES = 2;
+
+/** A worker is kept if its guest had less memory: until it next collects garbage it may hold on to it. */
+const WARM_BYTES = 128 * 1024 * 1024;
 
 export interface GuestMemory {
   readonly initialPages: number;
@@ -41,6 +44,10 @@ export class Guest {
   /** What the worker had used before {@link run}: its own start, and compiling. */
   #cpuBefore: Promise<bigint> = Promise.resolve(0n);
   #cpu = { at: -1, nanos: 0n };
+  readonly #pool: WorkerPool;
+  readonly #hash: ModuleHash;
+  /** The worker has been set up, and nothing but a capture has ended code in it. */
+  #clean = false;
 
   /**
    * Reserves all that the guest needs and prepares its worker.
@@ -61,12 +68,16 @@ export class Guest {
     this.#descriptors = port1;
     this.#control = new ControlBlock(control);
     this.#events = events;
-    this.#worker = pool.take();
+    this.#pool = pool;
+    this.#hash = module.hash;
+    this.#worker = pool.take(module.hash);
     this.#ready = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: FromGuestWorker) => {
-        if (message.type === 'ready') resolve();
-        else this.#reported(message.report);
-      });
+      const taken = (message: FromGuestWorker): void => {
+        if (message.type === 'report') return this.#reported(message.report);
+        this.#clean = true;
+        resolve();
+      };
+      this.#worker.on('message', taken);
       const failed = (reason: string): void => {
         reject(new GodwitError('internal', reason));
         this.#fail(reason);
@@ -78,10 +89,11 @@ export class Guest {
     });
     // Someone who awaits `ready` hears of a failure; if no one does, `reported` tells it.
     this.#ready.catch(() => {});
-    const { original, rewritten } = module;
-    this.#post({ type: 'setup', setup: { original, rewritten, memory: this.memory, control, descriptors: port2 } }, [
-      port2,
-    ]);
+    const { hash, original, rewritten } = module;
+    this.#post(
+      { type: 'setup', setup: { hash, original, rewritten, memory: this.memory, control, descriptors: port2 } },
+      [port2],
+    );
     void this.#serveCalls();
   }
 
@@ -150,10 +162,17 @@ export class Guest {
 
   /** Ends the thread wherever it is. No event follows. */
   async end(): Promise<void> {
+    const warm = this.#clean && this.#state === 'idle' && this.memory.buffer.byteLength <= WARM_BYTES;
     this.#state = 'ended';
     this.#control.release();
     this.#descriptors.close();
-    await this.#worker.terminate();
+    if (!warm) {
+      await this.#worker.terminate();
+      return;
+    }
+    for (const event of ['message', 'error', 'exit'] as const) this.#worker.removeAllListeners(event);
+    this.#post({ type: 'forget' });
+    this.#pool.giveBack(this.#worker, this.#hash);
   }
 
   /** Tells the thread of a descriptor that it may use itself, or may no longer. Only while it waits or is idle. */
@@ -180,6 +199,7 @@ export class Guest {
   #reported(report: GuestReport): void {
     if (this.#state !== 'running') return;
     this.#state = 'idle';
+    this.#clean &&= report.type === 'captured';
     this.#events.reported(report);
   }
 

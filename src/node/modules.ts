@@ -4,13 +4,14 @@
  * disk by the hash of the input and the engine's version; what is read back is checked against the hash stored with it.
  */
 import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError, type ErrorCode } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { makePrivateDirectory } from './paths.ts';
 
 /** The SHA-256 of a module's original bytes in hexadecimal. */
 export type ModuleHash = string;
@@ -123,7 +124,7 @@ export class ModuleStore {
     const file = this.#cacheFile(hash);
     const temporary = `${file}.${randomUUID()}`;
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makePrivateDirectory(this.#directory);
       writeFileSync(temporary, Buffer.concat([createHash('sha256').update(module).digest(), module]), { mode: 0o600 });
       renameSync(temporary, file);
       this.#trimCache();

@@ -1,4 +1,5 @@
 /** Where Godwit keeps files: the directories that the XDG base directory specification gives, or their like. */
+import { mkdirSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -21,4 +22,22 @@ export function cacheDirectory(): string {
 /** What must be kept: a node's identity, its membership, its authority. */
 export function stateDirectory(): string {
   return path.join(fromEnvironment('XDG_STATE_HOME') ?? path.join(home(), '.local', 'state'), 'godwit');
+}
+
+/**
+ * Makes a directory that only its owner can use, and those above it that are missing. Node's own `recursive` never
+ * returns where a directory can be seen but not be made in, such as under /proc.
+ * @throws the system's error
+ */
+export function makePrivateDirectory(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) makePrivateDirectory(parent);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Someone else was faster.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && statSync(directory).isDirectory()) return;
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 /** A node as a daemon: its state directory, its identity, its links, and everything else wired to them. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -21,7 +21,7 @@ import { LoadMeter } from './load.ts';
 import { LogBook } from './log-book.ts';
 import { ModuleStore } from './modules.ts';
 import { Node } from './node.ts';
-import { cacheDirectory, stateDirectory } from './paths.ts';
+import { cacheDirectory, stateDirectory, makePrivateDirectory } from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
 
@@ -62,7 +62,7 @@ export async function startNode(options: NodeOptions): Promise<Daemon> {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(directory);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new GodwitError(

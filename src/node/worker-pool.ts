@@ -1,47 +1,77 @@
 /**
  * Workers for guests. Starting one takes longer than most of what a short program does, so one is always kept in
- * reserve. A worker serves one process and is then ended.
+ * reserve. A worker serves one process; one whose process has moved on is kept for the next of the same program, which
+ * may well be that process coming back.
  */
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { ModuleHash } from './modules.ts';
 
 /** Started workers that wait for a guest. */
 const SPARE_WORKERS = 1;
+/** Workers that are kept for the program that they had; each holds what it knows of it, for the largest some 20 MB. */
+const WARM_WORKERS = 4;
+
+interface Warm {
+  readonly worker: Worker;
+  readonly hash: ModuleHash;
+}
+
+/**
+ * How long after one was taken the next is started, in milliseconds: that takes a processor for 50 ms, which the
+ * process that is starting or arriving right now, frozen at its source, needs more.
+ */
+const REFILL_MS = 100;
 
 export class WorkerPool {
   readonly #spare: Worker[] = [];
+  /** Oldest first. */
+  readonly #warm: Warm[] = [];
   #closed = false;
 
   constructor() {
     this.#refill();
   }
 
-  /** A worker that runs guest-worker.ts and has no setup yet. It keeps the daemon alive until it is terminated. */
-  take(): Worker {
-    const worker = this.#spare.pop() ?? startWorker();
+  /** A worker that runs guest-worker.ts and waits for its setup. It keeps the daemon alive until it is terminated. */
+  take(hash: ModuleHash): Worker {
+    const warm = this.#warm.findLastIndex((one) => one.hash === hash);
+    const worker = this.#warm.splice(warm, warm === -1 ? 0 : 1)[0]?.worker ?? this.#spare.pop() ?? startWorker();
     worker.ref();
-    // Not at once: the process that is starting right now needs the processor more.
-    setImmediate(() => this.#refill());
+    setTimeout(() => this.#refill(), REFILL_MS).unref();
     return worker;
   }
 
-  /** Ends the spare workers; those taken are their takers' to end. */
+  /** A worker that was taken and has no listeners and no guest any more. */
+  giveBack(worker: Worker, hash: ModuleHash): void {
+    const warm = { worker, hash };
+    worker.on('error', () => {});
+    worker.once('exit', () => remove(this.#warm, warm));
+    worker.unref();
+    this.#warm.push(warm);
+    if (this.#closed || this.#warm.length > WARM_WORKERS) void this.#warm.shift()?.worker.terminate();
+  }
+
+  /** Ends the workers that no one has; those taken are their takers' to end. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#spare.splice(0).map((worker) => worker.terminate()));
+    const workers = [...this.#spare.splice(0), ...this.#warm.splice(0).map(({ worker }) => worker)];
+    await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
   #refill(): void {
     while (!this.#closed && this.#spare.length < SPARE_WORKERS) {
       const worker = startWorker();
       worker.unref();
-      worker.once('exit', () => {
-        const at = this.#spare.indexOf(worker);
-        if (at !== -1) this.#spare.splice(at, 1);
-      });
+      worker.once('exit', () => remove(this.#spare, worker));
       this.#spare.push(worker);
     }
   }
+}
+
+function remove<T>(list: T[], entry: T): void {
+  const at = list.indexOf(entry);
+  if (at !== -1) list.splice(at, 1);
 }
 
 function startWorker(): Worker {

@@ -1,7 +1,7 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
 import { serveAdmin } from '../../admin/server.ts';
@@ -16,6 +16,7 @@ import type { Invocation } from '../parse.ts';
 import { lastWords } from '../last-words.ts';
 import { godwitCommand } from '../self.ts';
 import { type UpJson, parseReady } from '../up-json.ts';
+import { makePrivateDirectory } from '../../node/paths.ts';
 
 export const up: Command = {
   name: 'up',
@@ -171,6 +172,6 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
 /** A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. */
 function errorFile(socketPath: string): { readonly fd: number; readonly path: string } {
   const file = `${socketPath}.err`;
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  makePrivateDirectory(path.dirname(file));
   return { fd: openSync(file, 'w', 0o600), path: file };
 }

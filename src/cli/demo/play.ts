@@ -42,14 +42,20 @@ async function unmoved(options: PlayOptions): Promise<readonly Finished[]> {
   return runs;
 }
 
+/** How often a job is run at most until it has moved: on a machine with much else to do, a short one may end before. */
+const ATTEMPTS = 5;
+
 async function again(job: Job, options: PlayOptions): Promise<readonly Finished[]> {
   const runs: Finished[] = [];
   let took: number;
+  let moves = 0;
   do {
     const start = options.elapsed();
-    runs.push(await runOnce(job, false, options));
+    const run = await runOnce(job, false, options);
     took = options.elapsed() - start;
-  } while (options.elapsed() + took < options.totalMs);
+    moves += run.stats.moves;
+    runs.push(run);
+  } while (options.elapsed() + took < options.totalMs || (moves === 0 && runs.length < ATTEMPTS));
   return runs;
 }
 
@@ -93,6 +99,8 @@ async function runOnce(job: Job, pinned: boolean, options: PlayOptions): Promise
  */
 const STAY = 2;
 const LEAST_MOVES = 2;
+/** From the start of a process to its first move. */
+const FIRST_MS = 100;
 
 /** Moves one process to every node in turn, as `godwit migrate` does, until it has ended or the time is over. */
 async function steer(pid: number, job: Job, over: AbortSignal, options: PlayOptions): Promise<void> {
@@ -101,7 +109,7 @@ async function steer(pid: number, job: Job, over: AbortSignal, options: PlayOpti
   try {
     let took = 0;
     for (let turn = 1; ; turn++) {
-      await pause(Math.max(job.everyMs, STAY * took), over);
+      await pause(turn === 1 ? FIRST_MS : Math.max(job.everyMs, STAY * took), over);
       // On a slow machine each program moves at least twice all the same.
       if (over.aborted || (turn > LEAST_MOVES && elapsed() > totalMs)) return;
       const nodes = await client.nodes();

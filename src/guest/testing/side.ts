@@ -4,6 +4,7 @@ import path from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { CALL_NAMES, type Preview1Name } from '../../abi/preview1.ts';
 import { Whence } from '../../abi/types.ts';
+import { encodeUtf8 } from '../../base/bytes.ts';
 import { DirectFile } from '../../vfs/direct.ts';
 import { guestCalls } from '../calls.ts';
 import { ControlBlock } from '../control.ts';
@@ -50,15 +51,17 @@ export class Side {
   /** @param fast whether calls take their fast path @param directory where its file `name` is made */
   constructor(fast: boolean, directory: string, name: string) {
     this.#name = path.join(directory, name);
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const running = {
+      clocks: new GuestClocks(this.machinery, 11n, 13n),
+      args: [encodeUtf8('program'), encodeUtf8('ä')],
+      env: [encodeUtf8('A=b')],
+    };
     const environment = {
       memory: this.memory,
       control: this.control,
       table: new DescriptorTable(this.#channel.port2, () => this.control.tableVersion),
       random: new RandomSupply(this.machinery.randomFill),
-      clocks: new GuestClocks(this.machinery, 11n, 13n),
-      args: [encode('program'), encode('ä')],
-      env: [encode('A=b')],
+      process: () => running,
       unwind: () => {
         throw new Error('unwound');
       },

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { Assembler } from '../capture/assembler.ts';
+import { Program } from '../capture/program.ts';
+import { CONTROL_PAGES, rewrite } from '../capture/rewrite.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { I32 } from '../wasm/types.ts';
+import { ModuleBuilder } from '../wasm/testing/builder.ts';
+import { Attention, ControlBlock } from './control.ts';
+import { PREVIEW1_MODULE } from './imports.ts';
+import type { GuestContext, GuestReport } from './messages.ts';
+import { FakeMachinery } from './testing/side.ts';
+import { GuestThread } from './thread.ts';
+
+const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 100n, cpuNanos: 50n };
+
+/** A thread whose `_start` is that code; function 0 is proc_exit. */
+function threadOf(code: Uint8Array): {
+  readonly thread: GuestThread;
+  readonly control: ControlBlock;
+  readonly close: () => void;
+} {
+  const b = new ModuleBuilder();
+  b.importFunction(PREVIEW1_MODULE, 'proc_exit', [I32], []);
+  b.export('_start', 'function', b.define([], [], [I32], code));
+  const bytes = b.build();
+  const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  original.set(bytes);
+  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const { port1, port2 } = new MessageChannel();
+  const rewritten = new WebAssembly.Module(rewrite(bytes).module);
+  const memory = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });
+  const setup = { hash: 'test', original, rewritten, memory, control, descriptors: port2 };
+  const thread = new GuestThread(setup, Program.open(original, rewritten), new FakeMachinery());
+  return { thread, control: new ControlBlock(control), close: () => port1.close() };
+}
+
+function run(code: Uint8Array): GuestReport {
+  const { thread, close } = threadOf(code);
+  try {
+    return thread.run({ context: CONTEXT, state: null });
+  } finally {
+    close();
+  }
+}
+
+/** Counts a local to 10, with a safepoint each time, and exits with it. */
+const COUNTING = new Assembler()
+  .raw(OP.loop, 0x40)
+  .get(0)
+  .constant(1)
+  .op(OP.i32Add)
+  .op(OP.localTee, 0)
+  .constant(10)
+  .op(0x47)
+  .op(OP.brIf, 0)
+  .op(OP.end)
+  .get(0)
+  .op(OP.call, 0)
+  .done();
+
+test('how a thread ends: by proc_exit, by returning, by a trap', () => {
+  assert.deepEqual(run(COUNTING), {
+    type: 'exited',
+    status: 10,
+    cpuNanos: 50n,
+    localCalls: 1,
+    monotonic: 5_000_000_100n,
+  });
+  const returned = run(new Uint8Array(0));
+  assert.ok(returned.type === 'exited' && returned.status === 0);
+  const trapped = run(new Assembler().op(OP.unreachable).done());
+  assert.ok(trapped.type === 'trapped');
+  assert.match(trapped.message, /unreachable/);
+});
+
+test('a thread that is to be captured leaves at a safepoint, and goes on in another', () => {
+  const first = threadOf(COUNTING);
+  const second = threadOf(COUNTING);
+  try {
+    first.control.raise(Attention.capture);
+    const captured = first.thread.run({ context: CONTEXT, state: null });
+    assert.ok(captured.type === 'captured');
+    const ended = second.thread.run({ context: CONTEXT, state: captured.state });
+    assert.ok(ended.type === 'exited' && ended.status === 10);
+    // The first may go on as well, if nobody else has.
+    first.control.lower(Attention.capture);
+    const again = first.thread.run({ context: CONTEXT, state: captured.state });
+    assert.ok(again.type === 'exited' && again.status === 10);
+  } finally {
+    first.close();
+    second.close();
+  }
+});

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { makePrivateDirectory } from './paths.ts';
+
+test('a private directory is made with those above it, and only for its owner', (t) => {
+  const root = mkdtempSync(path.join(tmpdir(), 'godwit-paths-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const directory = path.join(root, 'a', 'b');
+  makePrivateDirectory(directory);
+  makePrivateDirectory(directory);
+  assert.equal(statSync(directory).mode & 0o777, 0o700);
+  writeFileSync(path.join(root, 'file'), '');
+  assert.throws(() => makePrivateDirectory(path.join(root, 'file', 'below')), { code: /EEXIST|ENOTDIR/ });
+});
+
+test(
+  'where nothing can be made it says so at once',
+  { skip: process.platform !== 'linux' && 'there is no /proc' },
+  () => {
+    assert.throws(() => makePrivateDirectory('/proc/godwit/state'), { code: 'ENOENT' });
+  },
+);
