@@ -176,3 +176,22 @@ test('the guest’s side counts, repeats after a lost session, and takes only th
   assert.equal(calls.close(PID), 4);
   reply(4);
 });
+
+test('a call that the guest has left is made again under its number, and its reply is not taken meanwhile', () => {
+  const sent: ProcessMessage[] = [];
+  const calls = new HomeCalls((_to, message) => sent.push(message));
+  const reply = { frame: 'reply', pid: PID, incarnation: FIRST, call: callNumber(3), reply: bytes('r') } as const;
+  calls.open(PID, HOME, FIRST, callNumber(3));
+  calls.call(PID, bytes('a'), () => assert.fail('not after leave'));
+  calls.leave(PID);
+  calls.reply(HOME, reply);
+  calls.reset(HOME);
+  assert.equal(sent.length, 1);
+  assert.equal(calls.close(PID), 3);
+  calls.open(PID, HOME, FIRST, callNumber(3));
+  const got: string[] = [];
+  calls.call(PID, bytes('a'), (result) => got.push(text(result)));
+  calls.reply(HOME, reply);
+  assert.deepEqual(got, ['r']);
+  assert.equal(calls.close(PID), 4);
+});
