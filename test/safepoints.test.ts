@@ -18,7 +18,7 @@ import { reference } from './support/reference.ts';
 import { type FixtureRun, RUNS } from './support/runs.ts';
 
 /** A fresh worker costs 20 ms and more: so many captures one after the other, then single ones. `npm run torture` takes all. */
-const IN_TURN = Number(process.env['GODWIT_SAFEPOINTS'] ?? 6);
+const IN_TURN = Number(process.env['GODWIT_SAFEPOINTS'] ?? 12);
 const LATER = Math.ceil(IN_TURN / 5);
 const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
 

@@ -47,6 +47,12 @@ export interface ChainEnd {
   readonly captures: number;
 }
 
+/** An image as it was sent. */
+interface Image {
+  readonly pieces: readonly Uint8Array[];
+  readonly digest: Uint8Array;
+}
+
 /** Bytes of one piece when an image is written and read. */
 const PIECE = 10_000;
 
@@ -111,7 +117,7 @@ class Chain {
   async run(): Promise<ChainEnd> {
     const { args, env } = this.#process.identity;
     let baggage: GuestBaggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL };
-    let image: Uint8Array[] | null = null;
+    let image: Image | null = null;
     for (let captures = 0; ; captures++) {
       const link = await this.#link(captures, image, baggage);
       if (link.report.type !== 'captured') {
@@ -124,7 +130,7 @@ class Chain {
   }
 
   /** One guest from its start to its capture or its end. */
-  async #link(number: number, image: readonly Uint8Array[] | null, before: GuestBaggage) {
+  async #link(number: number, image: Image | null, before: GuestBaggage) {
     const { memory: limits } = Program.open(this.#module.original, this.#module.rewritten);
     const { initialPages, maximumPages } = limits ?? { initialPages: 0, maximumPages: 0 };
     const { promise, resolve } = Promise.withResolvers<GuestReport>();
@@ -146,8 +152,8 @@ class Chain {
       let state: MachineState | null = null;
       if (image) {
         const loader = new ImageLoader(this.#module, guest.memory);
-        for (const piece of image) loader.write(piece);
-        ({ state } = loader.finish(image.at(-1) ?? new Uint8Array()));
+        for (const piece of image.pieces) loader.write(piece);
+        ({ state } = loader.finish(image.digest));
       }
       const delay = this.#options.delay(number);
       const offset = { args: before.args, env: before.env, monotonicOffset: 0n, cpuNanos: 0n };
@@ -170,11 +176,11 @@ class Chain {
     }
   }
 
-  #image(guest: Guest, state: MachineState, baggage: GuestBaggage): Uint8Array[] {
+  #image(guest: Guest, state: MachineState, baggage: GuestBaggage): Image {
     const source = imageOf(this.#module, guest.memory, state, baggage);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
-    return pieces;
+    return { pieces, digest: source.digest() };
   }
 
   /** @returns the wait, if the call has to wait */
