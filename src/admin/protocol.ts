@@ -32,21 +32,13 @@ import {
   u64,
   u8,
 } from '../base/schema.ts';
-import { NODE_STATES, PROCESS_STATES, type ProcessEnd, type RunStats, STDIO_KINDS } from '../node/daemon.ts';
+import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/codecs.ts';
+import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
 export const CONTROL_VERSION = 1;
 /** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
 export const CONTROL_MAGIC = 0x77_64_6f_67;
-
-/** A codec of another shape: `read` may refuse with a GodwitError('protocol'). */
-function mapped<A, B>(inner: Codec<A>, toInner: (value: B) => A, fromInner: (value: A) => B): Codec<B> {
-  return {
-    type: inner.type,
-    write: (w, v) => inner.write(w, toInner(v)),
-    read: (r) => fromInner(inner.read(r)),
-  };
-}
 
 const s64: Codec<bigint> = {
   type: 's64',
@@ -67,40 +59,6 @@ const filetype: Codec<FileType> = branded(u8, 'filetype', (n) => {
 });
 
 const errorCode = oneOf(...(Object.keys(ERROR_CODES) as ErrorCode[]));
-
-const processInfo = struct({
-  pid: u32,
-  ppid: u32,
-  home: u32,
-  node: u32,
-  state: oneOf(...PROCESS_STATES),
-  threads: u32,
-  memory: f64,
-  cpu_ms: f64,
-  moves: u32,
-  stay: list(str, 64),
-  command: list(str),
-});
-
-const nodeInfo = struct({
-  id: u32,
-  name: str,
-  address: str,
-  arch: str,
-  os: str,
-  state: oneOf(...NODE_STATES),
-  cpus: u32,
-  load: f64,
-  memory_total: f64,
-  memory_free: f64,
-  processes: u32,
-});
-
-const processEnd: Codec<ProcessEnd> = mapped(
-  struct({ how: oneOf('exited', 'signalled'), value: u32, message: optional(str) }),
-  (end) => ({ how: end.how, value: end.how === 'exited' ? end.code : end.signal, message: end.message }),
-  ({ how, value, message }) => (how === 'exited' ? { how, code: value, message } : { how, signal: value, message }),
-);
 
 const runStats: Codec<RunStats> = mapped(
   struct({
@@ -170,7 +128,7 @@ export const CALLS = {
       complete: bool,
     }),
   ),
-  token: call(nothing, struct({ token: str, address: str, expires: f64 })),
+  token: call(nothing, joinToken),
   shutdown: call(nothing, nothing),
   /** Shows that the node still reacts. */
   ping: call(nothing, nothing),
