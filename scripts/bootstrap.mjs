@@ -18,6 +18,9 @@ const TEST_FILES = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** The runner's own choice is one less than the processors, which leaves one of two idle. */
 const CONCURRENCY = Math.max(2, availableParallelism());
 
+/** A file of tests that takes longer hangs: it fails, and the others go on. The longest takes two minutes of two cores. */
+const FILE_TIMEOUT_MS = 600_000;
+
 /** The tests that have a long form, and what makes them long: see each of them. Settings of the caller's own win. */
 const TORTURE_FILES = [
   'src/migration/*.test.ts',
@@ -31,7 +34,7 @@ const TORTURE = { GODWIT_SEEDS: '20000', GODWIT_LIVES: '20', GODWIT_RANDOM_RUNS:
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
   demo: () => [['bin/godwit', 'demo']],
-  test: (args) => [testCommand(args)],
+  test: (args) => [testCommand([`--test-timeout=${FILE_TIMEOUT_MS}`, ...args])],
   torture: (args) => [testCommand(args.length > 0 ? args : TORTURE_FILES)],
   check: () => [
     ['node_modules/typescript/bin/tsc', '--noEmit'],

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -189,9 +188,8 @@ const endsWhileReading: FakeProgram = async ({ io }) => {
 test('a read that is under way at the end takes nothing', { skip: posix }, async (t) => {
   const { shell } = await fakeNode(t);
   const child = shell(endsWhileReading, '$RUN; printf "$?|"; cat');
-  await once(child.child.stdout!, 'data');
   // The end is known when the shell has gone on.
-  await once(child.child.stdout!, 'data');
+  await child.said('done|7|');
   child.child.stdin!.end('for cat');
   expectOutcome(await child.outcome, { status: 0, stdout: 'done|7|for cat' });
 });
@@ -251,7 +249,7 @@ test('signals go to the program', { skip: posix }, async (t) => {
       await writeAll(io.stdout, Buffer.from('ready'));
       return signalled(await signal());
     });
-    await once(child.child.stdout!, 'data');
+    await child.said('ready');
     process.kill(child.pid, name);
     assert.equal((await child.outcome).status, 128 + number);
   }
@@ -266,7 +264,7 @@ test('the death of the command is the hangup of its program', { skip: posix }, a
     hungUp.resolve(await signal());
     return exited(0);
   });
-  await once(child.child.stdout!, 'data');
+  await child.said('ready');
   process.kill(child.pid, 'SIGKILL');
   assert.equal(await hungUp.promise, 1);
 });
@@ -325,7 +323,7 @@ test('a second Ctrl-C ends the command while the node does not react', { skip: p
   const socketPath = path.join(directory, 'silent.sock');
   await silentNode(t, socketPath);
   const child = startGodwit(t, ['run', '--socket', socketPath, 'p.wasm'], { cwd: directory });
-  await once(child.child.stdout!, 'data');
+  await child.said('ready');
   // Signals of one kind melt together while they are pending: sent until two have arrived.
   const again = setInterval(() => child.child.kill('SIGINT'), 50);
   const { status } = await child.outcome;
@@ -347,20 +345,16 @@ test('a terminal is a terminal, its size is known, and Ctrl-C works', { skip: no
     await writeAll(stdout, Buffer.from('again? '));
     return signalled(await signal());
   }, 'stty cols 91 rows 17; $RUN; echo status $?; stty -a | grep -c -- "-icanon"; head -c 4');
-  const { stdin, stdout } = child.child;
-  let text = '';
-  const seen = async (wanted: string): Promise<void> => {
-    while (!text.includes(wanted)) text += String((await once(stdout!, 'data'))[0]);
-  };
-  await seen('name? ');
+  const { stdin } = child.child;
+  await child.said('name? ');
   stdin!.write('Ada\n');
-  await seen('end? ');
+  await child.said('end? ');
   stdin!.write('\u0004');
-  await seen('more? ');
+  await child.said('more? ');
   stdin!.write('Lovelace\n');
-  await seen('again? ');
+  await child.said('again? ');
   stdin!.write('\u0003');
-  await seen('status 130');
+  await child.said('status 130');
   stdin!.write('next\n');
   const { stdout: all } = await child.outcome;
   assert.deepEqual(await told.promise, [

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -97,8 +96,8 @@ test('when the one who started the lab is killed, its nodes end', { skip: proces
     console.log(JSON.stringify([lab.directory, ...lab.nodes.map(({ ready }) => ready.socket)]));
     setInterval(() => {}, 1000);`;
   const owner = start(t, process.execPath, ['--input-type=module', '-e', script]);
-  const [line] = (await once(owner.child.stdout!, 'data')) as [Buffer];
-  const [directory = '', ...sockets] = JSON.parse(line.toString()) as string[];
+  const line = await owner.said('\n');
+  const [directory = '', ...sockets] = JSON.parse(line) as string[];
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   process.kill(owner.pid, 'SIGKILL');
   await owner.outcome;

@@ -17,6 +17,8 @@ export interface Started {
   readonly child: ReturnType<typeof spawn>;
   /** Its end, with everything that it wrote. */
   readonly outcome: Promise<Outcome>;
+  /** Its output as soon as that has a text in it, in however many parts it came; throws if it ends without. */
+  readonly said: (text: string) => Promise<string>;
 }
 
 /** Starts any program; ended with the test at the latest. */
@@ -34,7 +36,17 @@ export function start(t: TestContext, file: string, args: readonly string[], opt
     stdout: Buffer.concat(parts.stdout).toString(),
     stderr: Buffer.concat(parts.stderr).toString(),
   }));
-  return { pid: child.pid!, child, outcome };
+  const said = async (text: string): Promise<string> => {
+    let ended = false;
+    void outcome.then(() => (ended = true));
+    for (;;) {
+      const whole = Buffer.concat(parts.stdout).toString();
+      if (whole.includes(text)) return whole;
+      if (ended) throw new Error(`ended without "${text}": ${whole}`);
+      await Promise.race([once(child.stdout!, 'data'), outcome]);
+    }
+  };
+  return { pid: child.pid!, child, outcome, said };
 }
 
 /** Starts `godwit ARGS...`. */
