@@ -16,26 +16,22 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC } from '../wasm/opcodes.ts';
-import { EXNREF, I32, UNKNOWN } from '../wasm/types.ts';
-import type { ValueType } from '../wasm/types.ts';
-import { FunctionWalker } from '../wasm/walker.ts';
-import { WasmWriter } from '../wasm/writer.ts';
+import { EXNREF, I32 } from '../wasm/types.ts';
+import type { TypeList } from '../wasm/types.ts';
+import type { Written } from './copier.ts';
+import { countedLoop, pushEndsSoon, pushUnfinished, setStretch } from './counted.ts';
+import type { CountedLoop } from './counted.ts';
 import type { Facts } from './facts.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import { Labels } from './labels.ts';
 import { Liveness } from './liveness.ts';
+import { SpillingCopier } from './spilling.ts';
 import type { CodeTarget } from './target.ts';
 
 /** What the rewriter of bodies must know about the functions that it meets. */
 export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPolls'>;
-
-/** A piece of the original that was copied: `size` bytes from `original` to `written` (offset in the new body). */
-export interface CopiedRange {
-  readonly written: number;
-  readonly original: number;
-  readonly size: number;
-}
 
 const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
   [OP.memoryInit, 'memory.init'],
@@ -47,37 +43,44 @@ const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
 /** Label catch_ref of a try_table clause. */
 const CATCH_REF = 0x01;
 
-export class BodyRewriter {
-  protected readonly module: Module;
+/** Where the local for the end of a stretch stands among the temporaries, whose other keys are positions of operands. */
+const STRETCH_END = -1;
+
+/** What there was before a loop was written. */
+interface LoopStart {
+  readonly written: Written;
+  readonly sites: number;
+}
+
+/**
+ * A counted loop that is being written, in two parts: if it ends soon it is run whole, as it is in the original; else in
+ * stretches with a poll before each.
+ */
+interface Counted {
+  readonly frame: number;
+  readonly loop: CountedLoop;
+  readonly part: 'whole' | 'stretches';
+}
+
+export class BodyRewriter extends SpillingCopier {
   protected readonly facts: CallFacts;
   protected readonly target: CodeTarget;
-  protected readonly walker: FunctionWalker;
-  /** The code of the function without its locals. */
-  readonly out: WasmWriter = new WasmWriter(4096);
-  /** Offsets in `out` of the `if` of each poll. */
-  readonly hints: number[] = [];
-  /** Where copied code came from, if {@link recordCopies} was called. */
-  copies: CopiedRange[] | null = null;
-
-  /** Bytes of the original from here on are not written yet. */
-  protected copyFrom = 0;
-  protected watermark = 0;
+  protected readonly labels = new Labels();
   protected sites = 0;
   #polls = new Set<number>();
   /** False for a function that is only patched. */
   protected wrapped = true;
   readonly #liveness = new Liveness();
-  /** Number of the function's own locals, and what was added behind them. */
-  protected ownLocals = 0;
-  protected extraLocals: ValueType[] = [];
-  protected spills = new Map<number, number>();
-  protected temporaries = new Map<number, number>();
+  /** By frame depth. */
+  protected readonly loops: LoopStart[] = [];
+  /** Set while the code that is written is thrown away. */
+  protected verbatim = false;
+  #counted: Counted | null = null;
 
   constructor(module: Module, facts: CallFacts, target: CodeTarget) {
-    this.module = module;
+    super(module);
     this.facts = facts;
     this.target = target;
-    this.walker = new FunctionWalker(module);
   }
 
   /**
@@ -102,31 +105,14 @@ export class BodyRewriter {
     return plan;
   }
 
-  /** Keeps {@link copies} from now on, for mapping positions back to the original. */
-  recordCopies(): void {
-    this.copies = [];
-  }
-
   protected begin(index: number): void {
-    this.walker.enter(index);
-    this.out.length = 0;
-    this.hints.length = 0;
-    if (this.copies !== null) this.copies = [];
-    this.copyFrom = this.walker.pos;
-    this.watermark = 0;
+    this.enter(index);
+    this.labels.enter();
+    this.#counted = null;
     this.sites = 0;
     this.#polls = new Set();
     this.wrapped = this.facts.capturable[index] === 1;
-    this.ownLocals = this.walker.localCount;
-    this.extraLocals = [I32];
-    this.spills = new Map();
-    this.temporaries = new Map();
     this.#liveness.enter(this.ownLocals);
-  }
-
-  /** Types of all locals, the function's own and the added ones. */
-  localTypes(): ValueType[] {
-    return [...this.walker.locals.subarray(0, this.ownLocals), ...this.extraLocals];
   }
 
   protected plan(): FramePlan {
@@ -169,9 +155,9 @@ export class BodyRewriter {
     const { out, target } = this;
     out.raw(OP.end, OP.return, OP.end);
     for (const { signature, locals } of plan.calls) {
-      for (const local of locals) this.#local(OP.localGet, local);
+      for (const local of locals) this.local(OP.localGet, local);
       if (signature.ends) {
-        this.#local(OP.localGet, plan.pcLocal);
+        this.local(OP.localGet, plan.pcLocal);
         this.constant(this.walker.functionIndex);
         this.constant(plan.frameBytes);
       }
@@ -181,37 +167,9 @@ export class BodyRewriter {
     out.raw(OP.throwRef, OP.end);
   }
 
-  /** Copies the original up to `to`. */
-  protected copy(to: number): void {
-    if (to > this.copyFrom) {
-      this.copies?.push({ written: this.out.length, original: this.copyFrom, size: to - this.copyFrom });
-      this.out.copy(this.module.bytes, this.copyFrom, to);
-    }
-    this.copyFrom = to;
-  }
-
-  /** Passes over the instruction that the walker has just stepped over: something else was written for it. */
-  protected replaced(): void {
-    this.copyFrom = this.walker.pos;
-  }
-
-  protected constant(value: number): void {
-    this.out.u8(OP.i32Const);
-    this.out.s32(value);
-  }
-
-  #local(opcode: number, local: number): void {
-    this.out.u8(opcode);
-    this.out.u32(local);
-  }
-
-  protected readLocal(local: number): void {
-    this.#local(OP.localGet, local);
-  }
-
   protected setPc(site: number): void {
     this.constant(site);
-    this.#local(OP.localSet, this.ownLocals);
+    this.local(OP.localSet, this.ownLocals);
   }
 
   /** Handles instructions until the function's last `end` has been passed. */
@@ -219,6 +177,7 @@ export class BodyRewriter {
     const { walker } = this;
     while (more) {
       if (walker.low < this.watermark) this.watermark = walker.low;
+      if (this.#counted?.part === 'stretches') this.#inStretch(this.#counted.loop);
       if (this.instruction(walker.opcode)) {
         this.#liveness.dead();
         this.copy(walker.pos);
@@ -299,29 +258,146 @@ export class BodyRewriter {
     const params = walker.frameParams[depth]!;
     if (this.wrapped && this.watermark < walker.low) this.spill([...params, ...(opcode === OP.if ? [I32] : [])]);
     this.watermark = walker.low;
-    this.opened();
     this.#liveness.open(depth, opcode === OP.if);
-    if (opcode !== OP.loop) return;
-    assert(this.wrapped, 'a function with a loop is capturable');
-    this.copy(walker.pos);
-    if (params.length > 0) this.#spillHere(walker.height, []);
-    this.poll();
+    if (opcode === OP.loop) this.#openLoop(params);
+    else this.opened();
   }
 
-  /** Hooks for continuations, whose label depths differ from the original's. */
-  protected opened(): void {}
-  protected otherwise(): void {}
-  protected close(): void {
-    this.watermark = Math.min(this.walker.low, this.watermark);
+  #openLoop(params: TypeList): void {
+    assert(this.wrapped, 'a function with a loop is capturable');
+    const { walker, labels } = this;
+    const { depth } = walker;
+    const counted = this.#counted?.frame === depth ? this.#counted : null;
+    this.copy(walker.start);
+    this.loops[depth] = { written: this.written(), sites: this.sites };
+    if (counted?.part === 'whole') this.#openWhole(counted);
+    this.opened();
+    this.copy(walker.pos);
+    if (params.length > 0) this.spillHere(walker.height, []);
+    if (counted?.part === 'whole') {
+      this.#liveness.site();
+      return;
+    }
+    this.poll();
+    if (counted === null) return;
+    setStretch(this.out, counted.loop, this.#stretchEnd());
+    // The loop inside has the label that the loop had.
+    this.out.u8(OP.loop);
+    this.target.types.writeBlockType(this.out, walker.frameResults[depth]!);
+    labels.open(depth);
   }
-  protected branch(): void {}
+
+  #openWhole(counted: Counted): void {
+    pushEndsSoon(this.out, counted.loop, this.#stretchEnd());
+    this.out.u8(OP.if);
+    this.target.types.writeBlockType(this.out, this.walker.frameResults[counted.frame]!);
+    this.labels.depth++;
+  }
+
+  #stretchEnd(): number {
+    return this.added(this.temporaries, STRETCH_END, I32);
+  }
+
+  /** In a stretch the counter is compared with the stretch's end. */
+  #inStretch({ boundAt, branchAt }: CountedLoop): void {
+    const { walker } = this;
+    if (walker.start === boundAt) {
+      this.copy(walker.start);
+      this.readLocal(this.#stretchEnd());
+      this.replaced();
+    } else if (walker.start === branchAt && boundAt === null) {
+      this.copy(walker.start);
+      this.readLocal(this.#stretchEnd());
+      this.out.u8(OP.i32Ne);
+    }
+  }
+
+  /** Hooks for continuations. */
+  protected opened(): void {
+    this.labels.open(this.walker.depth);
+  }
+  protected otherwise(): void {}
+
+  /** @returns false if the frame is a loop and the walker has been put back to its start, to write it once more */
+  protected close(): boolean {
+    const { walker, labels } = this;
+    this.watermark = Math.min(walker.low, this.watermark);
+    const frame = walker.depth + 1;
+    if (frame === 0) return true;
+    if (this.#counted?.frame === frame) {
+      if (this.#closeCounted(this.#counted)) return false;
+    } else if (walker.frameOpcode[frame] === OP.loop && this.#again(frame)) return false;
+    labels.depth--;
+    return true;
+  }
+
+  /** @returns true if the second part is still to come */
+  #closeCounted(counted: Counted): boolean {
+    const { walker, out, labels } = this;
+    this.copy(walker.pos);
+    if (counted.part === 'whole') {
+      this.#counted = { ...counted, part: 'stretches' };
+      labels.depth--;
+      out.u8(OP.else);
+      this.#rewind(counted.frame);
+      return true;
+    }
+    // The next stretch, until the counter has reached the bound.
+    this.#counted = null;
+    pushUnfinished(out, counted.loop);
+    out.raw(OP.brIf, 0, OP.end, OP.end);
+    labels.depth -= 2;
+    return false;
+  }
+
+  /** At the end of a loop: if it is a counted one, takes back what was written and goes back to its start. */
+  #again(frame: number): boolean {
+    const { walker } = this;
+    const start = this.loops[frame]!;
+    if (this.verbatim || this.sites !== start.sites + 1) return false;
+    const loop = countedLoop(walker);
+    if (loop === null) return false;
+    this.#counted = { frame, loop, part: 'whole' };
+    this.goBack(start.written);
+    this.sites = start.sites;
+    this.labels.depth--;
+    this.#rewind(frame);
+    return true;
+  }
+
+  #rewind(loop: number): void {
+    this.walker.rewindToLoop();
+    this.replaced();
+    this.watermark = this.walker.frameBase[loop]!;
+  }
+
+  protected branch(): void {
+    const { walker, out, labels } = this;
+    const label = labels.to(walker.depth - walker.immediate);
+    if (label === walker.immediate) return;
+    this.copy(walker.start);
+    out.u8(walker.opcode);
+    out.u32(label);
+    this.replaced();
+  }
 
   protected branchTable(): void {
-    this.eachTarget((label) => this.#liveness.branch(this.walker.depth - label));
+    const { walker, labels } = this;
+    let same = true;
+    const count = this.#eachTarget((label) => {
+      this.#liveness.branch(walker.depth - label);
+      same &&= labels.to(walker.depth - label) === label;
+    });
+    if (same) return;
+    this.copy(walker.start);
+    this.out.u8(OP.brTable);
+    this.out.u32(count);
+    this.#eachTarget((label) => this.out.u32(labels.to(walker.depth - label)));
+    this.replaced();
   }
 
   /** The labels of the br_table that the walker has just passed, the default one last. */
-  protected eachTarget(visit: (label: number) => void): number {
+  #eachTarget(visit: (label: number) => void): number {
     const { walker } = this;
     const behind = walker.pos;
     walker.pos = walker.start + 1;
@@ -409,37 +485,5 @@ export class BodyRewriter {
     this.out.u8(OP.call);
     this.out.u32(helper);
     this.replaced();
-  }
-
-  /** Before the instruction just passed: puts the operands between `watermark` and its arguments into their spill locals. */
-  protected spill(args: readonly ValueType[]): void {
-    this.copy(this.walker.start);
-    this.#spillHere(this.walker.low, args);
-  }
-
-  /** The operands from `watermark` to `top` go into spill locals and, like the `args` above them, back onto the stack. */
-  #spillHere(top: number, args: readonly ValueType[]): void {
-    const { walker, watermark } = this;
-    for (let i = args.length - 1; i >= 0; i--) this.#local(OP.localSet, this.#added(this.temporaries, i, args[i]!));
-    for (let at = top - 1; at > watermark; at--) this.#local(OP.localSet, this.spillLocal(at, walker.operands[at]!));
-    this.#local(OP.localTee, this.spillLocal(watermark, walker.operands[watermark]!));
-    for (let at = watermark + 1; at < top; at++) this.readLocal(this.spillLocal(at, walker.operands[at]!));
-    for (let i = 0; i < args.length; i++) this.readLocal(this.#added(this.temporaries, i, args[i]!));
-    this.watermark = top;
-  }
-
-  protected spillLocal(position: number, type: ValueType): number {
-    assert(type !== UNKNOWN, 'operands of reachable code have a type');
-    return this.#added(this.spills, position, type);
-  }
-
-  #added(locals: Map<number, number>, position: number, type: ValueType): number {
-    const key = position * 256 + type;
-    const found = locals.get(key);
-    if (found !== undefined) return found;
-    const local = this.ownLocals + this.extraLocals.length;
-    this.extraLocals.push(type);
-    locals.set(key, local);
-    return local;
   }
 }

@@ -27,6 +27,7 @@ import type { WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
 import { BodyRewriter } from './body.ts';
 import type { CallFacts } from './body.ts';
+import type { Written } from './copier.ts';
 import { savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
@@ -40,15 +41,10 @@ export class ContinuationRewriter extends BodyRewriter {
   #wanted = -1;
   /** True until the wanted site has been reached; what is written before that is thrown away. */
   #seeking = false;
-  /** Depth of labels in the new code; by frame depth of the original: the new depth of its label. */
-  #depth = 0;
-  readonly #labels: number[] = [];
-  /** By frame depth: number of sites before the frame, so that a loop can be written again with the same ones. */
-  readonly #sitesBefore: number[] = [];
   /** By frame depth: the frame lies around the site and only its rest is being written. */
   readonly #partial: boolean[] = [];
   /** By frame depth: length of the code and of the hints before an arm of an `if` that is not wanted. */
-  readonly #unwanted: ({ readonly code: number; readonly hints: number } | undefined)[] = [];
+  readonly #unwanted: (Written | undefined)[] = [];
   /** By frame depth: the whole loop is being written behind its partial round, `$exit` is open around it. */
   readonly #exits: boolean[] = [];
 
@@ -67,7 +63,8 @@ export class ContinuationRewriter extends BodyRewriter {
     this.#plan = plan;
     this.#wanted = site;
     this.#seeking = true;
-    for (const list of [this.#labels, this.#sitesBefore, this.#partial, this.#unwanted, this.#exits]) list.length = 0;
+    this.verbatim = true;
+    for (const list of [this.#partial, this.#unwanted, this.#exits]) list.length = 0;
     this.extraLocals = [...plan.extraLocals];
     this.spills = new Map(plan.spills);
     this.temporaries = new Map(plan.temporaries);
@@ -83,6 +80,7 @@ export class ContinuationRewriter extends BodyRewriter {
   #start(top: number): void {
     const { out, walker } = this;
     this.#seeking = false;
+    this.verbatim = false;
     out.length = 0;
     this.hints.length = 0;
     // What is written before the rest of the function counts as the site.
@@ -91,8 +89,7 @@ export class ContinuationRewriter extends BodyRewriter {
     const plan = this.#plan!;
     restoreFrame(out, plan, this.#n, this.#link, plan.pcLocal, Number.POSITIVE_INFINITY);
     this.openWrapper();
-    this.#labels[0] = 0;
-    this.#depth = 0;
+    this.labels.enter();
     let operand = 0;
     for (let frame = 1; frame <= walker.depth; frame++) {
       operand = this.#pushOperands(operand, walker.frameBase[frame]!);
@@ -108,21 +105,21 @@ export class ContinuationRewriter extends BodyRewriter {
   }
 
   #openPartial(frame: number): void {
-    const { out, walker, target } = this;
+    const { out, walker, target, labels } = this;
     this.#openBlock(walker.frameResults[frame]!);
     if (walker.frameOpcode[frame] === OP.loop) {
       out.u8(OP.block);
       target.types.writeBlockType(out, walker.frameParams[frame]!);
-      this.#depth++;
+      labels.depth++;
     }
-    this.#labels[frame] = this.#depth;
+    labels.stand(frame);
     this.#partial[frame] = true;
   }
 
   #openBlock(results: TypeList): void {
     this.out.u8(OP.block);
     this.target.types.writeBlockType(this.out, results);
-    this.#depth++;
+    this.labels.depth++;
   }
 
   protected override poll(): void {
@@ -156,11 +153,8 @@ export class ContinuationRewriter extends BodyRewriter {
   }
 
   protected override opened(): void {
-    const { depth } = this.walker;
-    this.#sitesBefore[depth] = this.sites;
-    this.#partial[depth] = false;
-    if (this.#seeking) return;
-    this.#labels[depth] = ++this.#depth;
+    super.opened();
+    this.#partial[this.walker.depth] = false;
   }
 
   protected override otherwise(): void {
@@ -168,76 +162,44 @@ export class ContinuationRewriter extends BodyRewriter {
     if (this.#seeking || this.#partial[depth] !== true) return;
     this.copy(this.walker.start);
     this.replaced();
-    this.#unwanted[depth] = { code: this.out.length, hints: this.hints.length };
+    this.#unwanted[depth] = this.written();
   }
 
-  protected override close(): void {
-    super.close();
-    if (this.#seeking) return;
-    const { walker, out } = this;
+  protected override close(): boolean {
+    const { walker } = this;
     const frame = walker.depth + 1;
-    if (frame === 0) return;
-    if (this.#partial[frame] === true) {
+    if (!this.#seeking && this.#partial[frame] === true) {
       this.#partial[frame] = false;
       if (walker.frameOpcode[frame] === OP.loop) {
         this.#repeat(frame);
-        return;
+        return false;
       }
       const unwanted = this.#unwanted[frame];
       if (unwanted !== undefined) {
         this.#unwanted[frame] = undefined;
-        out.length = unwanted.code;
-        while ((this.copies?.at(-1)?.written ?? -1) >= unwanted.code) this.copies!.pop();
-        this.hints.length = unwanted.hints;
+        this.goBack(unwanted);
         this.copyFrom = walker.start;
       }
     }
-    this.#depth--;
-    if (this.#exits[frame] !== true) return;
+    if (!super.close()) return false;
+    if (this.#exits[frame] !== true) return true;
     this.#exits[frame] = false;
     this.copy(walker.pos);
-    out.u8(OP.end);
-    this.#depth--;
+    this.out.u8(OP.end);
+    this.labels.depth--;
+    return true;
   }
 
   /** The partial round of a loop ends: now the whole loop. */
   #repeat(frame: number): void {
-    const { walker, out } = this;
+    const { walker, out, labels } = this;
     this.copy(walker.start);
     out.raw(OP.br, 1, OP.end);
-    this.#depth--;
+    labels.depth--;
     this.#exits[frame] = true;
-    this.sites = this.#sitesBefore[frame]!;
+    this.sites = this.loops[frame]!.sites;
     walker.rewindToLoop();
     this.watermark = walker.frameBase[frame]!;
-    this.replaced();
-  }
-
-  /** The label that means in the new code what `label` means in the original. */
-  #mapped(label: number): number {
-    return this.#depth - this.#labels[this.walker.depth - label]!;
-  }
-
-  protected override branch(): void {
-    if (this.#seeking) return;
-    const { walker, out } = this;
-    const label = this.#mapped(walker.immediate);
-    if (label === walker.immediate) return;
-    this.copy(walker.start);
-    out.u8(walker.opcode);
-    out.u32(label);
-    this.replaced();
-  }
-
-  protected override branchTable(): void {
-    super.branchTable();
-    if (this.#seeking) return;
-    this.copy(this.walker.start);
-    const labels: number[] = [];
-    this.eachTarget((label) => labels.push(this.#mapped(label)));
-    this.out.u8(OP.brTable);
-    this.out.u32(labels.length - 1);
-    for (const label of labels) this.out.u32(label);
     this.replaced();
   }
 }

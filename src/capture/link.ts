@@ -11,7 +11,7 @@ import { EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
-import type { CopiedRange } from './body.ts';
+import type { CopiedRange } from './copier.ts';
 import { ContinuationRewriter, recallBody } from './continuation.ts';
 import type { Facts } from './facts.ts';
 import { GODWIT } from './facts.ts';

@@ -7,7 +7,7 @@ import { functionName } from '../wasm/names.ts';
 import { WasmReader } from '../wasm/reader.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
-import type { CopiedRange } from './body.ts';
+import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
 import { MainTarget, writeLocals } from './rewrite.ts';
 import type { Program } from './program.ts';

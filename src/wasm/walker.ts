@@ -25,7 +25,7 @@ import type { FunctionType, TypeList, ValueType } from './types.ts';
 export class FunctionWalker extends ValidationStacks {
   /** The instruction that the last step passed: its number and its immediates. */
   opcode = 0;
-  /** Label depth, or index of local, global, function, type, table, segment: whatever comes first. */
+  /** Label depth, or index of local, global, function, type, table, segment, whatever comes first; an i32's value. */
   immediate = 0;
   /** The second index where there is one (call_indirect: table; table.init: table; table.copy: source). */
   second = 0;
@@ -78,7 +78,7 @@ export class FunctionWalker extends ValidationStacks {
       case IMMEDIATE.memory:
         return this.#memoryArgument(opcode);
       case IMMEDIATE.i32:
-        this.signed(32);
+        this.immediate = this.signed(32);
         return;
       case IMMEDIATE.i64:
         this.signed(64);

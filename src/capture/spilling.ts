@@ -1,0 +1,64 @@
+/** Code that has locals of its own behind those of the function, mostly to keep operands in. */
+import { assert } from '../base/assert.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { I32, UNKNOWN } from '../wasm/types.ts';
+import type { ValueType } from '../wasm/types.ts';
+import { CodeCopier } from './copier.ts';
+
+export class SpillingCopier extends CodeCopier {
+  /** The height up to which the operands are in their spill locals. */
+  protected watermark = 0;
+  /** Number of the function's own locals, and what was added behind them: the pc first. */
+  protected ownLocals = 0;
+  protected extraLocals: ValueType[] = [];
+  /** By position on the operand stack and type, see {@link added}. */
+  protected spills = new Map<number, number>();
+  protected temporaries = new Map<number, number>();
+
+  protected override enter(index: number): void {
+    super.enter(index);
+    this.watermark = 0;
+    this.ownLocals = this.walker.localCount;
+    this.extraLocals = [I32];
+    this.spills = new Map();
+    this.temporaries = new Map();
+  }
+
+  /** Types of all locals, the function's own and the added ones. */
+  localTypes(): ValueType[] {
+    return [...this.walker.locals.subarray(0, this.ownLocals), ...this.extraLocals];
+  }
+
+  /** Before the instruction just passed: puts the operands between `watermark` and its arguments into their spill locals. */
+  protected spill(args: readonly ValueType[]): void {
+    this.copy(this.walker.start);
+    this.spillHere(this.walker.low, args);
+  }
+
+  /** The operands from `watermark` to `top` go into spill locals and, like the `args` above them, back onto the stack. */
+  protected spillHere(top: number, args: readonly ValueType[]): void {
+    const { walker, watermark } = this;
+    for (let i = args.length - 1; i >= 0; i--) this.local(OP.localSet, this.added(this.temporaries, i, args[i]!));
+    for (let at = top - 1; at > watermark; at--) this.local(OP.localSet, this.spillLocal(at, walker.operands[at]!));
+    this.local(OP.localTee, this.spillLocal(watermark, walker.operands[watermark]!));
+    for (let at = watermark + 1; at < top; at++) this.readLocal(this.spillLocal(at, walker.operands[at]!));
+    for (let i = 0; i < args.length; i++) this.readLocal(this.added(this.temporaries, i, args[i]!));
+    this.watermark = top;
+  }
+
+  protected spillLocal(position: number, type: ValueType): number {
+    assert(type !== UNKNOWN, 'operands of reachable code have a type');
+    return this.added(this.spills, position, type);
+  }
+
+  /** The added local that `locals` has for this position and type; a new one if it has none. */
+  protected added(locals: Map<number, number>, position: number, type: ValueType): number {
+    const key = position * 256 + type;
+    const found = locals.get(key);
+    if (found !== undefined) return found;
+    const local = this.ownLocals + this.extraLocals.length;
+    this.extraLocals.push(type);
+    locals.set(key, local);
+    return local;
+  }
+}
