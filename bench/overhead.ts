@@ -2,9 +2,10 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { spawn } from 'node:child_process';
+import { json } from 'node:stream/consumers';
 import { rewrite } from '../src/capture/rewrite.ts';
+import { GUEST_OPTIONS } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
 import { KERNELS } from './kernels.ts';
 import { asyncify } from './overhead/asyncify.ts';
@@ -85,7 +86,7 @@ async function compare(subject: Subject, directory: string, context: Context): P
       const variant = variants[(round + i) % variants.length]!;
       const output = path.join(directory, 'output');
       const job: Job = { ...variant.job, original: subject.path, args: subject.args, output, runs: RUNS };
-      const { status, times } = await runInWorker(job, context.signal);
+      const { status, times } = await runInProcess(job, context.signal);
       const result = `${status}\n${await readFile(output, 'latin1')}`;
       expected ??= result;
       if (result !== expected) throw new Error(`${subject.name}: the output of ${variant.job.module} is another one`);
@@ -114,18 +115,17 @@ async function asyncifyOrNull(subject: Subject, original: Uint8Array, context: C
   }
 }
 
-async function runInWorker(job: Job, signal: AbortSignal): Promise<Times> {
+/** In a process of its own, since V8's options hold for a whole process: Godwit's variant runs with those of a node. */
+async function runInProcess(job: Job, signal: AbortSignal): Promise<Times> {
   signal.throwIfAborted();
-  const worker = new Worker(new URL('overhead/guest.ts', import.meta.url), {
-    workerData: job,
-    execArgv: ['--no-warnings'],
+  const options = ['--no-warnings', ...(job.kind === 'godwit' ? GUEST_OPTIONS : [])];
+  const guest = path.join(import.meta.dirname, 'overhead', 'guest.ts');
+  const child = spawn(process.execPath, [...options, guest, JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal,
   });
-  try {
-    const [message] = (await once(worker, 'message', { signal })) as [Times];
-    return message;
-  } finally {
-    await worker.terminate();
-  }
+  const failed = new Promise<never>((_, reject) => child.once('error', reject));
+  return (await Promise.race([json(child.stdout), failed])) as Times;
 }
 
 function meanRow(rows: readonly Row[]): Row {

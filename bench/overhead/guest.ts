@@ -1,5 +1,5 @@
 /**
- * The worker of `overhead`: runs one variant of a program several times and reports the times.
+ * The process of `overhead` that runs one variant of a program several times and prints the times. Argument: a Job.
  *
  * All variants get their system calls from `node:wasi`, so that only the code differs. That is kinder to the other two
  * than to Godwit, which has calls of its own (see the benchmark `syscall`); the kernels make a dozen calls each.
@@ -10,7 +10,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WASI } from 'node:wasi';
-import { parentPort, workerData } from 'node:worker_threads';
 import { Machine } from '../../src/capture/machine.ts';
 import { Program } from '../../src/capture/program.ts';
 import { CONTROL_PAGES } from '../../src/capture/rewrite.ts';
@@ -43,7 +42,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 type Run = () => void;
 
-const job = workerData as Job;
+const job = JSON.parse(process.argv[2] ?? '') as Job;
 const original = readFileSync(job.original);
 const compiled = new WebAssembly.Module(readFileSync(job.module));
 const program = job.kind === 'godwit' ? Program.open(original, compiled) : null;
@@ -60,7 +59,7 @@ for (let i = 0; i <= job.runs; i++) {
   if (i > 0) times.push(time);
   else await sleep(SETTLE_MS);
 }
-parentPort?.postMessage({ status, times } satisfies Times);
+console.log(JSON.stringify({ status, times } satisfies Times));
 
 /**
  * Milliseconds of CPU time of this thread. Linux adds up a thread's time when it leaves the processor or at the next

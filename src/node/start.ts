@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
@@ -24,16 +23,10 @@ import { Node } from './node.ts';
 import { cacheDirectory, stateDirectory, makePrivateDirectory } from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
+import { setDaemonOptions } from './v8.ts';
 
 /** Only this machine reaches a node that is started without --listen: nothing is opened to a network unasked. */
 const DEFAULT_LISTEN = '127.0.0.1:0';
-
-/**
- * How far the heap grows before it is collected: to so many percent more than what lived on after the last time. A
- * daemon's own heap is small, and V8 counts to it the buffers in which bytes arrive: with V8's own choice a node that
- * receives an image collects all of its heap after every 9 MB.
- */
-const HEAP_GROWTH_PERCENT = 300;
 
 /** How often the homes of guests here hear what these have used. */
 const USAGE_REPORT_MS = 1000;
@@ -47,7 +40,7 @@ const BUILD: string = (
  * @throws GodwitError `state_in_use`, `address_in_use`, `token_invalid`, `version_mismatch`, `node_down`, `io`, `corrupt`
  */
 export async function startNode(options: NodeOptions): Promise<Daemon> {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  setDaemonOptions();
   const state = options.state ?? stateDirectory();
   makeDirectory(state);
   const store = new SqliteStore(path.join(state, 'node.db'));
