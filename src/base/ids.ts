@@ -17,7 +17,10 @@ export type Incarnation = Branded<number, 'Incarnation'>;
 /** One attempt to move one process, unique at its home node while that node is up. */
 export type MoveId = Branded<number, 'MoveId'>;
 
-/** The number of a home call of one process: rises by one with each call, so that none is carried out twice. */
+/**
+ * The number of a home call of one process: rises by one with each call, so that none is carried out twice. After the
+ * last one comes 0 again ({@link nextCall}): a process that makes a call every 50 µs is there in three days.
+ */
 export type CallNumber = Branded<number, 'CallNumber'>;
 
 /** A node id has 15 bits, so that every pid is a positive 32-bit integer (WASIX: pid is a signed C int). */
@@ -68,4 +71,17 @@ export function moveId(n: number): MoveId {
 export function callNumber(n: number): CallNumber {
   if (!isUint32(n)) throw new RangeError(`not a call number: ${n}`);
   return n as CallNumber;
+}
+
+/** The number after this one. */
+export function nextCall(call: CallNumber): CallNumber {
+  return ((call + 1) >>> 0) as CallNumber;
+}
+
+/**
+ * How many calls `call` is after `last`, from -2^31 to 2^31 - 1: negative if it is the older one. As in the serial
+ * number arithmetic of RFC 1982, numbers are compared over the point where they begin again.
+ */
+export function callsAfter(last: CallNumber, call: CallNumber): number {
+  return (call - last) | 0;
 }

@@ -18,7 +18,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 /** A deputy whose kernel repeats what it gets, or waits if that begins with `wait`. */
-function setUp() {
+function setUp(last?: CallNumber) {
   const executed: string[] = [];
   const sent: { to: NodeId; message: ProcessMessage }[] = [];
   const waiting = new Map<string, Waiting<Uint8Array>>();
@@ -31,7 +31,7 @@ function setUp() {
     waiting.set(call, made);
     return made;
   };
-  const deputy = new Deputy(PID, AWAY, FIRST, execute, (to, message) => sent.push({ to, message }));
+  const deputy = new Deputy(PID, AWAY, FIRST, execute, (to, message) => sent.push({ to, message }), last);
   const call = (number: number, request: string, from = AWAY, as = FIRST): void =>
     deputy.call(from, {
       frame: 'call',
@@ -71,6 +71,21 @@ test('a call that comes again while it is under way waits with it', () => {
 test('a number that is left out is a broken peer', () => {
   const { call } = setUp();
   assert.throws(() => call(2, 'a'), { code: 'protocol' });
+  assert.throws(() => call(0, 'a'), { code: 'protocol' }, 'the number before the first is no call');
+});
+
+test('numbers go on over the point where they begin again', () => {
+  const { call, deputy, executed, replies } = setUp(callNumber(0xffff_fffe));
+  for (const number of [0xffff_ffff, 0xffff_ffff, 0, 0xffff_ffff, 1]) call(number, String(number));
+  assert.deepEqual(executed, ['4294967295', '0', '1']);
+  assert.deepEqual(
+    replies(),
+    ['2: 4294967295', '2: 4294967295', '2: 0', '2: 1'].map((head) => `${head} done ${head.slice(3)}`),
+  );
+  assert.throws(() => call(3, 'left out'), { code: 'protocol' });
+  deputy.place(HOME, NEXT);
+  assert.equal(deputy.local(callNumber(2)), null);
+  assert.equal(deputy.owe(bytes('x')), 2);
 });
 
 test('a guest that is not current is told to stop, and changes nothing', () => {
@@ -117,9 +132,10 @@ test('a call number from an image that does not fit is the fault of whoever sent
   const { call, deputy } = setUp();
   call(1, 'x');
   deputy.place(HOME, NEXT);
-  for (const wrong of [3, 0xffff_ffff]) {
+  for (const wrong of [0, 3, 0xffff_ffff]) {
     assert.throws(() => deputy.local(callNumber(wrong)), { name: 'GodwitError', code: 'protocol' });
   }
+  assert.throws(() => setUp().deputy.local(callNumber(0)), { code: 'protocol' }, 'no call was ever made');
 });
 
 test('a call that was begun at home is found under the number that it was given', () => {
@@ -175,6 +191,19 @@ test('the guest’s side counts, repeats after a lost session, and takes only th
   calls.call(PID, bytes('b'), () => assert.fail('not after close'));
   assert.equal(calls.close(PID), 4);
   reply(4);
+});
+
+test('the guest’s side counts on after the highest number, which an image may name', () => {
+  const calls = new HomeCalls(() => {});
+  calls.open(PID, HOME, FIRST, callNumber(0xffff_ffff));
+  let replies = 0;
+  for (const number of [0xffff_ffff, 0]) {
+    calls.call(PID, bytes('a'), () => replies++);
+    const reply = { pid: PID, incarnation: FIRST, call: callNumber(number), reply: bytes('r') };
+    calls.reply(HOME, { frame: 'reply', ...reply });
+  }
+  assert.equal(replies, 2);
+  assert.equal(calls.close(PID), 1);
 });
 
 test('a call that the guest has left is made again under its number, and its reply is not taken meanwhile', () => {

@@ -12,6 +12,8 @@
  * | above last + 1             | the peer is broken                                                    |
  * | any, of an old incarnation | `free`: that guest must stop                                          |
  *
+ * Numbers are compared as in `callsAfter` (base/ids.ts), for they begin again at 0 some day.
+ *
  * While the guest is at home its calls go to the kernel directly and take no numbers. Three rules join the two:
  * - The guest's state holds the number of its next call. A call that is under way has that number too: there is no
  *   other mark, a resumed guest just makes its call again.
@@ -24,7 +26,7 @@
  */
 import { GodwitError } from '../base/errors.ts';
 import type { CallNumber, Incarnation, NodeId, Pid } from '../base/ids.ts';
-import { callNumber } from '../base/ids.ts';
+import { callNumber, callsAfter, nextCall } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 
@@ -33,6 +35,7 @@ export type Execute = (request: Uint8Array) => Uint8Array | Waiting<Uint8Array>;
 
 /** The number of the first call of a process, with which its guest starts. */
 export const FIRST_CALL = callNumber(1);
+const BEFORE_FIRST = callNumber(0);
 
 /** The call with the last number. */
 type LastCall =
@@ -47,23 +50,26 @@ export class Deputy {
   /** Where the guest is and in which incarnation: written by {@link place} alone. */
   #node: NodeId;
   #incarnation: Incarnation;
-  #last = 0;
+  #last: CallNumber;
   #call: LastCall = { state: 'none' };
   /** Who waits for the pending call: a guest elsewhere by a reply, a guest here by a Waiting. */
   #listener: ((reply: Uint8Array) => void) | null = null;
 
+  /** @param last the number of the call before the next one */
   constructor(
     pid: Pid,
     node: NodeId,
     incarnation: Incarnation,
     execute: Execute,
     send: (to: NodeId, message: ProcessMessage) => void,
+    last = BEFORE_FIRST,
   ) {
     this.#pid = pid;
     this.#node = node;
     this.#incarnation = incarnation;
     this.#execute = execute;
     this.#send = send;
+    this.#last = last;
   }
 
   /** The process has another place, or incarnation. A call under way stays so; the guest will ask for it again. */
@@ -80,14 +86,15 @@ export class Deputy {
       this.#send(from, { frame: 'free', pid, incarnation });
       return;
     }
-    if (call < this.#last) return;
-    if (call > this.#last + 1) {
+    const after = callsAfter(this.#last, call);
+    if (after < 0) return;
+    if (after > 1 || (after === 0 && this.#call.state === 'none')) {
       throw new GodwitError('protocol', `call ${call} of process ${pid} after call ${this.#last}`);
     }
-    if (call > this.#last && this.#call.state === 'pending') {
+    if (after === 1 && this.#call.state === 'pending') {
       throw new GodwitError('protocol', `call ${call} of process ${pid} while call ${this.#last} is under way`);
     }
-    if (call > this.#last) this.#begin(this.#execute(message.request));
+    if (after === 1) this.#begin(this.#execute(message.request));
     this.#listen((reply) => this.#send(from, { frame: 'reply', pid, incarnation, call, reply }));
   }
 
@@ -99,8 +106,8 @@ export class Deputy {
    * @throws GodwitError `protocol` if the number, which came with the image, is not one that an honest node gives
    */
   local(next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
-    if (next === this.#last + 1) return null;
-    if (next !== this.#last) {
+    if (next === nextCall(this.#last)) return null;
+    if (next !== this.#last || this.#call.state === 'none') {
       throw new GodwitError('protocol', `process ${this.#pid} is at call ${next}, its deputy at ${this.#last}`);
     }
     if (this.#call.state === 'done') return this.#call.reply;
@@ -117,7 +124,7 @@ export class Deputy {
    */
   owe(result: Uint8Array | Waiting<Uint8Array>): CallNumber {
     this.#begin(result);
-    return callNumber(this.#last);
+    return this.#last;
   }
 
   /** The process has ended: a call under way is taken back. */
@@ -129,7 +136,7 @@ export class Deputy {
   }
 
   #begin(result: Uint8Array | Waiting<Uint8Array>): void {
-    const number = ++this.#last;
+    const number = (this.#last = nextCall(this.#last));
     this.#listener = null;
     if (!(result instanceof Waiting)) {
       this.#call = { state: 'done', reply: result };

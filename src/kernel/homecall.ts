@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { CallNumber, Incarnation, NodeId, Pid } from '../base/ids.ts';
-import { callNumber } from '../base/ids.ts';
+import { nextCall } from '../base/ids.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 
 interface UnderWay {
@@ -35,7 +35,8 @@ export class HomeCalls {
 
   /**
    * Carries out a call at home. The bytes are kept until the reply comes.
-   * @param done called with the reply, a view that is valid during the call only; never after {@link leave} or {@link close}
+   * @param done called with the reply, a view that is valid during the call only; never after {@link leave} or
+   *   {@link close}. Whether the bytes are a reply is for it to check; the call is over, home would say the same again.
    */
   call(pid: Pid, request: Uint8Array, done: (reply: Uint8Array) => void): void {
     const caller = this.#callers.get(pid);
@@ -65,7 +66,7 @@ export class HomeCalls {
     const { underWay } = caller;
     if (!underWay) return;
     caller.underWay = null;
-    caller.next = callNumber(call + 1);
+    caller.next = nextCall(call);
     underWay.done(reply);
   }
 
