@@ -10,7 +10,7 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
-import { type CallNumber, callNumber, type Incarnation, type NodeId, type Pid } from '../base/ids.ts';
+import { type CallNumber, callNumber, type Incarnation, nextCall, type NodeId, type Pid } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { MachineState } from '../capture/state.ts';
 import type { RawCall } from '../guest/control.ts';
@@ -229,22 +229,26 @@ export class GuestSession {
     }
     const ask = this.#askDeputy;
     this.#askDeputy = false;
-    this.#trusting(() => {
+    this.#trusting(IMAGE, () => {
       const known = ask ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
       if (known === null) this.#callKernel(call, call.name);
       else this.#take(call, known);
     });
   }
 
-  /** The first call after a resumption is as good as the image, which another node has made: it ends its process at worst. */
-  #trusting(step: () => void): void {
+  /**
+   * A step that is as good as what another node has sent. If that is wrong, the process ends with a message that says
+   * so: the same bytes would come again, so nothing else could end the guest's wait.
+   * @param what does not fit
+   */
+  #trusting(what: string, step: () => void): void {
     try {
       step();
     } catch (error) {
       if (!(error instanceof GodwitError || error instanceof ErrnoError)) throw error;
       this.#reported({
         type: 'failed',
-        message: `its image does not fit its calls: ${error.message}`,
+        message: `${what}: ${error.message}`,
         cpuNanos: this.#lastCpuNanos,
         localCalls: this.#localCalls,
         monotonic: 0n,
@@ -256,8 +260,8 @@ export class GuestSession {
   #take(call: RawCall, known: Uint8Array | Waiting<Uint8Array>): void {
     const done = (reply: Uint8Array): void => {
       this.#call = null;
-      this.#nextCall = callNumber(this.#nextCall + 1);
-      this.#trusting(() => {
+      this.#nextCall = nextCall(this.#nextCall);
+      this.#trusting(IMAGE, () => {
         this.guest.answer(applyReply(call.name, call.args, this.#memory, reply));
       });
     };
@@ -313,12 +317,18 @@ export class GuestSession {
     const args = this.#decode(call, name);
     if (args === null) return;
     this.#call = { raw: call, waiting: null };
-    this.#environment.homeCalls.call(this.spec.pid, encodeRequest(name, args), (reply) => {
+    const { pid, home } = this.spec;
+    this.#environment.homeCalls.call(pid, encodeRequest(name, args), (reply) => {
       this.#call = null;
-      this.guest.answer(applyReply(name, call.args, this.#memory, reply));
+      this.#trusting(`node ${home}, its home, has answered ${name} wrongly`, () => {
+        this.guest.answer(applyReply(name, call.args, this.#memory, reply));
+      });
     });
   }
 }
+
+/** Of the first call after a resumption: that it is one that home knows is as good as the image. */
+const IMAGE = 'its image does not fit its calls';
 
 /** Only poll_oneoff has subscriptions, and its table entry says of what type. */
 function isPoll(args: object): args is { readonly subscriptions: readonly Subscription[] } {

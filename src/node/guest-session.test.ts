@@ -1,0 +1,154 @@
+/** A session between a real worker and a home that says what the test wants. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { ERRNO } from '../abi/errno.ts';
+import { GodwitError } from '../base/errors.ts';
+import { type CallNumber, callNumber, incarnation, makePid, type NodeId, nodeId } from '../base/ids.ts';
+import { Waiting } from '../base/waiting.ts';
+import { Assembler } from '../capture/assembler.ts';
+import { rewrite } from '../capture/rewrite.ts';
+import type { MachineState } from '../capture/state.ts';
+import { PREVIEW1_MODULE } from '../guest/imports.ts';
+import type { GuestReport } from '../guest/messages.ts';
+import { HomeCalls } from '../kernel/homecall.ts';
+import type { ProcessMessage } from '../link/frames/process.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { ModuleBuilder } from '../wasm/testing/builder.ts';
+import { I32 } from '../wasm/types.ts';
+import { type GuestBaggage, GuestSession, type HomeSide } from './guest-session.ts';
+import type { LoadedModule } from './modules.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+const HOME = nodeId(1);
+const AWAY = nodeId(2);
+const PID = makePid(HOME, 7);
+const FIRST = incarnation(1);
+const FRESH: GuestBaggage = { args: [], env: [], monotonic: 0n, cpuNanos: 0n, nextCall: callNumber(1) };
+const EBADF = ERRNO.badf;
+
+const pool = new WorkerPool();
+after(() => pool.close());
+
+/** Asks for `fd_sync(5)` and exits with its errno. */
+function program(): LoadedModule {
+  const b = new ModuleBuilder();
+  const sync = b.importFunction(PREVIEW1_MODULE, 'fd_sync', [I32], [I32]);
+  const exit = b.importFunction(PREVIEW1_MODULE, 'proc_exit', [I32], []);
+  const code = new Assembler().constant(5).op(OP.call, sync).op(OP.call, exit).done();
+  b.memory = { minimum: 1, maximum: 1 };
+  b.export('_start', 'function', b.define([], [], [], code));
+  const bytes = b.build();
+  const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  original.set(bytes);
+  return { hash: 'sync', original, rewritten: new WebAssembly.Module(rewrite(bytes).module) };
+}
+
+const module = program();
+
+type Local = HomeSide['local'];
+const noLocal: Local = () => assert.fail('the deputy is not asked');
+
+/** A session on node `self`, with the calls that it has sent home and its first report. */
+function sessionOn(self: NodeId, local: Local = noLocal) {
+  const sent = Promise.withResolvers<ProcessMessage>();
+  const reported = Promise.withResolvers<GuestReport>();
+  const homeCalls = new HomeCalls((_to, message) => sent.resolve(message));
+  const homeSide: HomeSide = {
+    local,
+    call: () => ({ errno: EBADF }),
+    attach() {},
+    detach() {},
+  };
+  const session = new GuestSession(
+    { pid: PID, home: HOME, module, pages: { initialPages: 1, maximumPages: 1 } },
+    { self, pool, homeSide, homeCalls, reported: (_session, report) => reported.resolve(report) },
+  );
+  const reply = (bytes: readonly number[]): void =>
+    homeCalls.reply(HOME, {
+      frame: 'reply',
+      pid: PID,
+      incarnation: FIRST,
+      call: callNumber(1),
+      reply: Uint8Array.from(bytes),
+    });
+  return { session, sent: sent.promise, reported: reported.promise, reply };
+}
+
+/** The program, captured away from home in its call. */
+async function captured(): Promise<{ readonly state: MachineState; readonly baggage: GuestBaggage }> {
+  const { session, sent, reported } = sessionOn(AWAY);
+  session.run(FRESH, null, FIRST);
+  await sent;
+  session.capture();
+  const report = await reported;
+  assert(report.type === 'captured');
+  const baggage = session.pack(report);
+  await session.end();
+  return { state: report.state, baggage };
+}
+
+/** How the captured program ends at home, where the deputy knows this of its call. */
+async function endAtHome(local: Local): Promise<GuestReport> {
+  const { state, baggage } = await captured();
+  const { session, reported } = sessionOn(HOME, local);
+  session.run(baggage, state, FIRST);
+  const report = await reported;
+  await session.end();
+  return report;
+}
+
+test('a call of a guest away from home has what home replies', async () => {
+  const { session, sent, reported, reply } = sessionOn(AWAY);
+  session.run(FRESH, null, FIRST);
+  const call = await sent;
+  assert.equal(call.frame, 'call');
+  reply([EBADF, 0]);
+  const report = await reported;
+  assert(report.type === 'exited');
+  assert.equal(report.status, EBADF);
+  await session.end();
+});
+
+test('a reply that is none ends the guest, with a message that names its home', async () => {
+  for (const bytes of [[], [EBADF], [0, 0, 1], [0xff, 0xff]]) {
+    const { session, sent, reported, reply } = sessionOn(AWAY);
+    session.run(FRESH, null, FIRST);
+    await sent;
+    reply(bytes);
+    const report = await reported;
+    assert(report.type === 'failed', report.type);
+    assert.match(report.message, /^node 1, its home, has answered fd_sync wrongly: /);
+    await session.end();
+  }
+});
+
+test('a call that was begun away from home has its result at home', async () => {
+  const asked: CallNumber[] = [];
+  const report = await endAtHome((_pid, next) => {
+    asked.push(next);
+    return Uint8Array.of(EBADF, 0);
+  });
+  assert.deepEqual(asked, [1]);
+  assert(report.type === 'exited');
+  assert.equal(report.status, EBADF);
+});
+
+test('an image whose call the deputy does not know ends its process, not the node', async () => {
+  const report = await endAtHome(() => {
+    throw new GodwitError('protocol', 'process 65543 is at call 1, its deputy at 9');
+  });
+  assert(report.type === 'failed');
+  assert.equal(report.message, 'its image does not fit its calls: process 65543 is at call 1, its deputy at 9');
+});
+
+test('so does one that is in another call than the deputy', async () => {
+  const report = await endAtHome(() => Uint8Array.of(0, 0, 1, 2, 3));
+  assert(report.type === 'failed');
+  assert.match(report.message, /^its image does not fit its calls: 3 bytes are left over/);
+  const waiting = new Waiting<Uint8Array>(() => {});
+  const later = endAtHome(() => {
+    setImmediate(() => waiting.settle(Uint8Array.of(0, 0, 1)));
+    return waiting;
+  });
+  assert.match(((await later) as { message?: string }).message ?? '', /^its image does not fit its calls: /);
+});
