@@ -3,6 +3,7 @@
  * that is both home and source (or destination) of a move talks to itself by the same frames, without a link.
  */
 import type { Clock, Log, Random } from '../base/env.ts';
+import { GodwitError } from '../base/errors.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { Named } from '../link/frames/process.ts';
 import { Destination } from './destination.ts';
@@ -190,15 +191,29 @@ export class Roles {
     this.#destination.report(home);
   }
 
+  /**
+   * What has come in behind an input is dealt with even if that one was refused: it has nothing to do with it.
+   * @throws GodwitError `protocol` if the peer is broken
+   */
   #input(input: () => void): void {
     this.#inputs.push(input);
     if (this.#busy) return;
     this.#busy = true;
+    let refused: GodwitError | null = null;
     try {
-      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) next();
+      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+        try {
+          next();
+        } catch (error) {
+          // Anything else is a bug of ours: nothing that is still to be done can be trusted to be right.
+          if (!(error instanceof GodwitError)) throw error;
+          refused ??= error;
+        }
+      }
     } finally {
       this.#busy = false;
     }
+    if (refused) throw refused;
   }
 
   #dispatch<K extends RoleMessage['frame']>(from: NodeId, message: Named<RoleMessage, K>): void {
