@@ -53,6 +53,10 @@ export const LIMITS = {
   descriptorsPerProcess: 1024,
   /** 64 KiB pages of one linear memory: all that wasm32 can address. */
   memoryPages: 65_536,
+  /** Bytes of one linear memory: the same, as peers tell them. */
+  memoryBytes: 65_536 * 64 * KIB,
+  /** Milliseconds that a peer may say something took or used: 100 years of 100 threads. */
+  toldMs: 100 * 100 * 365 * 86_400_000,
   /** Bytes that a process's arguments and environment take together (Linux: ARG_MAX, 2 MiB). */
   argumentBytes: 2 * MIB,
   /** Bytes of a path (Linux: PATH_MAX). */

@@ -77,6 +77,18 @@ export const str: Codec<string> = {
   },
 };
 
+/** A number that is not below `least` and not above `most`; so not NaN either. */
+export function within<T extends number | bigint>(inner: Codec<T>, least: T, most: T): Codec<T> {
+  return {
+    type: `${inner.type} (${least} to ${most})`,
+    write: (w, v) => inner.write(w, v),
+    read(r) {
+      const n = inner.read(r);
+      return n >= least && n <= most ? n : refuse(`${n} is not within ${least} and ${most}`);
+    },
+  };
+}
+
 /** One of the given words, as its position in the list. New words go to the end. */
 export function oneOf<const W extends readonly string[]>(...words: W): Codec<W[number]> {
   return {

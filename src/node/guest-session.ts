@@ -183,7 +183,8 @@ export class GuestSession {
 
   /** What it has used here so far. @param cpuMs from {@link cpuMs} or {@link finalCpuMs} */
   usage(cpuMs: number): Usage {
-    return { cpuMs, memoryBytes: BigInt(this.memoryBytes), localCalls: BigInt(this.#localCalls) };
+    // Never negative, even if the thread and its worker read their clocks differently: home would not take it.
+    return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(this.memoryBytes), localCalls: BigInt(this.#localCalls) };
   }
 
   /** Ends the guest wherever it is. */

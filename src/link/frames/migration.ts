@@ -3,8 +3,8 @@
  * node where the process is, D where it goes. Types 0x60 to 0x7f.
  */
 import { LIMITS } from '../../base/limits.ts';
-import { bool, bytes, f64, list, optional, str, struct, u32, u64 } from '../../base/schema.ts';
-import { incarnationField, moveField, nodeField, pidField } from './process.ts';
+import { bool, bytes, list, optional, str, struct, u32, u64, within } from '../../base/schema.ts';
+import { durationField, incarnationField, memoryField, moveField, nodeField, pidField } from './process.ts';
 import type { MessageOf } from './process.ts';
 import type { FrameTable } from './table.ts';
 
@@ -16,10 +16,10 @@ const hash = bytes(HASH_BYTES);
 export const processSpec = struct({
   /** SHA-256 of the module as the user gave it: the name by which it is fetched and cached. */
   module: hash,
-  moduleBytes: u64,
+  moduleBytes: within(u64, 0n, BigInt(LIMITS.moduleBytes)),
   /** Version of the rewriting engine and of the image format; both must be the same on both sides. */
   engine: str,
-  memoryBytes: u64,
+  memoryBytes: memoryField,
   /** Names of the WebAssembly features that the module uses. */
   features: list(str, LIMITS.namesInMessage),
 });
@@ -37,7 +37,7 @@ export const MIGRATION_FRAMES = {
       ticket: u32,
       code: optional(str),
       reason: str,
-      stats: optional(struct({ freezeMs: f64, totalMs: f64, imageBytes: u64 })),
+      stats: optional(struct({ freezeMs: durationField, totalMs: durationField, imageBytes: u64 })),
     },
   },
   prepare: {
@@ -68,7 +68,7 @@ export const MIGRATION_FRAMES = {
   image_start: {
     type: 0x67,
     doc: 'S to D: an image of so many bytes follows. `waitedMs`: from the order to stop to the stop itself.',
-    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: f64 },
+    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField },
   },
   image_chunk: {
     type: 0x68,
@@ -84,7 +84,7 @@ export const MIGRATION_FRAMES = {
   ready: {
     type: 0x6a,
     doc: 'D to H: the whole image is here, its digest is right, the guest can start.',
-    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: f64 },
+    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField },
   },
   failed: {
     type: 0x6b,

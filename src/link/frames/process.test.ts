@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ByteReader } from '../../base/bytes.ts';
+import { incarnation, makePid, nodeId } from '../../base/ids.ts';
+import { LIMITS } from '../../base/limits.ts';
 import type { Codec } from '../../base/schema.ts';
 import { decode, encode, struct } from '../../base/schema.ts';
 import { MIGRATION_FRAMES } from './migration.ts';
@@ -35,6 +37,18 @@ for (const { name, frames, from, to } of tables) {
     );
   });
 }
+
+test('no node says that a guest has used what none can', () => {
+  const usage = { cpuMs: 1.5, memoryBytes: BigInt(LIMITS.memoryBytes), localCalls: 0n };
+  const codec = struct(PROCESS_FRAMES.usage.fields);
+  const frame = { pid: makePid(nodeId(1), 1), incarnation: incarnation(1), usage };
+  assert.deepEqual(decode(codec, new ByteReader(encode(codec, frame))), frame);
+  const impossible = [{ cpuMs: -1 }, { cpuMs: NaN }, { cpuMs: Infinity }, { memoryBytes: 2n ** 64n - 1n }];
+  for (const wrong of [...impossible, { localCalls: 2n ** 53n }]) {
+    const bytes = encode(codec, { ...frame, usage: { ...usage, ...wrong } });
+    assert.throws(() => decode(codec, new ByteReader(bytes)), { code: 'protocol' });
+  }
+});
 
 test('bulk frames end with their payload, which a link sends without a copy', () => {
   for (const name of ['image_chunk', 'module_chunk'] as const) {

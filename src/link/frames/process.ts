@@ -7,7 +7,21 @@
 import { callNumber, incarnation, moveId, nodeId, pid } from '../../base/ids.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Struct } from '../../base/schema.ts';
-import { bool, branded, bytes, f64, list, oneOf, optional, str, struct, u16, u32, u64 } from '../../base/schema.ts';
+import {
+  bool,
+  branded,
+  bytes,
+  f64,
+  list,
+  oneOf,
+  optional,
+  str,
+  struct,
+  u16,
+  u32,
+  u64,
+  within,
+} from '../../base/schema.ts';
 import type { FrameTable } from './table.ts';
 
 export const pidField = branded(u32, 'pid', pid);
@@ -16,8 +30,12 @@ export const incarnationField = branded(u32, 'incarnation', incarnation);
 export const moveField = branded(u32, 'move id', moveId);
 const callField = branded(u32, 'call number', callNumber);
 
+export const memoryField = within(u64, 0n, BigInt(LIMITS.memoryBytes));
+export const durationField = within(f64, 0, LIMITS.toldMs);
+const countField = within(u64, 0n, BigInt(Number.MAX_SAFE_INTEGER));
+
 /** What a guest has used on the node where it is, since it came there. */
-export const usage = struct({ cpuMs: f64, memoryBytes: u64, localCalls: u64 });
+export const usage = struct({ cpuMs: durationField, memoryBytes: memoryField, localCalls: countField });
 
 /** How a process ended: by itself, by a trap, or because the engine could not go on with it. */
 const endCause = oneOf('exit', 'trap', 'engine');
