@@ -73,6 +73,8 @@ export const LIMITS = {
   pipeBytes: 64 * KIB,
   /** Bytes of in-buffers or out-buffers of one home call; longer reads and writes are cut short, as POSIX allows. */
   homeCallBytes: 512 * KIB,
+  /** Connections to one listening socket that its program has not accepted yet (Linux: SOMAXCONN); more are reset. */
+  listenBacklog: 128,
   /** Bytes that one fd_allocate writes for real (Node has no fallocate); the daemon does nothing else meanwhile. */
   allocateBytes: 64 * MIB,
   /** Entries of one host directory that can be listed: each open directory keeps the names that it is listing. */

@@ -5,12 +5,10 @@
 import net from 'node:net';
 import { ERRNO, type Errno, ErrnoError } from '../abi/errno.ts';
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { ConnectionEnd, ListenerEnd } from '../kernel/socket.ts';
 import { fromHost } from '../vfs/hosterror.ts';
 import type { Settled } from '../vfs/openfile.ts';
-
-/** Accepted by the operating system before the program asks: Node cannot leave them in its queue. */
-const MAX_EARLY_CONNECTIONS = 64;
 
 /**
  * @param address HOST:PORT, [IPV6]:PORT, or PORT on loopback; port 0 for any
@@ -45,19 +43,21 @@ function listenError(address: string, error: NodeJS.ErrnoException): GodwitError
 
 class NetListener implements ListenerEnd {
   readonly #server: net.Server;
+  /** Taken from the operating system before the program asked, for Node cannot leave them in its queue. */
   readonly #early: net.Socket[] = [];
   #asking: ((result: Settled<ConnectionEnd>) => void) | null = null;
 
   constructor(server: net.Server) {
     this.#server = server;
-    server.maxConnections = MAX_EARLY_CONNECTIONS;
     server.on('connection', (socket) => {
       // Until the program has it, an error only means that it is gone.
       socket.on('error', () => {});
       const done = this.#asking;
       this.#asking = null;
       if (done) done({ value: new NetConnection(socket) });
-      else this.#early.push(socket);
+      else if (this.#early.length < LIMITS.listenBacklog) this.#early.push(socket);
+      // As a system does that resets what its queue has no room for: the client learns at once that it was not taken.
+      else socket.resetAndDestroy();
     });
     server.on('error', (error) => {
       const done = this.#asking;

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { LIMITS } from '../base/limits.ts';
+import type { ConnectionEnd, ListenerEnd } from '../kernel/socket.ts';
+import { listenOn } from './listeners.ts';
+
+/** A listener on a port that was free a moment ago, and what connects to it. */
+async function setUp(t: TestContext): Promise<{ listener: ListenerEnd; connect: () => Promise<net.Socket> }> {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as net.AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  const listener = await listenOn(`127.0.0.1:${port}`);
+  const sockets: net.Socket[] = [];
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    listener.close();
+  });
+  const connect = async (): Promise<net.Socket> => {
+    const socket = net.connect(port, '127.0.0.1');
+    sockets.push(socket);
+    await once(socket, 'connect');
+    return socket;
+  };
+  return { listener, connect };
+}
+
+const accept = (listener: ListenerEnd): Promise<ConnectionEnd> =>
+  new Promise((resolve) => {
+    listener.accept((result) => {
+      assert('value' in result);
+      resolve(result.value);
+    });
+  });
+
+/** What the client reads first: whether the other end is there. */
+async function greets(connection: ConnectionEnd, client: net.Socket): Promise<string> {
+  const [[data]] = await Promise.all([
+    once(client, 'data') as Promise<[Buffer]>,
+    new Promise((resolve) => connection.write(Buffer.from('hello'), resolve)),
+  ]);
+  return data.toString();
+}
+
+test('a program has as many connections as it accepts, whatever the backlog', async (t) => {
+  const { listener, connect } = await setUp(t);
+  const connections: ConnectionEnd[] = [];
+  for (let i = 0; i <= LIMITS.listenBacklog; i++) {
+    const accepted = accept(listener);
+    const client = await connect();
+    const connection = await accepted;
+    connections.push(connection);
+    if (i === LIMITS.listenBacklog) assert.equal(await greets(connection, client), 'hello');
+  }
+  for (const connection of connections) connection.close();
+});
+
+test('connections wait for the program up to the backlog, those beyond are reset', async (t) => {
+  const { listener, connect } = await setUp(t);
+  const waiting: net.Socket[] = [];
+  for (let i = 0; i < LIMITS.listenBacklog; i++) waiting.push(await connect());
+  // It may hear of it while it connects or afterwards.
+  const excess = connect().then((socket) => once(socket, 'close'));
+  await assert.rejects(excess, { code: 'ECONNRESET' });
+  // The first one is still there, and its place is free again for the next.
+  const connection = await accept(listener);
+  assert.equal(await greets(connection, waiting[0]!), 'hello');
+  connection.close();
+  const next = await connect();
+  for (let i = 1; i < LIMITS.listenBacklog; i++) (await accept(listener)).close();
+  const last = await accept(listener);
+  assert.equal(await greets(last, next), 'hello');
+  last.close();
+});
