@@ -63,6 +63,14 @@ const io = (parts: Partial<RunIo> = {}): RunIo => ({
   ...parts,
 });
 
+test('a request that fails because of a bug is told so, and the node stays', async (t) => {
+  const { daemon, connect } = await serveFake(t);
+  daemon.ps = () => Promise.reject(new TypeError('x is not a function'));
+  const client = await connect();
+  await assert.rejects(client.ps(), { code: 'internal', message: /x is not a function/ });
+  assert.deepEqual(await client.nodes(), await daemon.nodes());
+});
+
 test('only the owner can open the socket, and it goes away', async (t) => {
   const directory = path.join(temporaryDirectory(t), 'new');
   const socketPath = path.join(directory, 'control.sock');

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { unreachable } from '../base/assert.ts';
 import { ByteReader } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, requestFailure } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Codec, decode, encode } from '../base/schema.ts';
 import type { Daemon, RunHandle } from '../node/daemon.ts';
@@ -145,7 +145,7 @@ export class Session {
     const handler = HANDLERS[method] as (daemon: Daemon, args: unknown) => Promise<unknown>;
     const given = decode(args, new ByteReader(body));
     if (this.#pendingCalls >= LIMITS.controlCalls) {
-      this.#failure(id, new GodwitError('limit', `${LIMITS.controlCalls} calls of one client wait already`));
+      this.#failure(id, new GodwitError('limit', `${LIMITS.controlCalls} calls of one client wait already`), method);
       return;
     }
     this.#pendingCalls++;
@@ -154,7 +154,7 @@ export class Session {
         const value = await handler(this.#daemon, given);
         this.#connection.send({ kind: 'answer', id, body: encode(result, value) });
       } catch (error) {
-        this.#failure(id, error);
+        this.#failure(id, error, method);
       } finally {
         this.#pendingCalls--;
         this.#closeIfIdle();
@@ -163,10 +163,9 @@ export class Session {
     void answered();
   }
 
-  /** Tells the client. What is not a GodwitError is a bug of ours: it goes on, to end the daemon. */
-  #failure(id: number, error: unknown): void {
-    if (!(error instanceof GodwitError)) throw error;
-    this.#connection.send({ kind: 'failure', id, code: error.code, message: error.message });
+  #failure(id: number, error: unknown, request: string): void {
+    const { code, message } = requestFailure(error, this.#log, request);
+    this.#connection.send({ kind: 'failure', id, code, message });
   }
 
   #start({ spec, stdio: { stdin, stdout, stderr }, terminal }: Extract<ToDaemon, { kind: 'run' }>): void {
@@ -192,7 +191,7 @@ export class Session {
         const { end, stats } = await handle.ended;
         this.#connection.send({ kind: 'ended', end, stats });
       } catch (error) {
-        this.#failure(0, error);
+        this.#failure(0, error, `run ${spec.program}`);
       } finally {
         run.handle = null;
         this.#runs = false;

@@ -1,8 +1,11 @@
 /**
  * What can go wrong, as a table: a stable code, the exit status of a command that ends with it, and who has to act.
  * Inside Godwit failures are `GodwitError`s with one of these codes; a guest sees errno numbers (abi/errno.ts);
- * a broken assumption of ours is an `AssertionError` (base/assert.ts) and ends the daemon.
+ * a broken assumption of ours is an `AssertionError` (base/assert.ts) and ends the daemon, but for one request alone
+ * ({@link requestFailure}).
  */
+import type { Log } from './env.ts';
+
 export const ERROR_CODES = {
   usage: { exit: 2, meaning: 'the command line is wrong' },
   internal: { exit: 125, meaning: 'Godwit itself failed' },
@@ -45,4 +48,17 @@ export class GodwitError extends Error {
   get exitStatus(): number {
     return ERROR_CODES[this.code].exit;
   }
+}
+
+/**
+ * What whoever made a request is told of the error that it ended with. One request must not end a node and all that
+ * runs there: an error that is no GodwitError is a bug of ours, and goes to the log with its stack.
+ * @param request names it for the log
+ */
+export function requestFailure(error: unknown, log: Log, request: string): GodwitError {
+  if (error instanceof GodwitError) return error;
+  const stack = error instanceof Error ? error.stack : String(error);
+  log.error('a request failed because of a bug', { request, stack });
+  const message = error instanceof Error ? error.message : String(error);
+  return new GodwitError('internal', `a bug of Godwit, see the node's log: ${message}`, { cause: error });
 }

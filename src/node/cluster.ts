@@ -86,11 +86,12 @@ export class Cluster implements ClusterView {
       onEvent: (event) => this.#memberEvent(event),
     });
     this.modules = new ModuleExchange(options.modules, this.network);
-    this.#questions = new Questions((to, frame) => this.links.send(to, frame), {
+    const answers = {
       ...options.answers,
       status: () => Promise.resolve(this.#status()),
       token: () => this.#newToken(),
-    });
+    };
+    this.#questions = new Questions((to, frame) => this.links.send(to, frame), answers, log);
   }
 
   /** Starts to keep links to all members, and to deliver what they say about processes to `core`. */

@@ -5,7 +5,7 @@
 import { freemem } from 'node:os';
 import type { Log } from '../base/env.ts';
 import { assert } from '../base/assert.ts';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, requestFailure } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
@@ -148,10 +148,10 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       await entry.session.guest.ready;
       if (wanted()) roles.reserved(pid, move);
     } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
+      const { message } = requestFailure(error, this.#environment.log, `reservation for process ${pid}`);
       if (!wanted()) return;
       this.giveUp(pid);
-      roles.refused(pid, move, error.message);
+      roles.refused(pid, move, message);
     }
   }
 

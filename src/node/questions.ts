@@ -3,7 +3,8 @@
  * peer's, or `node_down` when the peer cannot be reached or what was under way is lost.
  */
 import { ByteReader } from '../base/bytes.ts';
-import { ERROR_CODES, type ErrorCode, GodwitError } from '../base/errors.ts';
+import type { Log } from '../base/env.ts';
+import { ERROR_CODES, type ErrorCode, GodwitError, requestFailure } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { type Codec, decode, encode, f64, list, str, struct, u32, u8 } from '../base/schema.ts';
 import type { FrameOf } from '../link/frames.ts';
@@ -57,12 +58,14 @@ const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_COD
 export class Questions {
   readonly #send: (to: NodeId, frame: QuestionFrame) => void;
   readonly #answers: Answers;
+  readonly #log: Log;
   readonly #asked = new Map<number, Asked>();
   #lastId = 0;
 
-  constructor(send: (to: NodeId, frame: QuestionFrame) => void, answers: Answers) {
+  constructor(send: (to: NodeId, frame: QuestionFrame) => void, answers: Answers, log: Log) {
     this.#send = send;
     this.#answers = answers;
+    this.#log = log;
   }
 
   /** @throws GodwitError what the peer says, or `node_down` */
@@ -113,8 +116,8 @@ export class Questions {
       const result = await this.#answers[what](args);
       this.#send(to, { frame: 'told', id, body: encode(bodyOf(what).result, result) });
     } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      this.#send(to, { frame: 'ask_failed', id, code: error.code, reason: error.message });
+      const { code, message } = requestFailure(error, this.#log, `${what} of node ${to}`);
+      this.#send(to, { frame: 'ask_failed', id, code, reason: message });
     }
   }
 }
