@@ -7,6 +7,7 @@ import type { NodeId, Pid } from '../base/ids.ts';
 import { HomeCalls } from '../kernel/homecall.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
+import type { Named } from '../link/frames/process.ts';
 import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.ts';
 import { Roles } from '../migration/roles.ts';
 import { NodeGuests } from './guests.ts';
@@ -77,6 +78,7 @@ export class NodeCore {
   receive(from: NodeId, message: ProcessFrame): void {
     if (message.frame === 'call') this.home.remoteCall(from, message);
     else if (message.frame === 'reply') this.homeCalls.reply(from, message);
+    else if (message.frame === 'request') this.#request(from, message);
     else this.roles.receive(from, message);
   }
 
@@ -106,6 +108,13 @@ export class NodeCore {
   /** Resolves when a process of this node is not being started (any more). */
   async started(pid: Pid): Promise<void> {
     await this.#starting.get(pid);
+  }
+
+  /** A process is to be seen before it has its place: a move that is wanted by then waits until it has. */
+  #request(from: NodeId, message: Named<Message, 'request'>): void {
+    const starting = this.#starting.get(message.pid);
+    if (starting) void starting.then(() => this.roles.receive(from, message));
+    else this.roles.receive(from, message);
   }
 
   /** The guest's CPU time and so on, to its home: now and then, and before it leaves. */

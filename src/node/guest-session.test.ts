@@ -6,17 +6,15 @@ import { GodwitError } from '../base/errors.ts';
 import { type CallNumber, callNumber, incarnation, makePid, type NodeId, nodeId } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { Assembler } from '../capture/assembler.ts';
-import { rewrite } from '../capture/rewrite.ts';
 import type { MachineState } from '../capture/state.ts';
 import { PREVIEW1_MODULE } from '../guest/imports.ts';
 import type { GuestReport } from '../guest/messages.ts';
 import { HomeCalls } from '../kernel/homecall.ts';
 import type { ProcessMessage } from '../link/frames/process.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { ModuleBuilder } from '../wasm/testing/builder.ts';
 import { I32 } from '../wasm/types.ts';
 import { type GuestBaggage, GuestSession, type HomeSide } from './guest-session.ts';
-import type { LoadedModule } from './modules.ts';
+import { programOf } from './testing/modules.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const HOME = nodeId(1);
@@ -30,20 +28,12 @@ const pool = new WorkerPool();
 after(() => pool.close());
 
 /** Asks for `fd_sync(5)` and exits with its errno. */
-function program(): LoadedModule {
-  const b = new ModuleBuilder();
+const module = programOf('sync', (b) => {
   const sync = b.importFunction(PREVIEW1_MODULE, 'fd_sync', [I32], [I32]);
   const exit = b.importFunction(PREVIEW1_MODULE, 'proc_exit', [I32], []);
   const code = new Assembler().constant(5).op(OP.call, sync).op(OP.call, exit).done();
-  b.memory = { minimum: 1, maximum: 1 };
-  b.export('_start', 'function', b.define([], [], [], code));
-  const bytes = b.build();
-  const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  original.set(bytes);
-  return { hash: 'sync', original, rewritten: new WebAssembly.Module(rewrite(bytes).module) };
-}
-
-const module = program();
+  return b.define([], [], [], code);
+});
 
 type Local = HomeSide['local'];
 const noLocal: Local = () => assert.fail('the deputy is not asked');

@@ -1,0 +1,15 @@
+/** Programs built by hand, as a node has them loaded. */
+import { rewrite } from '../../capture/rewrite.ts';
+import { ModuleBuilder } from '../../wasm/testing/builder.ts';
+import type { LoadedModule } from '../modules.ts';
+
+/** @param describe adds imports and the code; @returns the index of the function that is `_start` */
+export function programOf(name: string, describe: (builder: ModuleBuilder) => number): LoadedModule {
+  const builder = new ModuleBuilder();
+  builder.memory = { minimum: 1, maximum: 1 };
+  builder.export('_start', 'function', describe(builder));
+  const bytes = builder.build();
+  const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  original.set(bytes);
+  return { hash: name, original, rewritten: new WebAssembly.Module(rewrite(bytes).module) };
+}
