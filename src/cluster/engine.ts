@@ -5,7 +5,7 @@
  */
 import type { NodeId } from '../base/ids.ts';
 import type { Member, MemberList } from './members.ts';
-import type { TokenInfo } from './tokens.ts';
+import type { NewToken } from './tokens.ts';
 
 /** What a new node says of itself. */
 export interface Application {
@@ -35,8 +35,7 @@ export interface MembershipEngine {
   /** Calls `listener` after every change of the list. */
   onChange(listener: (list: MemberList) => void): void;
   /** A new join token. */
-  createToken(): Promise<string>;
-  listTokens(): Promise<readonly TokenInfo[]>;
+  createToken(): Promise<NewToken>;
   /**
    * Takes a new node in; it gets an id that was never given before.
    * @throws GodwitError('token_invalid'), ('usage') for a name that is taken or wrong, ('limit'), ('io'), ('protocol')

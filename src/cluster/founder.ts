@@ -9,7 +9,7 @@ import type { Admission, Application, MembershipEngine, Sighting } from './engin
 import type { Member, MemberList } from './members.ts';
 import { checkNodeName } from './members.ts';
 import type { MembershipStore } from './store.ts';
-import type { TokenInfo } from './tokens.ts';
+import type { NewToken } from './tokens.ts';
 import { Tokens } from './tokens.ts';
 
 /** What the founder needs of the cluster authority (authority.ts). */
@@ -59,14 +59,10 @@ export class Founder implements MembershipEngine {
 
   // The interface is asynchronous for the sake of an external engine: errors are rejections here too.
 
-  async createToken(): Promise<string> {
-    const text = this.#tokens.create();
+  async createToken(): Promise<NewToken> {
+    const made = this.#tokens.create();
     this.#config.store.save({ tokens: this.#tokens.records });
-    return text;
-  }
-
-  async listTokens(): Promise<readonly TokenInfo[]> {
-    return this.#tokens.list();
+    return made;
   }
 
   async admit(application: Application): Promise<Admission> {

@@ -68,7 +68,7 @@ function ask(address: string, token: string, name = 'second', store = new Memory
 test('a node joins with a token and gets an id and a certificate', async (t) => {
   const { identity: first, founder, address } = await serve(t);
   const store = new MemoryStore();
-  const identity = await ask(address, await founder.createToken(), 'second', store);
+  const identity = await ask(address, (await founder.createToken()).token, 'second', store);
   assert.equal(identity.node, 2);
   assert.equal(identity.founder, 1);
   assert.equal(identity.cluster, first.cluster);
@@ -87,7 +87,7 @@ test('a node joins with a token and gets an id and a certificate', async (t) => 
 
 test('used, unknown and damaged tokens are refused with the way out', async (t) => {
   const { founder, address } = await serve(t);
-  const token = await founder.createToken();
+  const token = (await founder.createToken()).token;
   await ask(address, token);
   await assert.rejects(ask(address, token, 'third'), { code: 'token_invalid', message: /has been used.*godwit token/ });
   const parts = parseToken(token);
@@ -100,7 +100,7 @@ test('used, unknown and damaged tokens are refused with the way out', async (t) 
 test('a node that asks the wrong cluster does not give its secret away', async (t) => {
   const { founder } = await serve(t);
   const other = await serve(t);
-  await assert.rejects(ask(other.address, await founder.createToken()), {
+  await assert.rejects(ask(other.address, (await founder.createToken()).token), {
     code: 'token_invalid',
     message: /does not belong to the cluster that made the token/,
   });
@@ -108,7 +108,7 @@ test('a node that asks the wrong cluster does not give its secret away', async (
 
 test('a name that is taken or cannot be is refused, and the token stays good', async (t) => {
   const { founder, address } = await serve(t);
-  const token = await founder.createToken();
+  const token = (await founder.createToken()).token;
   await assert.rejects(ask(address, token, 'first'), { code: 'usage', message: /the name first is taken.*--name/ });
   await assert.rejects(ask(address, token, '12'), { code: 'usage', message: /--name/ });
   await ask(address, token, 'second');
@@ -116,7 +116,7 @@ test('a name that is taken or cannot be is refused, and the token stays good', a
 
 test('a node that lost the answer asks again and gets the same place', async (t) => {
   const { founder } = await serve(t);
-  const { id, secret } = parseToken(await founder.createToken());
+  const { id, secret } = parseToken((await founder.createToken()).token);
   const { publicKey } = createNodeKey();
   const application = { token: id, secret, name: 'second', address: 'x:1', publicKey };
   const first = await founder.admit(application);
@@ -127,7 +127,7 @@ test('a node that lost the answer asks again and gets the same place', async (t)
 
 test('a public key that is none, or of another kind, is refused', async (t) => {
   const { founder } = await serve(t);
-  const { id, secret } = parseToken(await founder.createToken());
+  const { id, secret } = parseToken((await founder.createToken()).token);
   for (const publicKey of [new Uint8Array(0), new Uint8Array(91)]) {
     await assert.rejects(founder.admit({ token: id, secret, name: 'n', address: 'x:1', publicKey }), {
       code: 'protocol',
@@ -137,7 +137,7 @@ test('a public key that is none, or of another kind, is refused', async (t) => {
 
 test('a member that does not keep the list says who does', async (t) => {
   const { founder, address } = await serve(t, false);
-  await assert.rejects(ask(address, await founder.createToken()), {
+  await assert.rejects(ask(address, (await founder.createToken()).token), {
     code: 'usage',
     message: /only first \(10\.0\.0\.1:4000\) can take/,
   });
@@ -155,7 +155,7 @@ test('a full disk refuses the node and changes nothing', async () => {
   const certifier = certifierOf(foundCluster(store, random, 'first', 'x:1'));
   assert(certifier);
   const founder = new Founder({ clock: realClock, random, log: silentLog, store, certifier });
-  const { id, secret } = parseToken(await founder.createToken());
+  const { id, secret } = parseToken((await founder.createToken()).token);
   const application = { token: id, secret, name: 'n', address: 'x:1', publicKey: createNodeKey().publicKey };
   store.full = true;
   await assert.rejects(founder.admit(application));
@@ -192,12 +192,12 @@ test('strangers can send one small frame and nothing else', async (t) => {
   const [reply] = (await once(other, 'data')) as [Buffer];
   assert.match(reply.toString('latin1'), /frame announce of a stranger/);
 
-  await ask(address, await founder.createToken());
+  await ask(address, (await founder.createToken()).token);
 });
 
 test('who guesses too often is not listened to for a while', async (t) => {
   const { founder, address } = await serve(t);
-  const token = await founder.createToken();
+  const token = (await founder.createToken()).token;
   const wrong = formatToken({ ...parseToken(token), secret: new Uint8Array(32) });
   for (let i = 0; i < LIMITS.joinFailures; i++) await assert.rejects(ask(address, wrong), { code: 'token_invalid' });
   await assert.rejects(ask(address, token), { code: 'limit' });

@@ -158,7 +158,7 @@ test('all nodes see all nodes, and hold the same list', () => {
 
 test('a node that joins is made known to all, and they connect', async () => {
   const { cluster, a, b, c } = three(2);
-  const { id, secret } = parseToken((await a.founder?.createToken()) ?? '');
+  const { id, secret } = parseToken((await a.founder?.createToken())?.token ?? '');
   const admission = await a.founder?.admit({
     token: id,
     secret,

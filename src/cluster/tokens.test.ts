@@ -25,8 +25,9 @@ function check(tokens: Tokens, { id, secret }: TokenParts, key = KEY): number | 
 }
 
 test('a token carries fingerprint, id and secret, and is kept only as a hash', () => {
-  const { tokens } = setUp();
-  const text = tokens.create();
+  const { tokens, clock } = setUp();
+  const { token: text, expires } = tokens.create();
+  assert.equal(expires, clock.wallNanos() + BigInt(TIMING.tokenLifetimeMs) * 1_000_000n);
   assert.match(text, /^gdw1\.[A-Za-z0-9_-]{96}$/);
   const parts = parseToken(text);
   assert.equal(formatToken(parts), text);
@@ -38,7 +39,7 @@ test('a token carries fingerprint, id and secret, and is kept only as a hash', (
 
 test('what is no token is refused as such', () => {
   const { tokens } = setUp();
-  const text = tokens.create();
+  const { token: text } = tokens.create();
   for (const wrong of [
     '',
     'gdw1.',
@@ -53,52 +54,56 @@ test('what is no token is refused as such', () => {
 
 test('unknown, wrong and expired tokens are refused', () => {
   const { tokens, clock } = setUp();
-  const parts = parseToken(tokens.create());
+  const parts = parseToken(tokens.create().token);
   assert.throws(() => check(tokens, { ...parts, id: new Uint8Array(8) }), { code: 'token_invalid' });
   assert.throws(() => check(tokens, { ...parts, secret: new Uint8Array(32) }), { code: 'token_invalid' });
   clock.advance(TIMING.tokenLifetimeMs - 1);
   assert.equal(check(tokens, parts), null);
   clock.advance(1);
   assert.throws(() => check(tokens, parts), { code: 'token_invalid', message: /expired/ });
-  assert.deepEqual(tokens.list(), []);
+  assert.deepEqual(tokens.records, []);
 });
 
 test('a token is good for one node, which may ask again', () => {
   const { tokens } = setUp();
-  const parts = parseToken(tokens.create());
+  const parts = parseToken(tokens.create().token);
   const used = tokens.used(parts.id, KEY, nodeId(7));
   assert.equal(check(tokens, parts, OTHER_KEY), null, 'not used up before it is saved');
   tokens.adopt(used);
   assert.equal(check(tokens, parts), 7);
   assert.throws(() => check(tokens, parts, OTHER_KEY), { code: 'token_invalid', message: /has been used/ });
   assert.deepEqual(
-    tokens.list().map(({ usedBy }) => usedBy),
+    tokens.records.map((record) => record.used?.node),
     [7],
   );
 });
 
 test('a wall clock that jumps does not lengthen the life of a token', () => {
   const { tokens, clock } = setUp();
-  const parts = parseToken(tokens.create());
+  const parts = parseToken(tokens.create().token);
   clock.jumpWall(-24 * 3_600_000);
   clock.advance(TIMING.tokenLifetimeMs);
   assert.throws(() => check(tokens, parts), { code: 'token_invalid' });
 
   const later = setUp();
-  const other = parseToken(later.tokens.create());
+  const other = parseToken(later.tokens.create().token);
   later.clock.jumpWall(24 * 3_600_000);
   assert.throws(() => check(later.tokens, other), { code: 'token_invalid' });
 });
 
 test('a token lives on over a restart, but not longer than a new one', () => {
   const { tokens, clock } = setUp();
-  const parts = parseToken(tokens.create());
+  const parts = parseToken(tokens.create().token);
   clock.advance(1000);
   const { tokens: restarted } = setUp(tokens.records, clock);
   assert.equal(check(restarted, parts), null);
-  assert.equal(restarted.list()[0]?.expiresInMs, TIMING.tokenLifetimeMs - 1000);
   clock.jumpWall(-3_600_000);
   assert.throws(() => check(setUp(tokens.records, clock).tokens, parts), { code: 'token_invalid' });
+  clock.jumpWall(3_600_000);
+  clock.advance(TIMING.tokenLifetimeMs - 1001);
+  assert.equal(check(restarted, parts), null);
+  clock.advance(1);
+  assert.throws(() => check(restarted, parts), { code: 'token_invalid' });
 });
 
 test('the number of tokens is bounded', () => {

@@ -46,11 +46,10 @@ export function parseToken(text: string): TokenParts {
   };
 }
 
-export interface TokenInfo {
-  /** The public part, hexadecimal. */
-  readonly id: string;
-  readonly expiresInMs: number;
-  readonly usedBy: NodeId | null;
+export interface NewToken {
+  readonly token: string;
+  /** Wall-clock time as of `Clock.wallNanos`. */
+  readonly expires: bigint;
 }
 
 interface Held {
@@ -89,7 +88,7 @@ export class Tokens {
   }
 
   /** @throws GodwitError('limit') if there are too many */
-  create(): string {
+  create(): NewToken {
     this.#dropExpired();
     if (this.#held.length >= LIMITS.joinTokens) {
       throw new GodwitError('limit', `${LIMITS.joinTokens} join tokens exist: wait until some have expired`);
@@ -102,17 +101,7 @@ export class Tokens {
     const expires = clock.wallNanos() + BigInt(TIMING.tokenLifetimeMs) * 1_000_000n;
     const record: TokenRecord = { id, secretHash: sha256(secret), expires, used: null };
     this.#held.push({ record, deadline: clock.now() + TIMING.tokenLifetimeMs });
-    return formatToken({ fingerprint, id, secret });
-  }
-
-  list(): readonly TokenInfo[] {
-    this.#dropExpired();
-    const now = this.#config.clock.now();
-    return this.#held.map(({ record, deadline }) => ({
-      id: record.id.toHex(),
-      expiresInMs: deadline - now,
-      usedBy: record.used?.node ?? null,
-    }));
+    return { token: formatToken({ fingerprint, id, secret }), expires };
   }
 
   /**

@@ -214,11 +214,10 @@ export class Cluster implements ClusterView {
   }
 
   async #newToken(): Promise<JoinToken> {
-    const { founder, address, clock } = this.#options;
+    const { founder, address } = this.#options;
     if (!founder) throw new GodwitError('usage', 'only the founding node makes join tokens');
-    const token = await founder.createToken();
-    const made = (await founder.listTokens()).reduce((latest, { expiresInMs }) => Math.max(latest, expiresInMs), 0);
-    return { token, address, expires: Math.round(Number(clock.wallNanos() / 1_000_000n) + made) };
+    const { token, expires } = await founder.createToken();
+    return { token, address, expires: Number(expires / 1_000_000n) };
   }
 
   #hasRoom(to: NodeId): boolean {
