@@ -188,6 +188,23 @@ function provenPeer(socket: TLSSocket, cluster: string): NodeId | string {
   return nodeOfSubject(certificate.subject, cluster) ?? 'its certificate names no node of this cluster';
 }
 
+/** What it means that a connection could not be made, by the system's and Node's code. */
+const CONNECT_FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'no node listens there',
+  ECONNRESET: 'it has cut the connection, so it is no Godwit node, or one that stops',
+  EHOSTUNREACH: 'there is no way to that machine',
+  ENETUNREACH: 'there is no way to that network',
+  ENOTFOUND: 'no machine has that name',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EPROTO: 'what listens there is no Godwit node',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what listens there is no Godwit node',
+};
+
+/** A name with several addresses fails with an error of errors, whose own message is empty. */
+function connectFailure({ code, message }: NodeJS.ErrnoException): string {
+  return CONNECT_FAILURES[code ?? ''] ?? (message.trim() || code || 'unknown');
+}
+
 /** Connects to `address`. @param onSecure called at most once, with the socket or the reason; always later */
 function dialTls(
   address: Address,
@@ -211,7 +228,7 @@ function dialTls(
     onSecure(result);
   };
   socket.setTimeout(TIMING.handshakeMs, () => finish({ failed: 'no answer' }));
-  socket.on('error', (error) => finish({ failed: error.message }));
+  socket.on('error', (error: NodeJS.ErrnoException) => finish({ failed: connectFailure(error) }));
   socket.on('close', () => finish({ failed: 'the peer has closed the connection' }));
   socket.on('secureConnect', () => finish(socket));
   return {
@@ -269,7 +286,8 @@ export function dialToJoin(address: Address, fingerprint: Uint8Array): Promise<C
     // The authority is not known yet; isOfAuthority checks the chain against the token instead.
     dialTls(address, { rejectUnauthorized: false, ALPNProtocols: [JOIN_PROTOCOL] }, (socket) => {
       if ('failed' in socket) {
-        reject(new GodwitError('node_down', `cannot connect to ${where}: ${socket.failed}`));
+        const advice = '"godwit token" on a node that is up names the right address';
+        reject(new GodwitError('node_down', `cannot join through ${where}: ${socket.failed}; ${advice}`));
       } else if (!isOfAuthority(socket.getPeerX509Certificate(), fingerprint)) {
         socket.destroy();
         reject(new GodwitError('token_invalid', `${where} does not belong to the cluster that made the token`));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makePrivateDirectory } from './paths.ts';
+import { directoryFailure, makePrivateDirectory } from './paths.ts';
 
 test('a private directory is made with those above it, and only for its owner', (t) => {
   const root = mkdtempSync(path.join(tmpdir(), 'godwit-paths-'));
@@ -12,8 +12,12 @@ test('a private directory is made with those above it, and only for its owner', 
   makePrivateDirectory(directory);
   makePrivateDirectory(directory);
   assert.equal(statSync(directory).mode & 0o777, 0o700);
-  writeFileSync(path.join(root, 'file'), '');
-  assert.throws(() => makePrivateDirectory(path.join(root, 'file', 'below')), { code: /EEXIST|ENOTDIR/ });
+  const file = path.join(root, 'file');
+  writeFileSync(file, '');
+  assert.throws(
+    () => makePrivateDirectory(path.join(file, 'below')),
+    (error) => directoryFailure(error) === `${file} is there, and is no directory`,
+  );
 });
 
 test(

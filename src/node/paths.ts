@@ -24,6 +24,13 @@ export function stateDirectory(): string {
   return path.join(fromEnvironment('XDG_STATE_HOME') ?? path.join(home(), '.local', 'state'), 'godwit');
 }
 
+/** Why {@link makePrivateDirectory} failed, in words. @param error what it threw */
+export function directoryFailure(error: unknown): string {
+  const { code, path: where, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || where === undefined) return message;
+  return code === 'EEXIST' || code === 'ENOTDIR' ? `${where} is there, and is no directory` : `${where}: ${code}`;
+}
+
 /**
  * Makes a directory that only its owner can use, and those above it that are missing. Node's own `recursive` never
  * returns where a directory can be seen but not be made in, such as under /proc.

@@ -20,7 +20,7 @@ import { LoadMeter } from './load.ts';
 import { LogBook } from './log-book.ts';
 import { ModuleStore } from './modules.ts';
 import { Node } from './node.ts';
-import { cacheDirectory, stateDirectory, makePrivateDirectory } from './paths.ts';
+import { cacheDirectory, directoryFailure, makePrivateDirectory, stateDirectory } from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
 import { setDaemonOptions } from './v8.ts';
@@ -57,14 +57,8 @@ function makeDirectory(directory: string): void {
   try {
     makePrivateDirectory(directory);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new GodwitError(
-      'io',
-      `cannot make the state directory ${directory}: ${code ?? message}; choose another with --state`,
-      {
-        cause: error,
-      },
-    );
+    const reason = `cannot make the state directory ${directory}: ${directoryFailure(error)}`;
+    throw new GodwitError('io', `${reason}; choose another with --state`, { cause: error });
   }
 }
 

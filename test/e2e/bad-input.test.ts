@@ -1,9 +1,12 @@
 /** What wrong input gets: one clear line on stderr, the right exit status, nothing left running and nothing lost. */
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { UpJson } from '../../src/cli/up-json.ts';
 import { fixture } from '../support/build.ts';
 import { eventually, isAlive, Lab, type Result, within } from '../support/lab.ts';
 
@@ -157,7 +160,28 @@ describe('a node that cannot start', () => {
 
   test('where nobody listens', async () => {
     const { token } = await joining();
-    checkRefused(await up('alone', ['--join', '127.0.0.1:1', '--token', token]), 1, /127\.0\.0\.1:1/);
+    for (const address of ['127.0.0.1:1', 'localhost:1']) {
+      const refused = await up('alone', ['--join', address, '--token', token]);
+      checkRefused(refused, 1, new RegExp(`${address}: no node listens there; "godwit token"`));
+    }
+  });
+
+  test('where something else listens', async () => {
+    const server = http.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+    try {
+      const { token } = await joining();
+      checkRefused(await up('alone', ['--join', address, '--token', token]), 1, /what listens there is no Godwit node/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('with a token from standard input that is none', async () => {
+    const { address } = await joining();
+    // What `up` of this file gives to standard input is empty.
+    checkRefused(await up('silent', ['--join', address, '--token', '-']), 2, /standard input has no token/);
   });
 
   test('on a port that is in use', async () => {
@@ -184,7 +208,10 @@ describe('a node that cannot start', () => {
 
   test('with a state directory that is a file, or damaged', async () => {
     const file = await fileWith('state-file', hello);
-    checkRefused(await lab.run(['up', '--state', file, '--socket', `${file}.sock`], { node: null }), 1, /state-file/);
+    for (const state of [file, path.join(file, 'below')]) {
+      const refused = await lab.run(['up', '--state', state, '--socket', `${file}.sock`], { node: null });
+      checkRefused(refused, 1, /state-file is there, and is no directory; choose another with --state/);
+    }
     await mkdir(path.join(lab.directory, 'damaged'));
     await writeFile(path.join(lab.directory, 'damaged', 'node.db'), 'nonsense '.repeat(1000));
     checkRefused(await up('damaged', []), 1, /damaged/);
@@ -198,6 +225,24 @@ describe('a node that cannot start', () => {
     assert.match(stderr, /^godwit: [^\n]+\n$/);
     assert.deepEqual([stdout, status], ['', 1]);
   });
+});
+
+test('a token from standard input lets a node join, and no list of processes shows it', async () => {
+  const { address, token } = await lab.ask((node) => node.token());
+  const [state, socket] = [path.join(lab.directory, 'silent'), path.join(lab.directory, 'silent.sock')];
+  const args = ['up', '--json', '--detach', '--name', 'silent', '--state', state, '--socket', socket];
+  const { stdout, stderr, status } = await lab.run([...args, '--join', address, '--token', '-'], {
+    node: null,
+    input: `${token}\n`,
+  });
+  assert.equal(status, 0, stderr);
+  const { pid } = JSON.parse(stdout) as UpJson;
+  if (process.platform === 'linux') {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    assert.match(commandLine, /silent/);
+    assert(!commandLine.includes(token));
+  }
+  assert.equal((await lab.run(['down', '--socket', socket], { node: null })).status, 0);
 });
 
 describe('Ctrl-C', () => {

@@ -15,6 +15,7 @@ import { joinLine } from '../join-line.ts';
 import type { Invocation } from '../parse.ts';
 import { lastWords } from '../last-words.ts';
 import { godwitCommand } from '../self.ts';
+import { readLine } from '../stdin-line.ts';
 import { type UpJson, parseReady } from '../up-json.ts';
 import { makePrivateDirectory } from '../../node/paths.ts';
 
@@ -35,7 +36,12 @@ export const up: Command = {
       summary: 'where other nodes reach it; port 0 takes a free one (without: a free port of this machine only)',
     },
     { name: 'join', value: 'HOST:PORT', summary: 'join the cluster of the node at this address' },
-    { name: 'token', value: 'T', summary: 'the token that "godwit token" printed there' },
+    {
+      name: 'token',
+      value: 'T',
+      summary:
+        'the token that "godwit token" printed there; "-" reads it from standard input, which other users of the machine cannot see',
+    },
     {
       name: 'state',
       value: 'DIR',
@@ -48,17 +54,22 @@ export const up: Command = {
   examples: [
     ['godwit up --listen 192.168.1.10:7370', 'the first node of a cluster'],
     ['godwit up --join 192.168.1.10:7370 --token T', 'another one; "godwit token" on the first gives the line'],
+    [
+      'godwit up --join 192.168.1.10:7370 --token -',
+      'the same; standard input has the token, and no list of processes shows it',
+    ],
   ],
   run: (invocation, context) =>
     invocation.flag('detach') ? startDetached(invocation, context) : runNode(invocation, context),
 };
 
-function nodeOptions(invocation: Invocation, cwd: string): NodeOptions {
+async function nodeOptions(invocation: Invocation, cwd: string): Promise<NodeOptions> {
   const address = invocation.value('join');
-  const token = invocation.value('token');
-  if ((address === undefined) !== (token === undefined)) {
+  const given = invocation.value('token');
+  if ((address === undefined) !== (given === undefined)) {
     throw new GodwitError('usage', 'up: --join and --token belong together; "godwit token" on a node prints both');
   }
+  const token = given === '-' ? await readLine(process.stdin, 'token') : given;
   const state = invocation.value('state');
   return {
     name: invocation.value('name') ?? null,
@@ -69,12 +80,15 @@ function nodeOptions(invocation: Invocation, cwd: string): NodeOptions {
 }
 
 async function runNode(invocation: Invocation, context: Context): Promise<number> {
-  const options = nodeOptions(invocation, context.cwd);
+  const options = await nodeOptions(invocation, context.cwd);
   await requireUnused(context.socketPath);
   // Loaded only here: the other commands start faster without the node.
   const { startNode } = await import('../../node/start.ts');
   const daemon = await startNode(options);
-  if (invocation.flag('attended')) process.stdin.once('end', () => void daemon.shutdown()).resume();
+  if (invocation.flag('attended')) {
+    if (process.stdin.readableEnded) void daemon.shutdown();
+    else process.stdin.once('end', () => void daemon.shutdown()).resume();
+  }
   // Only from here on: a signal while the node starts ends it at once, because nothing runs yet that could be lost.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void daemon.shutdown());
   try {
@@ -137,20 +151,24 @@ async function joinToken(daemon: Daemon): Promise<JoinToken | null> {
 
 /** Starts the same command without --detach in its own session, and waits until it is ready or has failed. */
 async function startDetached(invocation: Invocation, context: Context): Promise<number> {
-  nodeOptions(invocation, context.cwd);
+  const { join } = await nodeOptions(invocation, context.cwd);
   await requireUnused(context.socketPath);
-  const words = ['name', 'listen', 'join', 'token', 'state'].flatMap((option) => {
+  const words = ['name', 'listen', 'join', 'state'].flatMap((option) => {
     const value = invocation.value(option);
     return value === undefined ? [] : [`--${option}`, value];
   });
+  if (join) words.push('--token', '-');
   const [file, args] = godwitCommand(['up', '--json', '--socket', context.socketPath, ...words]);
   const errors = isNamedPipe(context.socketPath) ? null : errorFile(context.socketPath);
   const child = spawn(file, args, {
     cwd: context.cwd,
     env: context.env,
     detached: true,
-    stdio: ['ignore', 'pipe', errors?.fd ?? 'ignore'],
+    stdio: ['pipe', 'pipe', errors?.fd ?? 'ignore'],
   });
+  // One that ends at once may not read it.
+  child.stdin!.on('error', () => {});
+  child.stdin!.end(join ? `${join.token}\n` : '');
   if (errors) closeSync(errors.fd);
   const ready = await Promise.race([
     parseReady(child.stdout!),

@@ -92,10 +92,11 @@ export class Lab {
     const name = `node${number}`;
     const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0'];
     args.push('--state', path.join(this.directory, name), '--socket', this.#socketOf(name));
-    if (join) args.push('--join', join.address, '--token', join.token);
+    if (join) args.push('--join', join.address, '--token', '-');
     const { command = godwitCommand, env } = this.#options;
     const logFile = path.join(this.directory, `${name}.log`);
-    const node = await startNodeProcess(name, command(args), env, logFile, (stop) => this.#stops.push(stop));
+    const input = join ? `${join.token}\n` : '';
+    const node = await startNodeProcess(name, command(args), env, input, logFile, (stop) => this.#stops.push(stop));
     this.nodes.push(node);
     void this.#watch(node);
     return node;
