@@ -161,7 +161,8 @@ export class Machine {
 
   /**
    * Takes up a captured state and runs on.
-   * @throws GodwitError `corrupt` if the state does not fit the program
+   * @throws GodwitError `corrupt` if the state does not fit the program, `limit` if the engine has no room for it;
+   *   and what {@link start} throws: a forged frame can make the program's code do anything that code can do
    */
   resume(state: MachineState, entry = '_start'): Outcome {
     const outcome = this.#run(state.root, this.#restore(state), []);
@@ -280,7 +281,7 @@ export class Machine {
 
   #restoreReferences(references: Int32Array): void {
     const table = this.#table('functions');
-    if (table.length < references.length) table.grow(references.length - table.length);
+    growTo(table, references.length);
     references.forEach((index, i) => {
       if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
     });
@@ -296,7 +297,12 @@ export class Machine {
       throw new GodwitError('corrupt', `a state with ${globals.length} bytes of globals, ${expected} are wanted`);
     this.#reserve(SAVE_BASE + globals.length);
     new Uint8Array(this.#host.control.buffer).set(globals, SAVE_BASE);
-    this.#helper('restoreGlobals')();
+    try {
+      this.#helper('restoreGlobals')();
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      throw new GodwitError('corrupt', 'a state with a global that refers to nothing', { cause: error });
+    }
   }
 
   #restoreTables(tables: readonly TableContent[]): void {
@@ -306,7 +312,7 @@ export class Machine {
       const live = this.#tableAt(table);
       if (entries.length < live.length)
         throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
-      if (entries.length > live.length) live.grow(entries.length - live.length);
+      growTo(live, entries.length);
       entries.forEach((index, i) => {
         if (index === -1) live.set(i, null);
         else if (index !== FOREIGN) live.set(i, this.#originalFunction(index));
@@ -410,6 +416,16 @@ export class Machine {
 
   #referenceTop(table: 'functions' | 'externs'): WebAssembly.Global<number> {
     return this.#global(this.#program.numbering.referenceTop(table)) as WebAssembly.Global<number>;
+  }
+}
+
+/** @throws GodwitError `limit` if the table's own maximum or the engine's does not allow it */
+function growTo(table: WebAssembly.Table, length: number): void {
+  if (length <= table.length) return;
+  try {
+    table.grow(length - table.length);
+  } catch (error) {
+    throw new GodwitError('limit', `a state with a table of ${length} entries`, { cause: error });
   }
 }
 

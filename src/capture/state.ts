@@ -69,10 +69,18 @@ export function encodeState(state: MachineState): Uint8Array<ArrayBuffer> {
 
 /**
  * Reads what {@link encodeState} wrote. The content is checked against the program only by a resume.
- * @throws GodwitError `version_mismatch`, `corrupt` or `protocol`
+ * @throws GodwitError `version_mismatch` or `corrupt`
  */
 export function decodeState(bytes: Uint8Array): MachineState {
-  const r = new ByteReader(bytes);
+  try {
+    return readState(new ByteReader(bytes));
+  } catch (error) {
+    if (!(error instanceof GodwitError) || error.code !== 'protocol') throw error;
+    throw new GodwitError('corrupt', `a state that ends too early: ${error.message}`, { cause: error });
+  }
+}
+
+function readState(r: ByteReader): MachineState {
   const version = r.u32();
   if (version !== ENGINE_VERSION) {
     throw new GodwitError('version_mismatch', `the state is of engine ${version}; this is engine ${ENGINE_VERSION}`);
@@ -82,20 +90,25 @@ export function decodeState(bytes: Uint8Array): MachineState {
     if (size > most) throw new GodwitError('corrupt', `a state with a part of ${size} bytes`);
     return Uint8Array.from(r.raw(size));
   };
-  const indices = (): Int32Array => {
+  const indices = (least: number): Int32Array => {
     const count = r.u32();
     if (count * 4 > r.remaining) throw new GodwitError('corrupt', `a state with ${count} references`);
-    return Int32Array.from({ length: count }, () => r.u32() | 0);
+    return Int32Array.from({ length: count }, () => {
+      const index = r.u32() | 0;
+      // Below are the marks of references that only the instance knows, which no encoded state has.
+      if (index < least) throw new GodwitError('corrupt', `a state with function ${index}`);
+      return index;
+    });
   };
   const kind = r.u8();
   if (kind > 1) throw new GodwitError('corrupt', `a state with root ${kind}`);
   const root: Root = kind === 0 ? { type: 'start' } : { type: 'export', name: rootName(sized(LIMITS.stringBytes)) };
   const frames = sized(LIMITS.savedStackBytes);
   const globals = sized(LIMITS.savedStackBytes);
-  const references = indices();
+  const references = indices(0);
   const count = r.u32();
-  if (count * 8 > r.remaining) throw new GodwitError('corrupt', `a state with ${count} tables`);
-  const tables = Array.from({ length: count }, () => ({ table: r.u32(), entries: indices() }));
+  if (count > LIMITS.listEntries) throw new GodwitError('corrupt', `a state with ${count} tables`);
+  const tables = Array.from({ length: count }, () => ({ table: r.u32(), entries: indices(-1) }));
   if (r.remaining > 0) throw new GodwitError('corrupt', `a state with ${r.remaining} bytes too many`);
   return { root, frames, globals, references, tables, hostReference: false };
 }
