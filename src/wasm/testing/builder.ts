@@ -16,6 +16,7 @@ export class ModuleBuilder {
   readonly #imports: ((w: WasmWriter) => void)[] = [];
   #importedFunctions = 0;
   #importedGlobals = 0;
+  #importedTables = 0;
   readonly #functions: FunctionDefinition[] = [];
   readonly #tables: { element: ValueType; minimum: number; maximum: number | null }[] = [];
   readonly #globals: { type: ValueType; mutable: boolean; init: Uint8Array }[] = [];
@@ -41,6 +42,21 @@ export class ModuleBuilder {
   importGlobal(module: string, name: string, type: ValueType, mutable: boolean): number {
     this.#import(module, name, 3, (w) => w.raw(type, mutable ? 1 : 0));
     return this.#importedGlobals++;
+  }
+
+  /** Before any table of the module's own. */
+  importTable(
+    module: string,
+    name: string,
+    element: ValueType,
+    minimum: number,
+    maximum: number | null = null,
+  ): number {
+    this.#import(module, name, 1, (w) => {
+      w.u8(element);
+      writeLimits(w, minimum, maximum);
+    });
+    return this.#importedTables++;
   }
 
   #import(module: string, name: string, kind: number, describe: (w: WasmWriter) => void): void {
@@ -69,7 +85,7 @@ export class ModuleBuilder {
   }
 
   table(minimum: number, maximum: number | null = null, element: ValueType = FUNCREF): number {
-    return this.#tables.push({ element, minimum, maximum }) - 1;
+    return this.#importedTables + this.#tables.push({ element, minimum, maximum }) - 1;
   }
 
   /** @param init without the final `end` */
