@@ -4,13 +4,20 @@
 import { randomFillSync, randomInt } from 'node:crypto';
 import pino from 'pino';
 import type { Clock, Log, LogFields, Random } from '../base/env.ts';
+import { fineWallClock } from './wall-clock.ts';
 
 /** Node clamps longer timers to 1 ms; a timer that is due later is set again on the way. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
+const wallMs = fineWallClock(
+  () => Date.now(),
+  () => performance.now(),
+);
+
 export const realClock: Clock = {
   now: () => performance.now(),
-  wallNanos: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
+  // Down, never up into a millisecond that has not begun.
+  wallNanos: () => BigInt(Math.floor(wallMs() * 1000)) * 1000n,
   after(delay, fire) {
     const due = performance.now() + delay;
     let handle: NodeJS.Timeout;
