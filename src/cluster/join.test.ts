@@ -12,6 +12,7 @@ import { LIMITS } from '../base/limits.ts';
 import { SeededRandom } from '../base/virtual.ts';
 import { formatAddress } from '../link/address.ts';
 import { encodeFrame } from '../link/frames.ts';
+import type { Build } from '../link/greeting.ts';
 import { nodeOfSubject } from '../link/identity.ts';
 import { realClock } from '../link/testing/real.ts';
 import { listenTls } from '../link/tls.ts';
@@ -41,7 +42,7 @@ async function serve(t: TestContext, keepsList = true): Promise<Server> {
   const joins = new JoinServer({
     clock: realClock,
     log: silentLog,
-    build: 'server build',
+    self: { build: 'server build', capabilities: ['both'], required: ['both'] },
     cluster: identity.cluster,
     engine: keepsList ? founder : null,
     founder: () => 'first (10.0.0.1:4000)',
@@ -61,8 +62,16 @@ async function serve(t: TestContext, keepsList = true): Promise<Server> {
   return { identity, founder, address: formatAddress(listener.address), port: listener.address.port };
 }
 
-function ask(address: string, token: string, name = 'second', store = new MemoryStore()): Promise<NodeIdentity> {
-  return joinCluster(store, { clock: realClock, build: 'client', join: address, token, name, address: '0.0.0.0:99' });
+const CLIENT: Build = { build: 'client', capabilities: ['both', 'more'], required: ['both'] };
+
+function ask(
+  address: string,
+  token: string,
+  name = 'second',
+  store = new MemoryStore(),
+  self = CLIENT,
+): Promise<NodeIdentity> {
+  return joinCluster(store, { clock: realClock, self, join: address, token, name, address: '0.0.0.0:99' });
 }
 
 test('a node joins with a token and gets an id and a certificate', async (t) => {
@@ -112,6 +121,23 @@ test('a name that is taken or cannot be is refused, and the token stays good', a
   await assert.rejects(ask(address, token, 'first'), { code: 'usage', message: /the name first is taken.*--name/ });
   await assert.rejects(ask(address, token, '12'), { code: 'usage', message: /--name/ });
   await ask(address, token, 'second');
+});
+
+test('a build that could not work with the others is refused before it is a member, and the token stays good', async (t) => {
+  const { founder, address } = await serve(t);
+  const { token } = await founder.createToken();
+  const other = (self: Partial<Build>): Promise<NodeIdentity> =>
+    ask(address, token, 'second', new MemoryStore(), { ...CLIENT, ...self });
+  await assert.rejects(other({ capabilities: ['more'] }), {
+    code: 'version_mismatch',
+    message: /build client lacks both: install the same Godwit/,
+  });
+  await assert.rejects(other({ required: ['more'] }), {
+    code: 'version_mismatch',
+    message: /build server build lacks more: /,
+  });
+  assert.equal(founder.list.members.length, 1);
+  await other({});
 });
 
 test('a node that lost the answer asks again and gets the same place', async (t) => {

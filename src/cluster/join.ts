@@ -14,7 +14,7 @@ import type { Address } from '../link/address.ts';
 import { withHost } from '../link/address.ts';
 import type { Frame, FrameOf } from '../link/frames.ts';
 import { encodeFrame } from '../link/frames.ts';
-import { commonProtocol, PROTOCOL } from '../link/greeting.ts';
+import { type Build, commonProtocol, lackingCapabilities, PROTOCOL } from '../link/greeting.ts';
 import { FrameParser } from '../link/parser.ts';
 import type { Channel } from '../link/transport.ts';
 import type { MembershipEngine } from './engine.ts';
@@ -38,7 +38,7 @@ const REFUSAL_CODES: ReadonlySet<string> = new Set<RefusalCode>([
 export interface JoinServerConfig {
   readonly clock: Clock;
   readonly log: Log;
-  readonly build: string;
+  readonly self: Build;
   readonly cluster: string;
   /** Null: this node cannot take anyone in, and says which node can. */
   readonly engine: MembershipEngine | null;
@@ -113,6 +113,8 @@ export class JoinServer {
     try {
       if (frame.frame !== 'join') throw new GodwitError('usage', `frame ${frame.frame} of a stranger`);
       if (commonProtocol(frame) === null) throw new GodwitError('version_mismatch', this.#versionReason(frame));
+      const lacking = lackingCapabilities(this.#config.self, frame);
+      if (lacking !== null) throw new GodwitError('version_mismatch', lacking);
       if (!engine) {
         throw new GodwitError('usage', `only ${this.#config.founder()} can take new nodes in: use its address`);
       }
@@ -139,7 +141,7 @@ export class JoinServer {
 
   #versionReason(frame: FrameOf<'join'>): string {
     return (
-      `this node (build ${this.#config.build}) speaks protocol ${PROTOCOL.min} to ${PROTOCOL.max}, ` +
+      `this node (build ${this.#config.self.build}) speaks protocol ${PROTOCOL.min} to ${PROTOCOL.max}, ` +
       `yours (build ${frame.build}) ${frame.protocolMin} to ${frame.protocolMax}: install the same Godwit on both`
     );
   }
@@ -176,7 +178,7 @@ function answer(channel: Channel, frame: Frame): void {
 
 export interface JoinConfig {
   readonly clock: Clock;
-  readonly build: string;
+  readonly self: Build;
   /** Where a member listens. */
   readonly address: Address;
   /** The text of the token. */
@@ -212,7 +214,7 @@ export async function join(config: JoinConfig): Promise<Joined> {
     frame: 'join',
     protocolMin: PROTOCOL.min,
     protocolMax: PROTOCOL.max,
-    build: config.build,
+    ...config.self,
     token: id,
     secret,
     name: config.name,

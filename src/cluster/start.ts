@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../base/env.ts';
 import { nodeId } from '../base/ids.ts';
 import { parseAddress } from '../link/address.ts';
+import type { Build } from '../link/greeting.ts';
 import type { Credentials } from '../link/tls.ts';
 import { dialToJoin } from '../link/tls.ts';
 import { Authority, certificateText, createNodeKey, fingerprintOf, sha256 } from './authority.ts';
@@ -50,7 +51,7 @@ export function foundCluster(store: MembershipStore, random: Random, name: strin
 
 export interface JoinOptions {
   readonly clock: Clock;
-  readonly build: string;
+  readonly self: Build;
   /** HOST:PORT of the founding node. */
   readonly join: string;
   readonly token: string;
@@ -64,11 +65,11 @@ export interface JoinOptions {
  * @throws GodwitError: what {@link join} throws, ('usage') for an address or a name that cannot be, ('io')
  */
 export async function joinCluster(store: MembershipStore, options: JoinOptions): Promise<NodeIdentity> {
-  const { clock, build, token, name } = options;
+  const { clock, self, token, name } = options;
   const { key, publicKey } = createNodeKey();
   const joined = await join({
     clock,
-    build,
+    self,
     address: parseAddress(options.join),
     token,
     name: checkNodeName(name),

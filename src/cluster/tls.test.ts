@@ -140,6 +140,8 @@ test('views of shared memory are sent as they are', async (t) => {
     protocolMin: 1,
     protocolMax: 1,
     build: 'test',
+    capabilities: [],
+    required: [],
     token: new Uint8Array(8),
     secret: new Uint8Array(32),
     name: 'name',

@@ -41,6 +41,8 @@ const SOME_FRAMES: readonly Frame[] = [
     protocolMin: 1,
     protocolMax: 2,
     build: 'x',
+    capabilities: ['engine-1'],
+    required: [],
     token: new Uint8Array(8),
     secret: new Uint8Array(32),
     name: 'name',

@@ -9,17 +9,21 @@ import type { REFUSALS } from './frames/session.ts';
 /** The versions of the protocol that this build speaks. A change that old builds cannot live with raises both. */
 export const PROTOCOL = { min: 1, max: 1 } as const;
 
-/** This node, as it introduces itself. */
-export interface Identity {
-  readonly cluster: string;
-  readonly node: NodeId;
-  /** Drawn at random at every start of the node. */
-  readonly boot: bigint;
+/** What a node's program is and can do. */
+export interface Build {
   readonly build: string;
   /** What this build can do, as names that never change their meaning. */
   readonly capabilities: readonly string[];
   /** Those that a peer must have too. */
   readonly required: readonly string[];
+}
+
+/** This node, as it introduces itself. */
+export interface Identity extends Build {
+  readonly cluster: string;
+  readonly node: NodeId;
+  /** Drawn at random at every start of the node. */
+  readonly boot: bigint;
 }
 
 export interface Refusal {
@@ -80,15 +84,17 @@ function versionReason(
   );
 }
 
+/** What one of two builds lacks that the other requires, in words for both; null: nothing. */
+export function lackingCapabilities(self: Build, theirs: Build): string | null {
+  const lacks = (one: Build, other: Build): string[] =>
+    other.required.filter((name) => !one.capabilities.includes(name)).map((name) => `build ${one.build} lacks ${name}`);
+  const lacking = [...lacks(theirs, self), ...lacks(self, theirs)];
+  return lacking.length === 0 ? null : `${lacking.join(', ')}: install the same Godwit on both nodes`;
+}
+
 function checkCapabilities(self: Identity, theirs: Greeting, protocol: number): Agreement | Refusal {
-  const mine = new Set(self.capabilities);
-  const has = new Set(theirs.capabilities);
-  const lacking = [
-    ...self.required.filter((name) => !has.has(name)).map((name) => `build ${theirs.build} lacks ${name}`),
-    ...theirs.required.filter((name) => !mine.has(name)).map((name) => `build ${self.build} lacks ${name}`),
-  ];
-  if (lacking.length > 0) {
-    return { code: 'capability', reason: `${lacking.join(', ')}: install the same Godwit on both nodes` };
-  }
-  return { protocol, build: theirs.build, capabilities: mine.intersection(has), boot: theirs.boot };
+  const reason = lackingCapabilities(self, theirs);
+  if (reason !== null) return { code: 'capability', reason };
+  const capabilities = new Set(self.capabilities).intersection(new Set(theirs.capabilities));
+  return { protocol, build: theirs.build, capabilities, boot: theirs.boot };
 }

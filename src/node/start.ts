@@ -12,6 +12,7 @@ import { SqliteStore } from '../cluster/sqlite.ts';
 import { certifierOf, credentialsOf, foundCluster, joinCluster } from '../cluster/start.ts';
 import type { MembershipStore, NodeIdentity } from '../cluster/store.ts';
 import { formatAddress, parseAddress } from '../link/address.ts';
+import type { Build } from '../link/greeting.ts';
 import { listenTls, TlsDialer } from '../link/tls.ts';
 import { Cluster } from './cluster.ts';
 import { NodeCore } from './core.ts';
@@ -31,9 +32,13 @@ const DEFAULT_LISTEN = '127.0.0.1:0';
 /** How often the homes of guests here hear what these have used. */
 const USAGE_REPORT_MS = 1000;
 
-const BUILD: string = (
+const VERSION: string = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
+
+/** Images and rewritten code are of one engine. */
+const ENGINE = `engine-${ENGINE_VERSION}`;
+const BUILD: Build = { build: VERSION, capabilities: [ENGINE], required: [ENGINE] };
 
 /**
  * Starts a node: the first of a new cluster, one that joins, or one that comes back.
@@ -77,7 +82,7 @@ async function newIdentity(store: MembershipStore, { name, listen, join }: NodeO
   if (!join) return foundCluster(store, realRandom, called, address);
   return joinCluster(store, {
     clock: realClock,
-    build: BUILD,
+    self: BUILD,
     join: join.address,
     token: join.token,
     name: called,
@@ -113,7 +118,7 @@ async function runNode(
   const joins = new JoinServer({
     clock,
     log,
-    build: BUILD,
+    self: BUILD,
     cluster: identity.cluster,
     engine: founder,
     founder: () => founderText(cluster),
@@ -131,7 +136,6 @@ async function runNode(
     clock,
     () => [...core.guests.sessions()].filter(({ wantsToCompute }) => wantsToCompute).length,
   );
-  const engine = `engine-${ENGINE_VERSION}`;
   const cluster: Cluster = new Cluster({
     self,
     boot,
@@ -143,7 +147,7 @@ async function runNode(
     modules,
     address: formatAddress(listener.address),
     links: {
-      self: { cluster: identity.cluster, node: self, boot, build: BUILD, capabilities: [engine], required: [engine] },
+      self: { ...BUILD, cluster: identity.cluster, node: self, boot },
       clock,
       random,
       log,
@@ -191,7 +195,7 @@ async function runNode(
   });
   noteFatal(log, core);
   cluster.start(core);
-  log.info('node started', { node: self, name, address: formatAddress(listener.address), build: BUILD });
+  log.info('node started', { node: self, name, address: formatAddress(listener.address), build: VERSION });
   return node;
 }
 

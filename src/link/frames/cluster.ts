@@ -1,6 +1,7 @@
 /** Frames of the membership. `join` and its answers are the only ones that a peer without a certificate may use. */
 import { nodeId } from '../../base/ids.ts';
 import { branded, bytes, list, oneOf, str, struct, u16, u64 } from '../../base/schema.ts';
+import { capabilities } from './session.ts';
 import type { FrameTable } from './table.ts';
 
 const node = branded(u16, 'node id', nodeId);
@@ -36,6 +37,8 @@ export const CLUSTER_FRAMES = {
       protocolMin: u16,
       protocolMax: u16,
       build: str,
+      capabilities,
+      required: capabilities,
       token: bytes(8),
       secret: bytes(32),
       name: str,

@@ -4,13 +4,14 @@
  */
 import { nodeId } from '../../base/ids.ts';
 import { bool, branded, f64, list, oneOf, str, u16, u32, u64 } from '../../base/schema.ts';
+import { LIMITS } from '../../base/limits.ts';
 import type { FrameTable } from './table.ts';
 
 /** Why a peer is refused: `glare` is no failure, the other connection of the same pair has won. */
 export const REFUSALS = ['version', 'capability', 'identity', 'not_a_member', 'glare', 'protocol'] as const;
 
 const node = branded(u16, 'node id', nodeId);
-const capabilities = list(str, 256);
+export const capabilities = list(str, LIMITS.namesInMessage);
 
 export const SESSION_FRAMES = {
   hello: {
