@@ -137,7 +137,8 @@ export class Membership {
         this.#onDown(node, observed, event.reason);
         return;
       case 'refused':
-        // The link has logged it; the state shows that the peer cannot be used.
+        // The link has logged it. One that was up before may have to be waited for; another one cannot be used.
+        if (observed.state === 'unknown') this.#onDown(node, observed, event.refusal.reason);
         return;
     }
   }

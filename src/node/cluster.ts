@@ -18,7 +18,14 @@ import type { JoinToken, NodeInfo } from './daemon.ts';
 import { type MachineStatus, machineStatus, UNKNOWN_MACHINE } from './machine.ts';
 import { ModuleExchange } from './module-exchange.ts';
 import type { ModuleStore } from './modules.ts';
-import { type Answers, Questions } from './questions.ts';
+import {
+  type Answers,
+  isImpatient,
+  type QuestionArgs,
+  type QuestionName,
+  type QuestionResult,
+  Questions,
+} from './questions.ts';
 
 export interface ClusterOptions {
   readonly self: NodeId;
@@ -159,7 +166,7 @@ export class Cluster implements ClusterView {
 
   async token(): Promise<JoinToken> {
     const { founder } = this.#options;
-    return founder ? this.#newToken() : this.#questions.ask(this.membership.list.founder, 'token', {});
+    return founder ? this.#newToken() : this.#ask(this.membership.list.founder, 'token', {});
   }
 
   #creator(pid: number): NodeId | null {
@@ -180,7 +187,7 @@ export class Cluster implements ClusterView {
       name,
       processes: async () => {
         try {
-          return await this.#questions.ask(node, 'processes', {});
+          return await this.#ask(node, 'processes', {});
         } catch (error) {
           // It went away while it was asked: its processes are not to be seen.
           if (error instanceof GodwitError && error.code === 'node_down') return [];
@@ -188,10 +195,23 @@ export class Cluster implements ClusterView {
         }
       },
       kill: async (pid, signal) => {
-        await this.#questions.ask(node, 'kill', { pid, signal });
+        await this.#ask(node, 'kill', { pid, signal });
       },
-      wait: (pid) => this.#questions.ask(node, 'wait', { pid }),
+      wait: (pid) => this.#ask(node, 'wait', { pid }),
     };
+  }
+
+  /** @throws GodwitError what the peer says; `node_down` at once if it is known not to answer, for no event will tell */
+  async #ask<N extends QuestionName>(node: NodeId, what: N, args: QuestionArgs<N>): Promise<QuestionResult<N>> {
+    const state = this.nodeState(node);
+    if (state === 'down' || state === 'unknown' || (state === 'unreachable' && isImpatient(what))) {
+      throw new GodwitError('node_down', this.#silent(node));
+    }
+    return this.#questions.ask(node, what, args);
+  }
+
+  #silent(node: NodeId): string {
+    return `node ${this.nameOf(node)} does not answer`;
   }
 
   async #nodeInfo({ node, name, address, state }: MemberRecord): Promise<NodeInfo> {
@@ -200,7 +220,7 @@ export class Cluster implements ClusterView {
     const status = async (): Promise<NodeStatus> => {
       if (node === self) return this.#status();
       try {
-        return state === 'up' ? await this.#questions.ask(node, 'status', {}) : unknown;
+        return state === 'up' ? await this.#ask(node, 'status', {}) : unknown;
       } catch (error) {
         if (error instanceof GodwitError) return unknown;
         throw error;
@@ -254,9 +274,9 @@ export class Cluster implements ClusterView {
   }
 
   #memberEvent({ event, node }: MemberEvent): void {
-    if (event === 'unreachable') this.#questions.unreachable(node, `node ${this.nameOf(node)} does not answer`);
+    if (event === 'unreachable') this.#questions.unreachable(node, this.#silent(node));
     if (event === 'reset' || event === 'restarted' || event === 'down' || event === 'left') {
-      this.#questions.lost(node, `node ${this.nameOf(node)} does not answer`);
+      this.#questions.lost(node, this.#silent(node));
       this.#waiting.delete(node);
     }
     const told = MOVE_EVENTS[event];

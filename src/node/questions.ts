@@ -41,6 +41,9 @@ type QuestionFrame = FrameOf<'ask'> | FrameOf<'told'> | FrameOf<'ask_failed'>;
 /** Questions whose answer is of no use to anyone if the peer takes its time: they fail as soon as it is unreachable. */
 const IMPATIENT: ReadonlySet<QuestionName> = new Set(['processes', 'status', 'token']);
 
+/** Whether a question fails as soon as its node is unreachable; the others wait until it answers or is given up. */
+export const isImpatient = (what: QuestionName): boolean => IMPATIENT.has(what);
+
 interface Asked {
   readonly node: NodeId;
   readonly impatient: boolean;
@@ -73,7 +76,7 @@ export class Questions {
     const id = (this.#lastId = (this.#lastId + 1) >>> 0);
     const codecs = bodyOf(what);
     const body = await new Promise<Uint8Array>((told, failed) => {
-      this.#asked.set(id, { node, impatient: IMPATIENT.has(what), told, failed });
+      this.#asked.set(id, { node, impatient: isImpatient(what), told, failed });
       this.#send(node, { frame: 'ask', id, what, body: encode(codecs.args, args) });
     });
     return decode(codecs.result, new ByteReader(body));

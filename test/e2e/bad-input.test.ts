@@ -156,8 +156,6 @@ describe('a node that cannot start', () => {
     }
   });
 
-  test('with a token that has expired', { skip: 'takes ten minutes: src/cluster tests it in virtual time' }, () => {});
-
   test('where nobody listens', async () => {
     const { token } = await joining();
     for (const address of ['127.0.0.1:1', 'localhost:1']) {

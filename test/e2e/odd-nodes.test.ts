@@ -1,0 +1,164 @@
+/** Nodes that are not like the others: a clock that jumps, no memory left, another build, a founder that is gone. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { after, before, describe, test } from 'node:test';
+import type { JoinToken } from '../../src/node/daemon.ts';
+import { fixture } from '../support/build.ts';
+import { eventually, Lab, type Launcher, type Result } from '../support/lab.ts';
+import { RUNS } from '../support/runs.ts';
+
+const LONG = RUNS.find(({ fixture: name, length }) => name === 'awk' && length === 'long') ?? assert.fail();
+
+/** A Node with one of the files of test/support loaded before anything else, but not into its workers. */
+const oddNode = (file: string): Launcher => {
+  const url = new URL(file, pathToFileURL(path.join(import.meta.dirname, '../support/')));
+  return { command: [process.execPath], env: { NODE_OPTIONS: `--import=${url.href}` } };
+};
+
+/** One line, from us, that matches; nothing on stdout. */
+function checkRefused({ stdout, stderr, status }: Result, words: RegExp): void {
+  assert.match(stderr, /^godwit: [^\n]+\n$/);
+  assert.match(stderr, words);
+  assert.deepEqual([stdout, status], ['', 1]);
+}
+
+async function start(nodes: readonly (readonly [name: string, launcher?: Launcher])[]): Promise<Lab> {
+  const lab = await Lab.start({ nodes: 0 });
+  try {
+    for (const [name, launcher] of nodes) await lab.up(name, [], launcher);
+    return lab;
+  } catch (error) {
+    await lab.stop();
+    throw error;
+  }
+}
+
+async function untilState(lab: Lab, name: string, state: string, seenBy = 'node1'): Promise<void> {
+  await eventually(`${name} ${state}`, async () => {
+    const found = (await lab.nodeList(seenBy)).find((node) => node.name === name);
+    return found?.state === state ? true : null;
+  });
+}
+
+describe('nodes whose clocks are set while they work', () => {
+  let lab: Lab;
+  before(async () => {
+    const clock = oddNode('jumping-clock.ts');
+    lab = await start([
+      ['node1', clock],
+      ['node2', clock],
+    ]);
+  });
+  after(() => lab.stop());
+
+  test('a program that moves between them goes on, and no node is given up', async () => {
+    const { path: awk } = await fixture('awk');
+    const running = lab.spawn(['run', '--hop', '20ms', awk, ...LONG.args, 'jumps']);
+    const { pid } = await lab.process('jumps');
+    for (const node of ['node2', 'node1', 'node2', 'node1']) {
+      const { moves } = (await lab.ps()).find((process) => process.pid === pid) ?? { moves: null };
+      if (moves === null) break;
+      lab.node(node).kill('SIGUSR2');
+      await eventually('two more moves, or the end', async () => {
+        const now = (await lab.ps()).find((process) => process.pid === pid);
+        return now === undefined || now.moves >= moves + 2 ? true : null;
+      });
+    }
+    const { stdout, stderr, status } = await running.result();
+    assert.deepEqual([stderr, status], ['', 0]);
+    assert(createHash('sha256').update(stdout).digest('hex').startsWith(LONG.stdout));
+    assert.deepEqual(
+      (await lab.nodeList()).map(({ state }) => state),
+      ['up', 'up'],
+    );
+    assert.equal(await lab.complaints(), '');
+  });
+
+  test('a token is over when the clock is set ahead of its time', async () => {
+    const newToken = (): Promise<JoinToken> => lab.ask((node) => node.token());
+    let made: JoinToken;
+    let later: JoinToken;
+    // Every second time the clock is set back, which lets it live on.
+    do {
+      made = await newToken();
+      const { expires } = made;
+      lab.node('node1').kill('SIGUSR2');
+      later = await eventually('the clock to be set', async () => {
+        const next = await newToken();
+        return Math.abs(next.expires - expires) > 3_600_000 ? next : null;
+      });
+    } while (later.expires < made.expires);
+    const [state, socket] = [path.join(lab.directory, 'late'), path.join(lab.directory, 'late.sock')];
+    const args = ['up', '--state', state, '--socket', socket, '--join', made.address, '--token', made.token];
+    checkRefused(await lab.run(args, { node: null }), /expired: make a new one with `godwit token`/);
+  });
+});
+
+describe('nodes that refuse', () => {
+  let lab: Lab;
+  let waits = '';
+  before(async () => {
+    lab = await start([['node1'], ['node2', oddNode('no-memory.ts')], ['node3']]);
+    waits = (await fixture('waits')).path;
+  });
+  after(() => lab.stop());
+
+  test('a move to a node without memory is refused, the process runs on where it was', async () => {
+    const running = lab.spawn(['run', waits, '1', 'refused']);
+    const { pid } = await lab.process('refused');
+    checkRefused(await lab.run(['migrate', String(pid), 'node2']), /bytes of memory, 0 are free here/);
+    const started = await lab.run(['run', '--node', 'node2', waits, '1', 'never']);
+    assert.match(started.stderr, /^godwit: [^\n]*0 are free here[^\n]*\n$/);
+    assert.deepEqual([started.stdout, started.status], ['', 125]);
+    running.endInput('on\n');
+    const { stdout, status } = await running.result();
+    assert.match(stdout, /1: on /);
+    assert.equal(status, 0);
+  });
+
+  test('another build is refused before it joins', async () => {
+    for (const [query, words] of [
+      ['?protocol', /speaks protocol 1 to 1, yours .* 4711 to 4711: install the same Godwit on both/],
+      ['?engine', /lacks engine-\d+, .* lacks engine-4711: install the same Godwit on both nodes/],
+    ] as const) {
+      const { token, address } = await lab.ask((node) => node.token());
+      const [state, socket] = [path.join(lab.directory, 'other'), path.join(lab.directory, 'other.sock')];
+      const args = ['up', '--state', state, '--socket', socket, '--join', address, '--token', token];
+      checkRefused(await lab.run(args, { node: null, ...oddNode(`other-build.ts${query}`) }), words);
+    }
+    assert.deepEqual(
+      (await lab.nodeList()).map(({ name }) => name),
+      ['node1', 'node2', 'node3'],
+    );
+  });
+
+  test('a member that comes back as another build takes nothing, and the others work on', async () => {
+    lab.node('node3').kill('SIGTERM');
+    await lab.node('node3').running.result();
+    await untilState(lab, 'node3', 'down');
+    await lab.up('node3', [], oddNode('other-build.ts?engine'));
+    const running = lab.spawn(['run', waits, '1', 'mixed']);
+    const { pid } = await lab.process('mixed');
+    checkRefused(await lab.run(['migrate', String(pid), 'node3']), /node3|node 3/);
+    running.endInput('on\n');
+    assert.equal((await running.result()).status, 0);
+    const log = await lab.run(['logs']);
+    assert.match(log.stdout, /no link is possible/);
+  });
+});
+
+test('a question to a node that is gone is answered at once', async () => {
+  const lab = await start([['node1'], ['node2']]);
+  try {
+    lab.node('node1').kill('SIGTERM');
+    await lab.node('node1').running.result();
+    await untilState(lab, 'node1', 'down', 'node2');
+    for (const args of [['token'], ['kill', '65537'], ['wait', '65537']]) {
+      checkRefused(await lab.run(args, { node: 'node2' }), /node node1 does not answer/);
+    }
+  } finally {
+    await lab.stop();
+  }
+});
