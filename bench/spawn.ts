@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { connectAdmin } from '../src/admin/client.ts';
-import { nullIo } from '../src/admin/null-stdio.ts';
+import { nullIo } from '../src/node/null-stdio.ts';
 import { fixture } from '../test/support/build.ts';
 import type { Benchmark } from './benchmark.ts';
 import { specOf } from './cluster/guest.ts';

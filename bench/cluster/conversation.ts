@@ -1,5 +1,5 @@
 /** The standard streams of a guest that a benchmark talks with, line by line. */
-import { nullPort } from '../../src/admin/null-stdio.ts';
+import { nullPort } from '../../src/node/null-stdio.ts';
 import { ERRNO } from '../../src/abi/errno.ts';
 import type { RunIo, StdioPort } from '../../src/node/daemon.ts';
 

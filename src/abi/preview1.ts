@@ -1,6 +1,6 @@
 /**
  * WASI preview 1 (`wasi_snapshot_preview1`): the one place where its system calls exist. Decoding with bounds checks,
- * marshalling for home calls, the dispatcher's types, tracing and docs/SYSCALLS.md are all made from this table.
+ * marshalling for home calls, the dispatcher's types and docs/SYSCALLS.md are all made from this table.
  *
  * Specification: WASI, phases/snapshot/witx/{typenames,wasi_snapshot_preview1}.witx.
  *

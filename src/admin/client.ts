@@ -7,7 +7,7 @@ import { ERRNO } from '../abi/errno.ts';
 import { unreachable } from '../base/assert.ts';
 import { ByteReader } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
-import { type Codec, decode, encode } from '../base/schema.ts';
+import { decode, encode } from '../base/schema.ts';
 import type {
   Daemon,
   JoinToken,
@@ -27,7 +27,6 @@ import type { Settled } from '../vfs/openfile.ts';
 import { requireOwnDirectory } from './socket-path.ts';
 import { Connection } from './connection.ts';
 import {
-  CALLS,
   CONTROL_MAGIC,
   CONTROL_VERSION,
   type CallArgs,
@@ -35,6 +34,7 @@ import {
   type CallResult,
   type ToClient,
   type ToDaemon,
+  callCodecs,
   decodeToClient,
   encodeToDaemon,
 } from './protocol.ts';
@@ -183,8 +183,7 @@ export class AdminClient implements Daemon {
 
   #call<N extends CallName>(method: N, args: CallArgs<N>): Promise<CallResult<N>> {
     if (this.#lost) return Promise.reject(this.#lost);
-    // The table's entry for N is typed by N; indexing with a type parameter loses that.
-    const codecs = CALLS[method] as unknown as { args: Codec<CallArgs<N>>; result: Codec<CallResult<N>> };
+    const codecs = callCodecs(method);
     const id = ++this.#lastId;
     const answered = Promise.withResolvers<Uint8Array>();
     this.#calls.set(id, answered);

@@ -139,6 +139,16 @@ export type CallArgs<N extends CallName> = Carried<(typeof CALLS)[N]['args']>;
 export type CallResult<N extends CallName> = Carried<(typeof CALLS)[N]['result']>;
 export const CALL_NAMES = Object.keys(CALLS) as CallName[];
 
+export interface CallCodecs<N extends CallName> {
+  readonly args: Codec<CallArgs<N>>;
+  readonly result: Codec<CallResult<N>>;
+}
+
+/** The codecs of a call; the table's entry for N is typed by N, which indexing with a type parameter loses. */
+export function callCodecs<N extends CallName>(method: N): CallCodecs<N> {
+  return CALLS[method] as unknown as CallCodecs<N>;
+}
+
 const callBody = bytes(LIMITS.controlFrameBytes);
 const chunk = bytes(LIMITS.pipeBytes);
 /** 0 stdin, 1 stdout, 2 stderr */

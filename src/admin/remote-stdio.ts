@@ -10,7 +10,7 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { StdioPort } from '../node/daemon.ts';
 import type { Settled } from '../vfs/openfile.ts';
-import { nullPort } from './null-stdio.ts';
+import { nullPort } from '../node/null-stdio.ts';
 import type { StdioName, ToClient, ToDaemon } from './protocol.ts';
 
 /** The client's messages that answer an operation. */

@@ -10,7 +10,7 @@ import { silentLog } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { RunIo, RunSpec, StdioKind, StdioPort } from '../node/daemon.ts';
 import { connectAdmin } from './client.ts';
-import { nullPort } from './null-stdio.ts';
+import { nullPort } from '../node/null-stdio.ts';
 import { CONTROL_MAGIC, CONTROL_VERSION, encodeToDaemon } from './protocol.ts';
 import { serveAdmin } from './server.ts';
 import { FAKE_STATS, FakeDaemon, exited, readOnce, signalled, writeAll } from './testing/fake-daemon.ts';

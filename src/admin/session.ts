@@ -7,11 +7,10 @@ import { ByteReader } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError, requestFailure } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { type Codec, decode, encode } from '../base/schema.ts';
+import { decode, encode } from '../base/schema.ts';
 import type { Daemon, RunHandle } from '../node/daemon.ts';
 import { Connection } from './connection.ts';
 import {
-  CALLS,
   CONTROL_MAGIC,
   CONTROL_VERSION,
   type CallArgs,
@@ -19,6 +18,7 @@ import {
   type CallResult,
   type ToClient,
   type ToDaemon,
+  callCodecs,
   decodeToDaemon,
   encodeToClient,
 } from './protocol.ts';
@@ -107,7 +107,7 @@ export class Session {
     if (!this.#greeted) throw new GodwitError('protocol', `${message.kind} before hello`);
     switch (message.kind) {
       case 'call':
-        return this.#call(message);
+        return this.#call(message.id, message.method, message.body);
       case 'run':
         return this.#start(message);
       case 'signal':
@@ -138,11 +138,11 @@ export class Session {
     this.#connection.send({ kind: 'welcome', version: CONTROL_VERSION, self: this.#daemon.self });
   }
 
-  #call({ id, method, body }: Extract<ToDaemon, { kind: 'call' }>): void {
+  #call<N extends CallName>(id: number, method: N, body: Uint8Array): void {
     if (id === 0) throw new GodwitError('protocol', 'a call with id 0');
-    // The codecs and the handler of one name fit each other (`Handlers`); a name known only at run time loses that.
-    const { args, result } = CALLS[method] as { args: Codec<unknown>; result: Codec<unknown> };
-    const handler = HANDLERS[method] as (daemon: Daemon, args: unknown) => Promise<unknown>;
+    const { args, result } = callCodecs(method);
+    // The handler of a name takes what the codec of that name gives (`Handlers`).
+    const handler = HANDLERS[method] as (daemon: Daemon, args: CallArgs<N>) => Promise<CallResult<N>>;
     const given = decode(args, new ByteReader(body));
     if (this.#pendingCalls >= LIMITS.controlCalls) {
       this.#failure(id, new GodwitError('limit', `${LIMITS.controlCalls} calls of one client wait already`), method);

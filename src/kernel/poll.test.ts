@@ -7,7 +7,7 @@ import { encodeUtf8 } from '../base/bytes.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Readiness, Settled } from '../vfs/openfile.ts';
 import { relativeToGuest } from './poll.ts';
-import { makePipe } from './pipe.ts';
+import { makePipe } from './testing/pipe.ts';
 import type { Process } from './process.ts';
 import { streamRights } from './rights.ts';
 import { MemoryFile } from './testing/files.ts';

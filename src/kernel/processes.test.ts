@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SIGNALS, signalNamed } from '../abi/signals.ts';
 import { PIDS_PER_NODE } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { makePipe } from './pipe.ts';
+import { makePipe } from './testing/pipe.ts';
 import { streamRights } from './rights.ts';
 import { type ExitStatus, shellStatus } from './status.ts';
 import { MemoryDirectory } from './testing/files.ts';

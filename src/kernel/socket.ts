@@ -13,6 +13,7 @@ import { Waiting } from '../base/waiting.ts';
 import type { Maybe, Readiness, Settled, Socket } from '../vfs/openfile.ts';
 import { Inlet, type Source } from './inlet.ts';
 import { mapMaybe, refuse } from './maybe.ts';
+import { NoFile } from './no-file.ts';
 import { Outlet, type Sink } from './outlet.ts';
 
 /** A connection as the node has it. Callbacks come exactly once each; at most one read and one write are under way. */
@@ -31,12 +32,12 @@ export interface ListenerEnd {
 }
 
 /** What all sockets refuse alike, and their flags. */
-abstract class SocketFile {
+abstract class SocketFile extends NoFile {
   readonly filetype = FileType.socketStream;
-  readonly hostFd = null;
   flags: number;
 
   constructor(flags: number) {
+    super();
     this.flags = flags;
   }
 
@@ -51,26 +52,6 @@ abstract class SocketFile {
   setFlags(flags: number): void {
     if ((flags & ~FdFlags.nonblock) !== 0) refuse('notsup');
     this.flags = flags;
-  }
-
-  setSize(): never {
-    return refuse('inval');
-  }
-
-  setTimes(): never {
-    return refuse('notsup');
-  }
-
-  allocate(): never {
-    return refuse('spipe');
-  }
-
-  advise(): never {
-    return refuse('spipe');
-  }
-
-  sync(): never {
-    return refuse('inval');
   }
 
   protected get nonblock(): boolean {

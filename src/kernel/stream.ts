@@ -13,6 +13,7 @@ import { Waiting } from '../base/waiting.ts';
 import type { Maybe, OpenFile, Readiness, Settled } from '../vfs/openfile.ts';
 import { Inlet, type Source } from './inlet.ts';
 import { refuse } from './maybe.ts';
+import { NoFile } from './no-file.ts';
 import { Outlet, type Sink } from './outlet.ts';
 import { type RightsPair, streamRights } from './rights.ts';
 
@@ -55,9 +56,8 @@ export interface StreamEnd extends Source, Sink {
 /** Longest line of a terminal (Linux: N_TTY_BUF_SIZE), so that a poll takes the line that it finds as a whole. */
 const POLL_BYTES = 4096;
 
-export class StreamFile implements OpenFile {
+export class StreamFile extends NoFile implements OpenFile {
   readonly filetype: FileType;
-  readonly hostFd = null;
   flags: number;
   readonly #end: StreamEnd;
   readonly #kind: StreamKind;
@@ -66,6 +66,7 @@ export class StreamFile implements OpenFile {
   #orphanedSeek: Waiting<Settled<bigint>> | null = null;
 
   constructor(end: StreamEnd) {
+    super();
     this.#end = end;
     this.#kind = STREAM_KINDS[end.kind];
     this.filetype = this.#kind.filetype;
@@ -124,27 +125,6 @@ export class StreamFile implements OpenFile {
   setFlags(flags: number): void {
     if (((flags ^ this.flags) & ~FdFlags.nonblock) !== 0) refuse('notsup');
     this.flags = flags;
-  }
-
-  /** No descriptor of a stream has the rights for these. */
-  setSize(): never {
-    return refuse('inval');
-  }
-
-  setTimes(): never {
-    return refuse('notsup');
-  }
-
-  allocate(): never {
-    return refuse('spipe');
-  }
-
-  advise(): never {
-    return refuse('spipe');
-  }
-
-  sync(): never {
-    return refuse('inval');
   }
 
   poll(direction: 'read' | 'write'): Maybe<Readiness> {

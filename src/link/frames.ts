@@ -133,6 +133,7 @@ export interface EncodedFrame {
 export function encodeFrame(frame: Frame, byReference = false): EncodedFrame {
   const codec = BY_NAME.get(frame.frame);
   assert(codec, `not a frame: ${frame.frame}`);
+  // Its codec reads just the fields that the frame's type has.
   const values = frame as unknown as Readonly<Record<string, unknown>>;
   const writer = new ByteWriter(128);
   writer.u32(0);
@@ -194,6 +195,7 @@ export function decodeFrame(type: number, body: Uint8Array): Frame {
   if (!codec) throw new GodwitError('protocol', `0x${type.toString(16)} is no frame type`);
   try {
     const fields = decode(codec.body, new ByteReader(body));
+    // The fields are of the table's entry of that name, which is what Frame is made from.
     return { frame: codec.name, ...fields } as unknown as Frame;
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;

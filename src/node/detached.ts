@@ -1,30 +1,16 @@
 /** The standard streams of a process that nobody is attached to: no input, and output line by line into the log. */
 import { ERRNO } from '../abi/errno.ts';
-import { type FileStat, FileType } from '../abi/types.ts';
 import type { Pid } from '../base/ids.ts';
 import type { RunIo, StdioPort } from './daemon.ts';
 import { LineCutter, type LogBook } from './log-book.ts';
+import { nullPort } from './null-stdio.ts';
 
-const STAT: FileStat = {
-  dev: 0n,
-  ino: 0n,
-  filetype: FileType.characterDevice,
-  nlink: 1n,
-  size: 0n,
-  atim: 0n,
-  mtim: 0n,
-  ctim: 0n,
-};
+const refuse = { errno: ERRNO.badf };
 
 const input: StdioPort = {
-  kind: 'null',
-  flags: 0,
-  readable: true,
+  ...nullPort('null'),
   writable: false,
-  read: (_max, done) => queueMicrotask(() => done({ value: new Uint8Array() })),
-  write: (_bytes, done) => queueMicrotask(() => done({ errno: ERRNO.badf })),
-  seek: (_offset, _whence, done) => queueMicrotask(() => done({ value: 0n })),
-  stat: (done) => queueMicrotask(() => done({ value: STAT })),
+  write: (_bytes, done) => queueMicrotask(() => done(refuse)),
 };
 
 export interface DetachedIo {
@@ -44,7 +30,7 @@ export function detachedIo(book: LogBook): DetachedIo {
       kind: 'pipe',
       readable: false,
       writable: true,
-      read: (_max, done) => queueMicrotask(() => done({ errno: ERRNO.badf })),
+      read: (_max, done) => queueMicrotask(() => done(refuse)),
       seek: (_offset, _whence, done) => queueMicrotask(() => done({ errno: ERRNO.spipe })),
       write(bytes, done) {
         cutter.push(bytes);

@@ -32,6 +32,7 @@ export function listNames(spot: Spot): readonly string[] {
       const entry = host(() => directory.readSync());
       if (entry === null) return names;
       if (names.length === LIMITS.directoryEntries) throw new ErrnoError(ERRNO.nomem);
+      // Bytes, by the encoding `buffer`, of which Node's types know nothing here.
       const name = utf8Name(entry.name as unknown as Uint8Array);
       if (name !== null) names.push(name);
     }

@@ -1,7 +1,7 @@
 /** `godwit run`: a program in the foreground, as if it were run here; or detached. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { nullIo } from '../../admin/null-stdio.ts';
+import { nullIo } from '../../node/null-stdio.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { Daemon, RunHandle, RunIo, RunSpec, RunStats } from '../../node/daemon.ts';
 import { type Attachable, forwardSignals, forwardSize } from '../attached.ts';

@@ -1,5 +1,5 @@
 /** Standard streams without a user: no input, all output kept. */
-import { nullPort } from '../../admin/null-stdio.ts';
+import { nullPort } from '../../node/null-stdio.ts';
 import type { RunIo, StdioPort } from '../../node/daemon.ts';
 
 /** Bytes of output kept of one run: the demonstration's programs print some hundred. */

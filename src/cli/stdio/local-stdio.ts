@@ -1,6 +1,6 @@
 /** This command's own stdin, stdout and stderr as the streams of a process. */
 import tty from 'node:tty';
-import { nullPort } from '../../admin/null-stdio.ts';
+import { nullPort } from '../../node/null-stdio.ts';
 import type { RunIo, StdioPort, TerminalSize } from '../../node/daemon.ts';
 import { describeDescriptor } from './fdinfo.ts';
 import { filePort } from './file-port.ts';

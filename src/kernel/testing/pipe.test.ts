@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ErrnoError } from '../abi/errno.ts';
-import { FdFlags } from '../abi/types.ts';
-import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
-import { Waiting } from '../base/waiting.ts';
-import type { Maybe, OpenFile, Settled } from '../vfs/openfile.ts';
+import { ErrnoError } from '../../abi/errno.ts';
+import { FdFlags } from '../../abi/types.ts';
+import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
+import { Waiting } from '../../base/waiting.ts';
+import type { Maybe, OpenFile, Settled } from '../../vfs/openfile.ts';
 import { makePipe, PIPE_BUF } from './pipe.ts';
-import { soFar } from './testing/harness.ts';
+import { soFar } from './harness.ts';
 
 const NONBLOCK = FdFlags.nonblock;
 

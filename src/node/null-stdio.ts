@@ -1,7 +1,7 @@
 /** Standard streams that lead nowhere: `/dev/null`, and descriptors that are not open. */
 import { ERRNO } from '../abi/errno.ts';
 import { FileType, type FileStat } from '../abi/types.ts';
-import type { RunIo, StdioPort } from '../node/daemon.ts';
+import type { RunIo, StdioPort } from './daemon.ts';
 
 const STAT: FileStat = {
   dev: 0n,

@@ -4,13 +4,14 @@
  * Writes of at most PIPE_BUF bytes are never torn apart, longer ones may be mixed with those of other writers. Readers
  * and writers that wait are served in the order in which they came. Specification: POSIX, pipe, read, write.
  */
-import { ERRNO, ErrnoError } from '../abi/errno.ts';
-import { gather, totalLength } from '../abi/memory.ts';
-import { FdFlags, type FileStat, FileType } from '../abi/types.ts';
-import { LIMITS } from '../base/limits.ts';
-import { Waiting } from '../base/waiting.ts';
-import type { Maybe, OpenFile, Readiness, Settled } from '../vfs/openfile.ts';
-import { refuse } from './maybe.ts';
+import { ERRNO, ErrnoError } from '../../abi/errno.ts';
+import { gather, totalLength } from '../../abi/memory.ts';
+import { FdFlags, type FileStat, FileType } from '../../abi/types.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { Waiting } from '../../base/waiting.ts';
+import type { Maybe, OpenFile, Readiness, Settled } from '../../vfs/openfile.ts';
+import { refuse } from '../maybe.ts';
+import { NoFile } from '../no-file.ts';
 
 /** POSIX asks for 512 at least; Linux has 4096. */
 export const PIPE_BUF = 4096;
@@ -205,15 +206,15 @@ class Pipe {
 }
 
 /** One end: an open file that refuses what is the other end's. */
-class PipeEnd implements OpenFile {
+class PipeEnd extends NoFile implements OpenFile {
   /** Preview 1 has no type for a pipe. */
   readonly filetype = FileType.unknown;
-  readonly hostFd = null;
   flags = 0;
   readonly #pipe: Pipe;
   readonly #direction: 'read' | 'write';
 
   constructor(pipe: Pipe, direction: 'read' | 'write') {
+    super();
     this.#pipe = pipe;
     this.#direction = direction;
   }
@@ -243,26 +244,6 @@ class PipeEnd implements OpenFile {
   setFlags(flags: number): void {
     if ((flags & ~FdFlags.nonblock) !== 0) refuse('notsup');
     this.flags = flags;
-  }
-
-  setSize(): never {
-    return refuse('inval');
-  }
-
-  setTimes(): never {
-    return refuse('notsup');
-  }
-
-  allocate(): never {
-    return refuse('spipe');
-  }
-
-  advise(): never {
-    return refuse('spipe');
-  }
-
-  sync(): never {
-    return refuse('inval');
   }
 
   poll(direction: 'read' | 'write'): Maybe<Readiness> {
