@@ -6,7 +6,7 @@
  * next reader: nothing is lost when a process moves while it waits for input.
  */
 import { ERRNO, ErrnoError, type Errno } from '../abi/errno.ts';
-import { totalLength } from '../abi/memory.ts';
+import { scatter, totalLength } from '../abi/memory.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
@@ -151,7 +151,7 @@ export class Inlet {
   }
 
   #take(reader: Reader): number {
-    const taken = fill(reader.room, this.#kept);
+    const taken = scatter(this.#kept, reader.room);
     this.#kept = this.#kept.subarray(taken);
     reader.room = skip(reader.room, taken);
     reader.count += taken;
@@ -159,7 +159,7 @@ export class Inlet {
   }
 
   #peek(reader: Reader): number {
-    return fill(reader.room, this.#kept);
+    return scatter(this.#kept, reader.room);
   }
 
   /** An error is told once, as is an end that is not final. */
@@ -203,18 +203,6 @@ export class Inlet {
     this.#pollers.clear();
     for (const waiting of pollers) waiting.settle({ value: readiness });
   }
-}
-
-/** Copies as much of `bytes` into the buffers as fits. @returns bytes copied */
-function fill(buffers: readonly Uint8Array[], bytes: Uint8Array): number {
-  let done = 0;
-  for (const buffer of buffers) {
-    if (done === bytes.length) break;
-    const part = bytes.subarray(done, done + buffer.length);
-    buffer.set(part);
-    done += part.length;
-  }
-  return done;
 }
 
 /** The buffers without their first `count` bytes. */
