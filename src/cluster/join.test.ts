@@ -140,6 +140,15 @@ test('a build that could not work with the others is refused before it is a memb
   await other({});
 });
 
+test('a bug while a node is taken in refuses that node, and ends nothing', async (t) => {
+  const { founder, address } = await serve(t);
+  const { token } = await founder.createToken();
+  t.mock.method(founder, 'admit', () => Promise.reject(new TypeError('x is undefined')));
+  await assert.rejects(ask(address, token), { code: 'io', message: /x is undefined/ });
+  t.mock.restoreAll();
+  assert.equal((await ask(address, token)).node, 2);
+});
+
 test('a node that lost the answer asks again and gets the same place', async (t) => {
   const { founder } = await serve(t);
   const { id, secret } = parseToken((await founder.createToken()).token);

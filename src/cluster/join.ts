@@ -6,7 +6,7 @@
  * address that guesses for a while.
  */
 import type { Clock, Log } from '../base/env.ts';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, requestFailure } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
@@ -132,10 +132,10 @@ export class JoinServer {
         ...list,
       };
     } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      if (error.code === 'token_invalid') this.#noteFailure(remote);
-      log.warn('join refused', { remote, reason: error.message });
-      return { frame: 'join_refused', code: refusalCode(error.code), reason: error.message };
+      const { code, message } = requestFailure(error, log, `join from ${remote}`);
+      if (code === 'token_invalid') this.#noteFailure(remote);
+      log.warn('join refused', { remote, reason: message });
+      return { frame: 'join_refused', code: refusalCode(code), reason: message };
     }
   }
 
@@ -167,6 +167,7 @@ export class JoinServer {
 }
 
 function refusalCode(code: string): RefusalCode {
+  if (code === 'internal') return 'io';
   // What else can go wrong (a public key that is none) is the new node's fault.
   return REFUSAL_CODES.has(code) ? (code as RefusalCode) : 'usage';
 }

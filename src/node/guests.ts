@@ -262,6 +262,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
       return;
     }
+    if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });
     const usage = session.usage(session.finalCpuMs);
     const end = {
       exited: { cause: 'exit', report: null },
