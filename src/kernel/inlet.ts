@@ -10,6 +10,7 @@ import { scatter, totalLength } from '../abi/memory.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
+import { Pollers } from './pollers.ts';
 
 export interface Source {
   /**
@@ -52,7 +53,7 @@ export class Inlet {
   readonly #source: Source;
   readonly #options: InletOptions;
   readonly #readers = new Set<Reader>();
-  readonly #pollers = new Set<Waiting<Settled<Readiness>>>();
+  readonly #pollers = new Pollers(() => this.#readiness());
   #kept: Uint8Array = NO_BYTES;
   #outcome: Outcome | null = null;
   #asking = false;
@@ -92,14 +93,9 @@ export class Inlet {
 
   /** Bytes that are here, or the end; asks the source if there is neither. */
   poll(): Maybe<Readiness> {
-    const ready = this.#readiness();
-    if (ready !== null) return ready;
-    const waiting = new Waiting<Settled<Readiness>>(() => {
-      this.#pollers.delete(waiting);
-    });
-    this.#pollers.add(waiting);
-    this.#ask(this.#options.pollBytes);
-    return waiting;
+    const readiness = this.#pollers.poll();
+    if (readiness instanceof Waiting) this.#ask(this.#options.pollBytes);
+    return readiness;
   }
 
   /** Ends the stream here and now: readers find what is kept, then the end. */
@@ -135,7 +131,7 @@ export class Inlet {
         break;
       }
     }
-    this.#tellPollers();
+    this.#pollers.changed();
   }
 
   /** Gives the reader what there is. @returns whether it is done */
@@ -194,14 +190,6 @@ export class Inlet {
     if (this.#kept.length === 0 && !over) return null;
     const hangup = this.#outcome !== null && 'end' in this.#outcome && this.#options.finalEnd;
     return { bytes: BigInt(this.#kept.length), hangup };
-  }
-
-  #tellPollers(): void {
-    const readiness = this.#readiness();
-    if (readiness === null) return;
-    const pollers = [...this.#pollers];
-    this.#pollers.clear();
-    for (const waiting of pollers) waiting.settle({ value: readiness });
   }
 }
 

@@ -7,6 +7,7 @@
 import { ERRNO, ErrnoError, type Errno } from '../abi/errno.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
+import { Pollers } from './pollers.ts';
 import { LIMITS } from '../base/limits.ts';
 
 export interface Sink {
@@ -27,7 +28,7 @@ export class Outlet {
   /** Of a write that had been told otherwise. */
   #fault: Errno | null = null;
   #closed = false;
-  readonly #pollers = new Set<Waiting<Settled<Readiness>>>();
+  readonly #pollers = new Pollers(() => this.#readiness());
   #whenIdle: (() => void)[] = [];
 
   constructor(sink: Sink) {
@@ -58,19 +59,13 @@ export class Outlet {
 
   /** Ready while no write is under way. */
   poll(): Maybe<Readiness> {
-    const ready = this.#readiness();
-    if (ready !== null) return ready;
-    const waiting = new Waiting<Settled<Readiness>>(() => {
-      this.#pollers.delete(waiting);
-    });
-    this.#pollers.add(waiting);
-    return waiting;
+    return this.#pollers.poll();
   }
 
   /** Writes from now on fail with `pipe`; what has been accepted is still written. */
   end(): void {
     this.#closed = true;
-    this.#tellPollers();
+    this.#pollers.changed();
   }
 
   /** Calls back once all that was accepted has been written or has failed: at once, or later. */
@@ -107,7 +102,7 @@ export class Outlet {
     }
     this.#next();
     if (this.#busy) return;
-    this.#tellPollers();
+    this.#pollers.changed();
     const idle = this.#whenIdle;
     this.#whenIdle = [];
     for (const callback of idle) callback();
@@ -116,13 +111,5 @@ export class Outlet {
   #readiness(): Readiness | null {
     if (this.#closed) return { bytes: 0n, hangup: true };
     return this.#busy ? null : { bytes: BigInt(LIMITS.pipeBytes), hangup: this.#fault === ERRNO.pipe };
-  }
-
-  #tellPollers(): void {
-    const readiness = this.#readiness();
-    if (readiness === null) return;
-    const pollers = [...this.#pollers];
-    this.#pollers.clear();
-    for (const waiting of pollers) waiting.settle({ value: readiness });
   }
 }

@@ -15,6 +15,7 @@ import { Inlet, type Source } from './inlet.ts';
 import { mapMaybe, refuse } from './maybe.ts';
 import { NoFile } from './no-file.ts';
 import { Outlet, type Sink } from './outlet.ts';
+import { Pollers } from './pollers.ts';
 
 /** A connection as the node has it. Callbacks come exactly once each; at most one read and one write are under way. */
 export interface ConnectionEnd extends Source, Sink {
@@ -66,7 +67,7 @@ export class ListenerSocket extends SocketFile implements Socket {
   #asking = false;
   #closed = false;
   readonly #acceptors = new Set<{ readonly flags: number; readonly waiting: Waiting<Settled<Socket>> }>();
-  readonly #pollers = new Set<Waiting<Settled<Readiness>>>();
+  readonly #pollers = new Pollers(() => (this.#kept === null ? null : READY));
 
   constructor(end: ListenerEnd, flags = 0) {
     super(flags);
@@ -94,13 +95,9 @@ export class ListenerSocket extends SocketFile implements Socket {
 
   poll(direction: 'read' | 'write'): Maybe<Readiness> {
     if (direction === 'write') refuse('notconn');
-    if (this.#kept !== null) return READY;
-    const waiting = new Waiting<Settled<Readiness>>(() => {
-      this.#pollers.delete(waiting);
-    });
-    this.#pollers.add(waiting);
-    this.#ask();
-    return waiting;
+    const readiness = this.#pollers.poll();
+    if (readiness instanceof Waiting) this.#ask();
+    return readiness;
   }
 
   read(): never {
@@ -145,13 +142,11 @@ export class ListenerSocket extends SocketFile implements Socket {
     const [acceptor] = this.#acceptors;
     if (acceptor === undefined) {
       this.#kept = result;
-      const pollers = [...this.#pollers];
-      this.#pollers.clear();
-      for (const waiting of pollers) waiting.settle({ value: READY });
+      this.#pollers.changed();
       return;
     }
     this.#acceptors.delete(acceptor);
-    if (this.#acceptors.size > 0 || this.#pollers.size > 0) this.#ask();
+    if (this.#acceptors.size > 0 || this.#pollers.some) this.#ask();
     acceptor.waiting.settle('errno' in result ? result : { value: new ConnectionSocket(result.value, acceptor.flags) });
   }
 }
