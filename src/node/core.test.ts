@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
-import { nodeId, type NodeId } from '../base/ids.ts';
+import { moveId, nodeId, type NodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
 import { Assembler } from '../capture/assembler.ts';
 import type { Process } from '../kernel/process.ts';
@@ -67,5 +67,20 @@ test('one that could not be started is no process', async () => {
   const [answer] = sent;
   assert(answer?.message.frame === 'answer');
   assert.equal(answer.message.code, 'unknown_process');
+  await core.close();
+});
+
+test('one that is held executes nothing before it is let go', async () => {
+  const { core, process } = setUp();
+  await core.start(process, endless, true);
+  assert.equal(process.state, 'stopped');
+  const session = core.guests.session(process.pid);
+  assert(session);
+  // A move can take it up where it is: at its start.
+  const frozen = new Promise<void>((resolve) => {
+    core.roles.frozen = () => resolve();
+  });
+  core.guests.freeze(process.pid, moveId(1));
+  await frozen;
   await core.close();
 });

@@ -2,6 +2,7 @@
  * Processes, guests and moves of one node, wired together, with or without other nodes. Frames about processes come
  * in through {@link NodeCore.receive}; what goes out takes the given network.
  */
+import { signalNamed } from '../abi/signals.ts';
 import type { Clock, Log, Random } from '../base/env.ts';
 import type { NodeId, Pid } from '../base/ids.ts';
 import { HomeCalls } from '../kernel/homecall.ts';
@@ -88,8 +89,12 @@ export class NodeCore {
     if (event === 'reset') this.homeCalls.reset(node);
   }
 
-  /** Starts a process that the kernel has spawned. @throws GodwitError `limit` if there is no memory for it */
-  async start(process: Process, module: LoadedModule): Promise<void> {
+  /**
+   * Starts a process that the kernel has spawned.
+   * @param held stops it (SIGSTOP) before its first instruction
+   * @throws GodwitError `limit` if there is no memory for it
+   */
+  async start(process: Process, module: LoadedModule, held = false): Promise<void> {
     const { args, env, pid } = process.identity;
     this.#spawned(this.home.kernel.processes.nextSerial);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -97,8 +102,12 @@ export class NodeCore {
     try {
       const run = await this.guests.create(pid, module, args, env);
       const incarnation = this.home.admit(process, module);
-      if (incarnation === null) this.guests.discard(pid);
-      else run(incarnation);
+      if (incarnation === null) {
+        this.guests.discard(pid);
+        return;
+      }
+      if (held) this.home.kernel.processes.signal(process, STOP);
+      run(incarnation);
     } finally {
       this.#starting.delete(pid);
       resolve();
@@ -131,3 +140,5 @@ export class NodeCore {
     await this.#pool.close();
   }
 }
+
+const STOP = signalNamed('STOP');

@@ -24,10 +24,17 @@ export interface Launched {
 
 /**
  * Starts a program.
+ * @param held see {@link NodeCore.start}
  * @throws GodwitError `not_found`, `not_runnable`, `not_a_module`, `invalid_module`, `unsupported_feature`,
  *   `unknown_import`, `io` for a directory or an address that cannot be given, `limit`: nothing runs then
  */
-export async function launch(core: NodeCore, modules: ModuleStore, spec: RunSpec, io: RunIo): Promise<Launched> {
+export async function launch(
+  core: NodeCore,
+  modules: ModuleStore,
+  spec: RunSpec,
+  io: RunIo,
+  held: boolean,
+): Promise<Launched> {
   const module = await modules.loadFile(spec.program);
   checkProgram(spec.program, module);
   const opened: OpenFile[] = [];
@@ -56,7 +63,7 @@ export async function launch(core: NodeCore, modules: ModuleStore, spec: RunSpec
     });
     // From here on the files are the process's.
     opened.length = 0;
-    await startGuest(core, process, module);
+    await startGuest(core, process, module, held);
     return { process, flushed: () => flushed(streams) };
   } catch (error) {
     for (const file of opened) file.close();
@@ -64,9 +71,9 @@ export async function launch(core: NodeCore, modules: ModuleStore, spec: RunSpec
   }
 }
 
-async function startGuest(core: NodeCore, process: Process, module: LoadedModule): Promise<void> {
+async function startGuest(core: NodeCore, process: Process, module: LoadedModule, held: boolean): Promise<void> {
   try {
-    await core.start(process, module);
+    await core.start(process, module, held);
   } catch (error) {
     const report = error instanceof Error ? error.message : String(error);
     core.home.kernel.processes.end(process, { how: 'failed', report, node: process.node });

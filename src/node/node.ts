@@ -66,9 +66,10 @@ export class Node implements Daemon {
     if (this.#closing) throw new GodwitError('node_down', `node ${this.self.name} is stopping and starts no programs`);
     const target = spec.node === null ? null : cluster.resolve(spec.node);
     const output = spec.detach ? detachedIo(book) : null;
-    const { process, flushed } = await launch(core, modules, spec, output?.io ?? io);
+    const away = target !== null && target.id !== this.self.id ? target.id : null;
+    const { process, flushed } = await launch(core, modules, spec, output?.io ?? io, away !== null);
     output?.started(process.pid);
-    if (target !== null && target.id !== this.self.id) await this.#place(process, target.id);
+    if (away !== null) await this.#place(process, away);
     const hopping = spec.hopMicros === null ? null : startHopping(core, cluster, process.pid, spec.hopMicros / 1000);
     const ended = this.#followed(process, flushed, () => {
       hopping?.stop();
@@ -200,14 +201,15 @@ export class Node implements Daemon {
     clearTimeout(timer);
   }
 
-  /** Moves a process that has just been started to where it was wanted; it does not run if it cannot. */
+  /** Moves a process that is held at its start to where it was wanted, and lets it run there, or not at all. */
   async #place(process: Process, target: NodeId): Promise<void> {
     const { core } = this.#parts;
     const { self } = this;
     const result = await new Promise<RoleResult>((resolve) =>
       core.roles.migrate(process.pid, self.id as NodeId, target, resolve),
     );
-    // A program that was done before it could be moved has run, and that is what was wanted.
+    if (result.ok) this.#signal(process, CONT);
+    // Someone has ended it meanwhile.
     if (result.ok || process.ended) return;
     core.home.kernel.processes.end(process, { how: 'failed', report: result.reason, node: process.node });
     core.home.kernel.processes.reap(process);
@@ -241,5 +243,6 @@ export class Node implements Daemon {
 }
 
 const HANGUP = 1;
+const CONT = 18;
 /** How long a node that is told to stop waits for its guests to leave: a move of 512 MB takes seconds. */
 const EXPEL_MS = 30_000;
