@@ -45,14 +45,17 @@ function run(code: Uint8Array): GuestReport {
   }
 }
 
-/** Counts a local to 10, with a safepoint each time, and exits with it. */
+/** More rounds of a loop than go without a poll. */
+const ROUNDS = 1_000_000;
+
+/** Counts a local up, with safepoints on its way, and exits with it. */
 const COUNTING = new Assembler()
   .raw(OP.loop, 0x40)
   .get(0)
   .constant(1)
   .op(OP.i32Add)
   .op(OP.localTee, 0)
-  .constant(10)
+  .constant(ROUNDS)
   .op(0x47)
   .op(OP.brIf, 0)
   .op(OP.end)
@@ -63,7 +66,7 @@ const COUNTING = new Assembler()
 test('how a thread ends: by proc_exit, by returning, by a trap', () => {
   assert.deepEqual(run(COUNTING), {
     type: 'exited',
-    status: 10,
+    status: ROUNDS,
     cpuNanos: 50n,
     localCalls: 1,
     monotonic: 5_000_000_100n,
@@ -83,11 +86,11 @@ test('a thread that is to be captured leaves at a safepoint, and goes on in anot
     const captured = first.thread.run({ context: CONTEXT, state: null });
     assert.ok(captured.type === 'captured');
     const ended = second.thread.run({ context: CONTEXT, state: captured.state });
-    assert.ok(ended.type === 'exited' && ended.status === 10);
+    assert.ok(ended.type === 'exited' && ended.status === ROUNDS);
     // The first may go on as well, if nobody else has.
     first.control.lower(Attention.capture);
     const again = first.thread.run({ context: CONTEXT, state: captured.state });
-    assert.ok(again.type === 'exited' && again.status === 10);
+    assert.ok(again.type === 'exited' && again.status === ROUNDS);
   } finally {
     first.close();
     second.close();
