@@ -28,8 +28,15 @@ const TORTURE_FILES = [
   'src/cluster/*.test.ts',
   'src/capture/random.test.ts',
   'test/safepoints.test.ts',
+  'test/spec/captured.test.ts',
 ];
-const TORTURE = { GODWIT_SEEDS: '20000', GODWIT_LIVES: '20', GODWIT_RANDOM_RUNS: '2000', GODWIT_SAFEPOINTS: '1000' };
+const TORTURE = {
+  GODWIT_SEEDS: '20000',
+  GODWIT_LIVES: '20',
+  GODWIT_RANDOM_RUNS: '2000',
+  GODWIT_SAFEPOINTS: '1000',
+  GODWIT_SPEC_ALL: '1',
+};
 
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {

@@ -1,0 +1,164 @@
+/** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
+import { Machine, Program, CONTROL_PAGES, decodeState, encodeState, rewrite } from '../../src/capture/index.ts';
+import type { MachineState, Outcome } from '../../src/capture/index.ts';
+import type { Captor } from './captor.ts';
+import type { InstancePlan, ModulePlan } from './plan.ts';
+import { World } from './world.ts';
+import type { Guest } from './world.ts';
+
+/** An entry that no module has: nothing is run behind the start function. */
+const NO_ENTRY = 'spec-no-entry';
+
+export class RewrittenWorld extends World {
+  /** Null in a world without captures. */
+  readonly captor: Captor | null;
+  captures = 0;
+  /** Captures whose state held references that only their instance knows: they are resumed where they are. */
+  stayed = 0;
+
+  constructor(captor: Captor | null) {
+    super(true);
+    this.captor = captor;
+  }
+
+  override instantiate({ module, linked }: InstancePlan): Guest {
+    const guest = new RewrittenGuest(this, programOf(module), linked ? null : this.captor);
+    guest.start();
+    return guest;
+  }
+
+  importsFor(program: Program, print: (call: string) => void): WebAssembly.Imports {
+    return this.imports(program.imports, print);
+  }
+
+  /** The memory that the module imports, made if it is the module's own. @throws WebAssembly.LinkError */
+  memoryFor(program: Program): WebAssembly.Memory | null {
+    const imported = program.original.imports.find(({ kind }) => kind === 'memory');
+    if (imported === undefined) {
+      const own = program.memory;
+      return own && new WebAssembly.Memory({ initial: own.initialPages, maximum: own.maximumPages, shared: true });
+    }
+    const memory = this.imports([imported], () => {})[imported.module]![imported.name];
+    // All memories are shared here, but only one is to the scripts, and no module that the rewriter takes wants it.
+    if (memory instanceof WebAssembly.Memory && imported.name !== 'shared_memory') return memory;
+    throw new WebAssembly.LinkError(`${imported.module}.${imported.name} is not such a memory`);
+  }
+}
+
+const programs = new WeakMap<ModulePlan, Program>();
+
+function programOf(module: ModulePlan): Program {
+  let program = programs.get(module);
+  if (program === undefined) {
+    program = Program.open(module.bytes, new WebAssembly.Module(rewrite(module.bytes).module));
+    programs.set(module, program);
+  }
+  return program;
+}
+
+class RewrittenGuest implements Guest {
+  readonly #world: RewrittenWorld;
+  readonly #program: Program;
+  readonly #captor: Captor | null;
+  readonly #imports: WebAssembly.Imports;
+  /** False if others see the memory too: then a fresh instance gets the same one. */
+  readonly #ownMemory: boolean;
+  #memory: WebAssembly.Memory | null;
+  #machine: Machine;
+  #control: WebAssembly.Memory;
+  /** An import that was captured is called again by the resume: that call goes through. */
+  #calledAgain = false;
+
+  constructor(world: RewrittenWorld, program: Program, captor: Captor | null) {
+    this.#world = world;
+    this.#program = program;
+    this.#captor = captor;
+    this.#ownMemory = !program.original.imports.some(({ kind }) => kind === 'memory');
+    this.#memory = world.memoryFor(program);
+    this.#imports = world.importsFor(program, (call) => {
+      this.#imported();
+      world.printed.push(call);
+    });
+    [this.#machine, this.#control] = this.#fresh();
+  }
+
+  get exports(): WebAssembly.Exports {
+    return this.#machine.exports;
+  }
+
+  start(): void {
+    this.#run(() => this.#machine.start(NO_ENTRY));
+  }
+
+  call(name: string, args: readonly unknown[]): unknown {
+    return this.#run(() => this.#machine.call(name, args));
+  }
+
+  #run(begin: () => Outcome): unknown {
+    this.#calledAgain = false;
+    this.#watch(this.#captor?.begin() ?? false);
+    try {
+      let outcome = begin();
+      while (outcome.type === 'captured') outcome = this.#resume(outcome.state);
+      return outcome.value;
+    } finally {
+      this.#watch(false);
+    }
+  }
+
+  #resume(state: MachineState): Outcome {
+    if (state.hostReference) {
+      this.#world.stayed++;
+      return this.#machine.resume(state, NO_ENTRY);
+    }
+    const attention = this.#attention;
+    if (this.#ownMemory) this.#memory = copyOf(this.#memory, this.#program);
+    [this.#machine, this.#control] = this.#fresh();
+    this.#watch(attention);
+    return this.#machine.resume(decodeState(encodeState(state)), NO_ENTRY);
+  }
+
+  #fresh(): [Machine, WebAssembly.Memory] {
+    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const poll = (): void => this.#safepoint();
+    const host = { imports: this.#imports, memory: this.#memory, control, poll };
+    return [new Machine(this.#program, host), control];
+  }
+
+  /** The attention word: polls call the host while it is set. */
+  get #attention(): boolean {
+    return new Int32Array(this.#control.buffer)[0] !== 0;
+  }
+
+  #watch(attention: boolean): void {
+    new Int32Array(this.#control.buffer)[0] = attention ? 1 : 0;
+  }
+
+  #imported(): void {
+    if (this.#calledAgain) {
+      this.#calledAgain = false;
+      return;
+    }
+    if (!this.#attention) return;
+    this.#calledAgain = true;
+    this.#safepoint();
+    this.#calledAgain = false;
+  }
+
+  #safepoint(): void {
+    const decision = this.#captor!.safepoint();
+    if (decision === 'rest') this.#watch(false);
+    if (decision !== 'capture') return;
+    this.#world.captures++;
+    this.#machine.unwind();
+  }
+}
+
+/** A copy of a memory, as another machine would load it. */
+function copyOf(memory: WebAssembly.Memory | null, program: Program): WebAssembly.Memory | null {
+  if (memory === null) return null;
+  const maximum = program.memory!.maximumPages;
+  const copy = new WebAssembly.Memory({ initial: memory.buffer.byteLength / 65_536, maximum, shared: true });
+  new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
+  return copy;
+}
