@@ -1,6 +1,6 @@
 /**
  * A script made ready to run: names resolved to modules and instances, texts turned into binaries with their checks
- * (checks.ts), and known for each instance whether it shares anything with another one.
+ * (checks.ts), and known for each instance how it can be captured, given what it shares with others.
  */
 import { exportIndices, withChecks } from './checks.ts';
 import type { Check, CheckCall } from './checks.ts';
@@ -16,14 +16,17 @@ export interface ModulePlan {
   calls: readonly CheckCall[];
 }
 
+/**
+ * `fresh`: each capture is resumed in a fresh instance. `in place`: others import from the instance, and their references
+ * would be to one of the past, so it is resumed in the same one. `never`: a table has functions of several instances, so
+ * frames of one can lie between those of another, where no capture can reach them.
+ */
+export type Capturing = 'fresh' | 'in place' | 'never';
+
 export interface InstancePlan {
   readonly module: ModulePlan;
-  /**
-   * It imports from another instance or is imported by one, or imports the table that all have in common. Then frames
-   * of two instances can be on one stack, and the references that others hold would be to an instance of the past
-   * after a resume in a fresh one: it is not captured.
-   */
-  linked: boolean;
+  /** How it can be captured, see {@link Capturing}. */
+  capturing: Capturing;
   /** The instances that it imports from. */
   readonly uses: Set<InstancePlan>;
 }
@@ -92,7 +95,7 @@ class Planner {
 
   #refuse(line: number, why: Refusal, source: ModuleSource): void {
     if (why === 'unlinkable' || why === 'trap') {
-      const instance = { module: this.#draft(line, source), linked: false, uses: new Set<InstancePlan>() };
+      const instance = newInstance(this.#draft(line, source));
       this.#steps.push({ line, type: 'instantiate-fails', why, instance });
       return;
     }
@@ -108,7 +111,7 @@ class Planner {
   }
 
   #instantiate(line: number, name: string | null, module: ModulePlan): void {
-    const instance = { module, linked: false, uses: new Set<InstancePlan>() };
+    const instance = newInstance(module);
     this.#lastInstance = instance;
     if (name !== null) this.#instances.set(name, instance);
     this.#steps.push({ line, type: 'instantiate', instance });
@@ -124,9 +127,13 @@ class Planner {
       const bytes = await sourceBytes(source).catch(() => null);
       this.#steps[at] = { line: this.#steps[at]!.line, type: 'refuse', why, bytes };
     }
-    markLinked(this.#steps);
+    findLinks(this.#steps);
     return this.#steps;
   }
+}
+
+function newInstance(module: ModulePlan): InstancePlan {
+  return { module, capturing: 'fresh', uses: new Set() };
 }
 
 function known<T>(found: T | null | undefined, name: string | null): T {
@@ -159,7 +166,7 @@ async function build({ plan, source, checks }: Draft): Promise<void> {
 }
 
 /** The names of the registry are known without running anything: who imports from whom follows from them. */
-function markLinked(steps: readonly Step[]): void {
+function findLinks(steps: readonly Step[]): void {
   const registry = new Map<string, InstancePlan>();
   for (const step of steps) {
     if (step.type === 'register') registry.set(step.as, step.instance);
@@ -169,10 +176,12 @@ function markLinked(steps: readonly Step[]): void {
     for (const { module, kind } of WebAssembly.Module.imports(instance.module.compiled)) {
       const other = registry.get(module);
       if (other !== undefined) {
-        other.linked = true;
-        instance.linked = true;
         instance.uses.add(other);
-      } else if (kind === 'table') instance.linked = true;
+        if (other.capturing === 'fresh') other.capturing = 'in place';
+      }
+      if (kind !== 'table') continue;
+      instance.capturing = 'never';
+      if (other !== undefined) other.capturing = 'never';
     }
   }
 }

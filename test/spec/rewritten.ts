@@ -2,7 +2,7 @@
 import { Machine, Program, CONTROL_PAGES, decodeState, encodeState, rewrite } from '../../src/capture/index.ts';
 import type { MachineState, Outcome } from '../../src/capture/index.ts';
 import type { Captor } from './captor.ts';
-import type { InstancePlan, ModulePlan } from './plan.ts';
+import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
 import { World } from './world.ts';
 import type { Guest } from './world.ts';
 
@@ -13,7 +13,9 @@ export class RewrittenWorld extends World {
   /** Null in a world without captures. */
   readonly captor: Captor | null;
   captures = 0;
-  /** Captures whose state held references that only their instance knows: they are resumed where they are. */
+  /** Actions and instantiations with at least one capture. */
+  captured = 0;
+  /** Captures that were resumed where they were, for the state or another instance held references to theirs. */
   stayed = 0;
 
   constructor(captor: Captor | null) {
@@ -21,8 +23,8 @@ export class RewrittenWorld extends World {
     this.captor = captor;
   }
 
-  override instantiate({ module, linked }: InstancePlan): Guest {
-    const guest = new RewrittenGuest(this, programOf(module), linked ? null : this.captor);
+  override instantiate({ module, capturing }: InstancePlan): Guest {
+    const guest = new RewrittenGuest(this, programOf(module), capturing);
     guest.start();
     return guest;
   }
@@ -61,6 +63,7 @@ class RewrittenGuest implements Guest {
   readonly #program: Program;
   readonly #captor: Captor | null;
   readonly #imports: WebAssembly.Imports;
+  readonly #capturing: Capturing;
   /** False if others see the memory too: then a fresh instance gets the same one. */
   readonly #ownMemory: boolean;
   #memory: WebAssembly.Memory | null;
@@ -69,10 +72,11 @@ class RewrittenGuest implements Guest {
   /** An import that was captured is called again by the resume: that call goes through. */
   #calledAgain = false;
 
-  constructor(world: RewrittenWorld, program: Program, captor: Captor | null) {
+  constructor(world: RewrittenWorld, program: Program, capturing: Capturing) {
     this.#world = world;
     this.#program = program;
-    this.#captor = captor;
+    this.#capturing = capturing;
+    this.#captor = capturing === 'never' ? null : world.captor;
     this.#ownMemory = !program.original.imports.some(({ kind }) => kind === 'memory');
     this.#memory = world.memoryFor(program);
     this.#imports = world.importsFor(program, (call) => {
@@ -97,17 +101,19 @@ class RewrittenGuest implements Guest {
   #run(begin: () => Outcome): unknown {
     this.#calledAgain = false;
     this.#watch(this.#captor?.begin() ?? false);
+    const before = this.#world.captures;
     try {
       let outcome = begin();
       while (outcome.type === 'captured') outcome = this.#resume(outcome.state);
       return outcome.value;
     } finally {
       this.#watch(false);
+      if (this.#world.captures > before) this.#world.captured++;
     }
   }
 
   #resume(state: MachineState): Outcome {
-    if (state.hostReference) {
+    if (state.hostReference || this.#capturing === 'in place') {
       this.#world.stayed++;
       return this.#machine.resume(state, NO_ENTRY);
     }
