@@ -96,6 +96,16 @@ test('a trap, an exhausted stack and a link error that do not come are missed', 
   assert.deepEqual({ original, captured }, { original: wrong, captured: wrong });
 });
 
+test('a trap is at the same place in the original and behind a capture', async () => {
+  const script = `(module (func $trap unreachable) (func (export "f") (loop) call $trap)) (assert_trap (invoke "f") "")`;
+  const steps = await planScript(readScript(script));
+  const always = new Captor(new SeededRandom(1), { actions: Infinity, inTurn: 99, most: 99 }, 0);
+  const ends = [new OriginalWorld(), new RewrittenWorld(always)].map((world) => runSteps(steps, world).at(-1)?.outcome);
+  assert.ok(ends[0]?.type === 'trap');
+  assert.equal(ends[0].where.split(' ').length, 4, 'both functions, the check and the choice of it');
+  assert.deepEqual(ends[1], ends[0]);
+});
+
 test('state is carried over captures, and stays with its instance', async () => {
   const script = `(module definition $M
     (memory (export "m") 1) (global $g (mut i64) (i64.const 5)) (table 2 funcref) (func $f)

@@ -3,7 +3,8 @@ import { GodwitError } from '../../src/base/errors.ts';
 
 export type Outcome =
   | { readonly type: 'returned'; readonly value: unknown }
-  | { readonly type: 'trap'; readonly message: string }
+  /** `where` names functions and offsets in the original module, innermost first; '' if they are not known. */
+  | { readonly type: 'trap'; readonly message: string; readonly where: string }
   | { readonly type: 'exhaustion' | 'exception' | 'link' }
   /** The rewriter does not take the module, or one that it is linked to. */
   | { readonly type: 'refused'; readonly feature: string };
@@ -18,12 +19,16 @@ export class Refused extends Error {
   }
 }
 
-/** @throws whatever is none of the known ends: a bug of the engine or of the test */
-export function outcomeOf(run: () => unknown): Outcome {
+/**
+ * @param where tells where a trap arose
+ * @throws whatever is none of the known ends: a bug of the engine or of the test
+ */
+export function outcomeOf(run: () => unknown, where: (trap: WebAssembly.RuntimeError) => string = () => ''): Outcome {
   try {
     return { type: 'returned', value: run() };
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) return { type: 'trap', message: trapMessage(error.message) };
+    if (error instanceof WebAssembly.RuntimeError)
+      return { type: 'trap', message: trapMessage(error.message), where: where(error) };
     if (error instanceof RangeError && error.message === 'Maximum call stack size exceeded')
       return { type: 'exhaustion' };
     if (error instanceof WebAssembly.Exception) return { type: 'exception' };

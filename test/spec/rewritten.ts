@@ -1,5 +1,5 @@
 /** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
-import { Machine, Program, CONTROL_PAGES, decodeState, encodeState, rewrite } from '../../src/capture/index.ts';
+import { Machine, Program, CONTROL_PAGES, decodeState, encodeState, locate, rewrite } from '../../src/capture/index.ts';
 import type { MachineState, Outcome } from '../../src/capture/index.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
@@ -96,6 +96,10 @@ class RewrittenGuest implements Guest {
 
   call(name: string, args: readonly unknown[]): unknown {
     return this.#run(() => this.#machine.call(name, args));
+  }
+
+  frames(trap: WebAssembly.RuntimeError): string[] {
+    return locate(this.#program, trap).map(({ index, offset }) => `${index}@${offset.toString(16)}`);
   }
 
   #run(begin: () => Outcome): unknown {

@@ -52,7 +52,10 @@ class Runner {
       }
       case 'check': {
         const call = step.instance.module.calls[step.number];
-        const outcome = outcomeOf(() => this.#check(step.instance, call));
+        const outcome = outcomeOf(
+          () => this.#check(step.instance, call),
+          (trap) => this.#where(step.instance, trap),
+        );
         return { outcome, wrong: wrongResult(step.check.expected, call?.returned ?? [], outcome) };
       }
       default:
@@ -66,6 +69,13 @@ class Runner {
     assert(call !== undefined, 'an instance of a module without its checks');
     const choice = call.choice === null ? [] : [call.choice];
     return guest.call(call.export, [...choice, ...call.hosts.map(hostObject)]);
+  }
+
+  /** Frames of several instances cannot be told apart by their numbers. */
+  #where(instance: InstancePlan, trap: WebAssembly.RuntimeError): string {
+    const guest = this.#guests.get(instance)!;
+    const alone = instance.capturing === 'fresh' && instance.uses.size === 0;
+    return alone && !(guest instanceof Refused) ? guest.frames(trap).slice(0, FRAMES).join(' ') : '';
   }
 
   /** An instance that could not be made is like one that was refused: nothing can be done with it. */
@@ -88,6 +98,9 @@ class Runner {
     for (const name of this.#names.get(instance) ?? []) this.#world.register(name, refused);
   }
 }
+
+/** Frames of a trap that are compared; V8 records ten, some of which are helpers in a rewritten module. */
+const FRAMES = 4;
 
 const hostObjects = new Map<number, object>();
 
@@ -114,7 +127,7 @@ function wrongResult(expected: Expected, returned: readonly number[], outcome: O
 }
 
 function describe(outcome: Outcome): string {
-  return outcome.type === 'trap' ? `trap (${outcome.message})` : outcome.type;
+  return outcome.type === 'trap' ? `trap (${outcome.message}) at ${outcome.where}` : outcome.type;
 }
 
 /**

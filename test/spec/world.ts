@@ -12,6 +12,8 @@ export interface Guest {
   readonly exports: WebAssembly.Exports;
   /** Calls an exported function; traps and exceptions are thrown. */
   call(name: string, args: readonly unknown[]): unknown;
+  /** The frames of a trap of this instance, as function indices and offsets in the original module, innermost first. */
+  frames(trap: WebAssembly.RuntimeError): string[];
 }
 
 export abstract class World {
@@ -69,6 +71,13 @@ export class OriginalWorld extends World {
     const compiled = module.compiled!;
     const imports = this.imports(WebAssembly.Module.imports(compiled), (call) => this.printed.push(call));
     const { exports } = new WebAssembly.Instance(compiled, imports);
-    return { exports, call: (name, args) => (exports[name] as (...args: unknown[]) => unknown)(...args) };
+    const call = (name: string, args: readonly unknown[]): unknown =>
+      (exports[name] as (...args: unknown[]) => unknown)(...args);
+    return { exports, call, frames: originalFrames };
   }
+}
+
+function originalFrames(trap: WebAssembly.RuntimeError): string[] {
+  const entries = (trap.stack ?? '').matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)/g);
+  return Array.from(entries, ([, index, offset]) => `${index}@${offset}`);
 }
