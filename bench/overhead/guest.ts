@@ -92,12 +92,12 @@ function runPlain(wasi: WASI, imports: WebAssembly.Imports): void {
   _start();
 }
 
-function prepareGodwit({ memory: size }: Program, wasi: WASI, imports: WebAssembly.Imports): Run {
-  if (program === null || size === null) throw new TypeError('the module has no memory');
+function prepareGodwit({ memories: [size] }: Program, wasi: WASI, imports: WebAssembly.Imports): Run {
+  if (program === null || size === undefined) throw new TypeError('the module has no memory');
   const memory = new WebAssembly.Memory({ initial: size.initialPages, maximum: size.maximumPages, shared: true });
   const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
   return () => {
-    const machine = new Machine(program, { imports, memory, control, poll });
+    const machine = new Machine(program, { imports, memories: [memory], control, poll });
     wasi.finalizeBindings({ exports: machine.exports }, { memory });
     machine.start();
   };

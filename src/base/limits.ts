@@ -51,6 +51,8 @@ export const LIMITS = {
   guestsPerNode: 512,
   /** Descriptors of one process; POSIX systems give 1024 by default. */
   descriptorsPerProcess: 1024,
+  /** Linear memories of one module; images name them by a byte. */
+  memories: 255,
   /** 64 KiB pages of one linear memory: all that wasm32 can address. */
   memoryPages: 65_536,
   /** Bytes of one linear memory: the same, as peers tell them. */

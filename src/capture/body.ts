@@ -478,7 +478,7 @@ export class BodyRewriter extends SpillingCopier {
     const helper = this.target.segmentHelper({
       kind,
       segment: walker.immediate,
-      table: opcode === OP.tableInit ? walker.second : 0,
+      target: opcode === OP.tableInit || opcode === OP.memoryInit ? walker.second : 0,
     });
     if (helper === null) return;
     this.copy(walker.start);

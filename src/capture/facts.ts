@@ -52,10 +52,10 @@ export function encodeFacts(facts: Facts): Uint8Array {
   writeBits(w, facts.entryPolls);
   writeBits(w, facts.changedTables);
   w.u32(facts.segmentUses.length);
-  for (const { kind, segment, table } of facts.segmentUses) {
+  for (const { kind, segment, target } of facts.segmentUses) {
     w.u8(SEGMENT_KINDS.indexOf(kind));
     w.u32(segment);
-    w.u32(table);
+    w.u32(target);
   }
   w.u32(facts.saveHelpers.length);
   for (const { counts, ends } of facts.saveHelpers) {
@@ -83,7 +83,7 @@ export function decodeFacts(bytes: Uint8Array): Facts {
   const segmentUses = Array.from({ length: boundedCount(r, 9) }, () => {
     const kind = SEGMENT_KINDS[r.u8()];
     if (kind === undefined) throw new GodwitError('corrupt', 'unknown segment use in a rewritten module');
-    return { kind, segment: r.u32(), table: r.u32() };
+    return { kind, segment: r.u32(), target: r.u32() };
   });
   const saveHelpers = Array.from({ length: boundedCount(r, SAVED_TYPES.length + 1) }, () => ({
     counts: SAVED_TYPES.map(() => r.u8()),

@@ -35,8 +35,8 @@ export interface Graph {
 export interface SegmentUse {
   readonly kind: 'memory.init' | 'data.drop' | 'table.init' | 'elem.drop';
   readonly segment: number;
-  /** The table of table.init, otherwise 0. */
-  readonly table: number;
+  /** The table of table.init, the memory of memory.init, otherwise 0. */
+  readonly target: number;
 }
 
 /** A growing list of (from, to) pairs. */
@@ -172,7 +172,7 @@ class Analysis {
         this.#changedTables[walker.second] = 1;
         return this.#use('table.init', walker.immediate, walker.second);
       case OP.memoryInit:
-        return this.#use('memory.init', walker.immediate, 0);
+        return this.#use('memory.init', walker.immediate, walker.second);
       case OP.dataDrop:
         this.#patched[index] = 1;
         return this.#use('data.drop', walker.immediate, 0);
@@ -183,8 +183,8 @@ class Analysis {
     }
   }
 
-  #use(kind: SegmentUse['kind'], segment: number, table: number): void {
-    this.#uses.set(`${kind} ${segment} ${table}`, { kind, segment, table });
+  #use(kind: SegmentUse['kind'], segment: number, target: number): void {
+    this.#uses.set(`${kind} ${segment} ${target}`, { kind, segment, target });
   }
 
   /** From each type's node to every function of the type that can be in a table. */

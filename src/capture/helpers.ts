@@ -128,7 +128,7 @@ function initMemory(module: Module): Uint8Array {
     code
       .constant(0)
       .constant(content.end - content.start)
-      .op(OP.memoryInit, index, 0)
+      .op(OP.memoryInit, index, placement.target)
       .op(OP.dataDrop, index);
   });
   return code.body();
@@ -210,15 +210,15 @@ function savedReference(n: Numbering, table: AppendedTable, type: ValueType): Ui
 
 function segmentHelper(n: Numbering, use: SegmentUse): AppendedFunction {
   const code = new Assembler();
-  const { kind, segment, table } = use;
+  const { kind, segment, target } = use;
   if (kind === 'data.drop' || kind === 'elem.drop') {
     code.constant(1).op(OP.globalSet, n.dropFlag(use));
     code.op(kind === 'data.drop' ? OP.dataDrop : OP.elemDrop, segment);
     return { params: NO_TYPES, results: NO_TYPES, body: code.body() };
   }
   code.get(0).get(1).get(2);
-  if (kind === 'memory.init') code.op(OP.memoryInit, segment, 0);
-  else code.op(OP.tableInit, segment, table);
+  if (kind === 'memory.init') code.op(OP.memoryInit, segment, target);
+  else code.op(OP.tableInit, segment, target);
   return { params: THREE_I32, results: NO_TYPES, body: code.body() };
 }
 

@@ -26,6 +26,7 @@ const hasher: ImageHasher = {
 };
 
 const PAGES = 8;
+const WASM_PAGE = 65_536;
 
 function source(pagesWithContent: readonly number[], seed: number): ImageSource {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 20, shared: true });
@@ -34,7 +35,10 @@ function source(pagesWithContent: readonly number[], seed: number): ImageSource 
     bytes[page * IMAGE_PAGE_BYTES + ((seed * 7919) % IMAGE_PAGE_BYTES)] = 1 + (seed % 255);
   return {
     moduleHash: new Uint8Array(32).fill(seed & 0xff),
-    memory: { bytes, maximumPages: 20 },
+    memories: [
+      { bytes: new Uint8Array(WASM_PAGE), maximumPages: 1 },
+      { bytes, maximumPages: 20 },
+    ],
     threads: [Uint8Array.of(1, 2, 3), new Uint8Array(seed % 1000)],
     kernel: new Uint8Array(seed % 77).fill(9),
   };
@@ -55,8 +59,9 @@ function joined(image: ImageSource): Uint8Array {
 function load(bytes: Uint8Array, size: number): { image: LoadedImage; memory: Uint8Array } {
   let memory = new Uint8Array(0);
   const reader = new ImageReader(hasher, (header) => {
-    memory = new Uint8Array((header.memory?.pages ?? 0) * 65_536);
-    return memory;
+    const memories = header.memories.map(({ pages }) => new Uint8Array(pages * WASM_PAGE));
+    memory = memories[1] ?? memory;
+    return memories;
   });
   for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
   return { image: reader.finish(), memory };
@@ -72,10 +77,13 @@ test('an image that was written is read, in pieces of any size', () => {
         const original = source(pages, seed);
         const { image, memory } = load(joined(original), size);
         assert.deepEqual(image.header.moduleHash, original.moduleHash);
-        assert.deepEqual(image.header.memory, { pages: PAGES, maximumPages: 20 });
+        assert.deepEqual(image.header.memories, [
+          { pages: 1, maximumPages: 1 },
+          { pages: PAGES, maximumPages: 20 },
+        ]);
         assert.deepEqual(image.threads, original.threads);
         assert.deepEqual(image.kernel, original.kernel);
-        assert.ok(Buffer.from(memory).equals(Buffer.from(original.memory!.bytes)));
+        assert.ok(Buffer.from(memory).equals(Buffer.from(original.memories[1]!.bytes)));
       },
     ),
     { numRuns: 60 },
@@ -97,8 +105,8 @@ test('many short runs of pages are sent in few pieces', () => {
 });
 
 test('a process without memory has an image too', () => {
-  const original: ImageSource = { ...source([], 1), memory: null };
-  assert.equal(load(joined(original), 50).image.header.memory, null);
+  const original: ImageSource = { ...source([], 1), memories: [] };
+  assert.deepEqual(load(joined(original), 50).image.header.memories, []);
 });
 
 test('any change of an image is found', () => {
@@ -117,7 +125,7 @@ test('any change of an image is found', () => {
 });
 
 test('any bytes are an image or an error, with little memory', () => {
-  const magic = [...Buffer.from('GDWIMG'), 1, 0];
+  const magic = [...Buffer.from('GDWIMG'), 2, 0];
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, withMagic) => {
       assert.throws(() => load(Uint8Array.from([...(withMagic ? magic : []), ...bytes]), 64), GodwitError);

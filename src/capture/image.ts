@@ -4,15 +4,16 @@
  * the whole. All integers are little-endian.
  *
  *     image   := magic record*
- *     magic   := "GDWIMG" u16 format version (1)
+ *     magic   := "GDWIMG" u16 format version (2)
  *     record  := u8 kind, u8[3] zero, u32 argument, u32 size, u8[size] content
  *
- *     kind 1  header: first, once. u32 engine version; u8[32] hash of the original module; u32 memory size in 64 KiB
- *             pages and u32 maximum, both 0xffff_ffff without a memory
+ *     kind 1  header: first, once. u32 engine version; u8[32] hash of the original module; for each memory, in their
+ *             order: u32 size in 64 KiB pages and u32 maximum
  *     kind 2  state of one thread (state.ts); the argument is the thread's number, from 0 in order
  *     kind 3  state of the process for the kernel, opaque here; at most once
- *     kind 4  memory: the content goes to address argument * 4096; size is a multiple of 4096 and at most
- *             LIMITS.imageRecordBytes. Pages that no record names are zero; a later record overwrites an earlier one
+ *     kind 4  memory: the content goes into memory (argument >> 24), to address (argument & 0xff_ffff) * 4096; size
+ *             is a multiple of 4096 and at most LIMITS.imageRecordBytes. Pages that no record names are zero; a later
+ *             record overwrites an earlier one
  *     kind 5  end: last, once. u8[32] digest
  *
  *     digest  := D(for each record before the end: its 12 bytes before the content, then C(content), 16 bytes)
@@ -29,7 +30,7 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ENGINE_VERSION } from './facts.ts';
 
-export const IMAGE_VERSION = 1;
+export const IMAGE_VERSION = 2;
 export const MODULE_HASH_BYTES = 32;
 export const CHECKSUM_BYTES = 16;
 export const DIGEST_BYTES = 32;
@@ -39,9 +40,12 @@ export const IMAGE_PAGE_BYTES = 4096;
 const WASM_PAGE_BYTES = 65_536;
 const MAGIC = encodeUtf8('GDWIMG');
 const RECORD_BYTES = 12;
-const NO_MEMORY = 0xffff_ffff;
 const KIND = { header: 1, thread: 2, kernel: 3, memory: 4, end: 5 } as const;
-const HEADER_BYTES = 4 + MODULE_HASH_BYTES + 8;
+const HEADER_BYTES = 4 + MODULE_HASH_BYTES;
+/** For each memory, behind the header's other fields. */
+const MEMORY_HEADER_BYTES = 8;
+/** A memory record's argument: the memory's number above these bits, the page below. */
+const PAGE_BITS = 24;
 /** Pieces shorter than this are joined by copying: a frame for each would cost more than the copy. */
 const JOINED_BYTES = 32_768;
 
@@ -66,13 +70,13 @@ export interface ImageHeader {
   readonly engineVersion: number;
   /** Hash of the original module, {@link MODULE_HASH_BYTES} bytes. */
   readonly moduleHash: Uint8Array;
-  readonly memory: ImageMemory | null;
+  readonly memories: readonly ImageMemory[];
 }
 
 export interface ImageSource {
   readonly moduleHash: Uint8Array;
-  /** The live memory, or null; it must not change while the image is written. */
-  readonly memory: { readonly bytes: Uint8Array; readonly maximumPages: number } | null;
+  /** The live memories; they must not change while the image is written. */
+  readonly memories: readonly { readonly bytes: Uint8Array; readonly maximumPages: number }[];
   /** Encoded states, one for each thread. */
   readonly threads: readonly Uint8Array[];
   readonly kernel: Uint8Array;
@@ -86,7 +90,9 @@ function head(kind: number, argument: number, content: Uint8Array): Uint8Array {
   return w.done();
 }
 
+/** A piece of a memory that has content. */
 interface Run {
+  readonly memory: number;
   readonly start: number;
   readonly end: number;
 }
@@ -108,9 +114,9 @@ export class ImageWriter {
     this.#source = source;
     this.#hasher = hasher;
     this.#digest = hasher.digest();
-    this.#runs = source.memory === null ? [] : [...nonZeroRuns(source.memory.bytes)];
+    this.#runs = source.memories.flatMap(({ bytes }, memory) => [...nonZeroRuns(memory, bytes)]);
     const contents = [
-      HEADER_BYTES,
+      headerBytes(source.memories.length),
       ...source.threads.map(({ length }) => length),
       source.kernel.length,
       ...this.#runs.map(({ start, end }) => end - start),
@@ -161,8 +167,9 @@ export class ImageWriter {
     yield* this.#record(KIND.header, 0, encodeHeader(source));
     for (const [number, state] of source.threads.entries()) yield* this.#record(KIND.thread, number, state);
     yield* this.#record(KIND.kernel, 0, source.kernel);
-    for (const { start, end } of this.#runs) {
-      yield* this.#record(KIND.memory, start / IMAGE_PAGE_BYTES, source.memory!.bytes.subarray(start, end));
+    for (const { memory, start, end } of this.#runs) {
+      const argument = memory * 2 ** PAGE_BITS + start / IMAGE_PAGE_BYTES;
+      yield* this.#record(KIND.memory, argument, source.memories[memory]!.bytes.subarray(start, end));
     }
     this.#final = this.#digest.final();
     yield head(KIND.end, 0, this.#final);
@@ -178,29 +185,35 @@ export class ImageWriter {
   }
 }
 
-function encodeHeader({ moduleHash, memory }: ImageSource): Uint8Array {
-  const w = new ByteWriter(HEADER_BYTES);
+function headerBytes(memories: number): number {
+  return HEADER_BYTES + memories * MEMORY_HEADER_BYTES;
+}
+
+function encodeHeader({ moduleHash, memories }: ImageSource): Uint8Array {
+  const w = new ByteWriter(headerBytes(memories.length));
   w.u32(ENGINE_VERSION);
   w.raw(moduleHash);
-  w.u32(memory === null ? NO_MEMORY : memory.bytes.length / WASM_PAGE_BYTES);
-  w.u32(memory === null ? NO_MEMORY : memory.maximumPages);
+  for (const { bytes, maximumPages } of memories) {
+    w.u32(bytes.length / WASM_PAGE_BYTES);
+    w.u32(maximumPages);
+  }
   return w.done();
 }
 
 /** The pages with content, joined where they touch, cut at LIMITS.imageRecordBytes. `bytes` are whole 64 KiB pages. */
-function* nonZeroRuns(bytes: Uint8Array): Generator<Run, void> {
+function* nonZeroRuns(memory: number, bytes: Uint8Array): Generator<Run, void> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const wordsPerPage = IMAGE_PAGE_BYTES / 4;
   let start = -1;
   for (let at = 0; at < bytes.length; at += IMAGE_PAGE_BYTES) {
     const empty = isZero(words, at / 4, at / 4 + wordsPerPage);
     if (start >= 0 && (empty || at - start >= LIMITS.imageRecordBytes)) {
-      yield { start, end: at };
+      yield { memory, start, end: at };
       start = -1;
     }
     if (start < 0 && !empty) start = at;
   }
-  if (start >= 0) yield { start, end: bytes.length };
+  if (start >= 0) yield { memory, start, end: bytes.length };
 }
 
 function isZero(words: Int32Array, from: number, to: number): boolean {
@@ -233,8 +246,8 @@ interface Pending {
 export class ImageReader {
   readonly #hasher: ImageHasher;
   readonly #digest: Digest;
-  readonly #place: (header: ImageHeader) => Uint8Array | null;
-  #memory: Uint8Array | null = null;
+  readonly #place: (header: ImageHeader) => readonly Uint8Array[];
+  #memories: readonly Uint8Array[] = [];
   #header: ImageHeader | null = null;
   readonly #threads: Uint8Array[] = [];
   #kernel: Uint8Array | null = null;
@@ -248,10 +261,10 @@ export class ImageReader {
   #started = false;
 
   /**
-   * @param place called with the header, as soon as it is there, if it says that there is a memory; gives the memory
-   *   to load into: zeroed, of the size that the header says
+   * @param place called with the header, as soon as it is there; gives the memories to load into: zeroed, of the sizes
+   *   that the header says
    */
-  constructor(hasher: ImageHasher, place: (header: ImageHeader) => Uint8Array | null) {
+  constructor(hasher: ImageHasher, place: (header: ImageHeader) => readonly Uint8Array[]) {
     this.#hasher = hasher;
     this.#digest = hasher.digest();
     this.#place = place;
@@ -339,7 +352,13 @@ export class ImageReader {
     };
     switch (kind) {
       case KIND.header:
-        return exactly(HEADER_BYTES);
+        if (
+          size < HEADER_BYTES ||
+          size > headerBytes(LIMITS.memories) ||
+          (size - HEADER_BYTES) % MEMORY_HEADER_BYTES !== 0
+        )
+          throw new GodwitError('corrupt', `an image with a header of ${size} bytes`);
+        return new Uint8Array(size);
       case KIND.end:
         return exactly(DIGEST_BYTES);
       case KIND.thread:
@@ -349,17 +368,17 @@ export class ImageReader {
           throw new GodwitError('corrupt', `an image with ${this.#stateBytes} bytes of states`);
         return new Uint8Array(size);
       case KIND.memory:
-        return this.#memoryRange(argument * IMAGE_PAGE_BYTES, size);
+        return this.#memoryRange(argument >>> PAGE_BITS, (argument % 2 ** PAGE_BITS) * IMAGE_PAGE_BYTES, size);
       default:
         throw new GodwitError('corrupt', `an image record of unknown kind ${kind}`);
     }
   }
 
-  #memoryRange(start: number, size: number): Uint8Array {
-    const memory = this.#memory;
-    const fits = memory !== null && start + size <= memory.length && size <= LIMITS.imageRecordBytes;
+  #memoryRange(index: number, start: number, size: number): Uint8Array {
+    const memory = this.#memories[index];
+    const fits = memory !== undefined && start + size <= memory.length && size <= LIMITS.imageRecordBytes;
     if (!fits || size % IMAGE_PAGE_BYTES !== 0) {
-      throw new GodwitError('corrupt', `an image with ${size} bytes of memory at ${start}`);
+      throw new GodwitError('corrupt', `an image with ${size} bytes of memory ${index} at ${start}`);
     }
     return memory.subarray(start, start + size);
   }
@@ -395,17 +414,22 @@ export class ImageReader {
       );
     }
     const moduleHash = r.raw(MODULE_HASH_BYTES);
-    const pages = r.u32();
-    const maximumPages = r.u32();
-    const none = pages === NO_MEMORY && maximumPages === NO_MEMORY;
-    if (!none && (pages > maximumPages || maximumPages > LIMITS.memoryPages)) {
-      throw new GodwitError('corrupt', `an image with a memory of ${pages} to ${maximumPages} pages`);
-    }
-    this.#header = { engineVersion, moduleHash, memory: none ? null : { pages, maximumPages } };
-    if (none) return;
-    this.#memory = this.#place(this.#header);
-    if (this.#memory !== null && this.#memory.length !== pages * WASM_PAGE_BYTES) {
-      throw new GodwitError('limit', `the memory to load into has ${this.#memory.length} bytes, not ${pages} pages`);
-    }
+    const memories: ImageMemory[] = [];
+    while (r.remaining > 0) memories.push(memorySize(r.u32(), r.u32()));
+    this.#header = { engineVersion, moduleHash, memories };
+    this.#memories = this.#place(this.#header);
+    memories.forEach(({ pages }, index) => {
+      const bytes = this.#memories[index]?.length ?? 0;
+      if (bytes !== pages * WASM_PAGE_BYTES) {
+        throw new GodwitError('limit', `memory ${index} to load into has ${bytes} bytes, not ${pages} pages`);
+      }
+    });
   }
+}
+
+function memorySize(pages: number, maximumPages: number): ImageMemory {
+  if (pages > maximumPages || maximumPages > LIMITS.memoryPages) {
+    throw new GodwitError('corrupt', `an image with a memory of ${pages} to ${maximumPages} pages`);
+  }
+  return { pages, maximumPages };
 }

@@ -4,7 +4,6 @@
  * the rewritten module under their own numbers; only functions are numbered anew, in the order of their first use.
  */
 import { GodwitError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
@@ -20,7 +19,7 @@ import { SAVED_TYPES } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import { wrapperPlan } from './helpers.ts';
 import type { Numbering } from './numbering.ts';
-import { CONTROL_PAGES, MainTarget, writeMemoryImport, writeTable } from './rewrite.ts';
+import { MainTarget, writeMemoryImports, writeTable } from './rewrite.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
 
@@ -226,10 +225,10 @@ export class Linker {
   }
 
   #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {
-    const { memory, tables, globals } = this.#module;
+    const { memories, tables, globals } = this.#module;
     const n = this.#n;
     const stateGlobals = n.savePointer + 1;
-    s.u32(functions.length + (memory === null ? 1 : 2) + tables.length + 1 + stateGlobals + 1);
+    s.u32(functions.length + memories.length + 1 + tables.length + 1 + stateGlobals + 1);
     const entry = (name: string, kind: number): void => {
       s.name(GODWIT);
       s.name(name);
@@ -245,8 +244,7 @@ export class Linker {
     });
     entry('continuations', 1);
     writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
-    if (memory !== null) writeMemoryImport(s, 'memory', memory.minimum, memory.maximum ?? LIMITS.memoryPages);
-    writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+    writeMemoryImports(s, memories);
     for (let i = 0; i < stateGlobals; i++) {
       const { type, mutable } = globals[i] ?? { type: I32, mutable: true };
       entry(`global${i}`, 3);

@@ -85,7 +85,7 @@ test('the start function is captured and _start follows it', () => {
           },
         },
       },
-      memory: null,
+      memories: [],
       control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
       poll() {},
     });
@@ -157,7 +157,7 @@ test('a host object in a frame keeps the program where it is, and it runs on the
         },
       },
     },
-    memory: null,
+    memories: [],
     control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
     poll() {},
   });
@@ -206,7 +206,7 @@ test('a trap is located by name and offset, also in a continuation', () => {
   const make = (): Machine => {
     const machine: Machine = new Machine(program, {
       imports: { env: { tell: () => (stop ? machine.unwind() : 0) } },
-      memory: null,
+      memories: [],
       control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
       poll() {},
     });

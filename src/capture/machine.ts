@@ -13,13 +13,14 @@ import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT } from './link.ts';
 import type { AppendedTable, FixedHelper } from './numbering.ts';
 import type { Program } from './program.ts';
+import { memoryName } from './rewrite.ts';
 import type { MachineState, Root, TableContent } from './state.ts';
 
 export interface Host {
-  /** The program's imports, by module and name; without the memory. */
+  /** The program's imports, by module and name; without memories. */
   readonly imports: WebAssembly.Imports;
-  /** Shared, of the size that {@link Program.memory} says; null if the program has none. */
-  readonly memory: WebAssembly.Memory | null;
+  /** Shared, of the sizes that {@link Program.memories} says. */
+  readonly memories: readonly WebAssembly.Memory[];
   /** Shared, one for each thread: bytes 0 to 1023 are the host's, the attention word (i32) at offset 0. */
   readonly control: WebAssembly.Memory;
   /**
@@ -91,9 +92,7 @@ export class Machine {
   constructor(program: Program, host: Host) {
     this.#program = program;
     this.#host = host;
-    const { control } = host;
-    const own: WebAssembly.ModuleImports = host.memory === null ? { control } : { control, memory: host.memory };
-    this.#instance = new WebAssembly.Instance(program.rewritten, { ...host.imports, [GODWIT]: own });
+    this.#instance = new WebAssembly.Instance(program.rewritten, { ...host.imports, [GODWIT]: this.#memories() });
     this.#tag = this.#export('unwind');
     this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
     this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
@@ -358,9 +357,11 @@ export class Machine {
 
   #continuationImports(functions: readonly number[]): WebAssembly.ModuleImports {
     const { numbering } = this.#program;
-    const { memory, control } = this.#host;
-    const imports: WebAssembly.ModuleImports = { control, unwind: this.#tag, continuations: this.#continuations };
-    if (memory !== null) imports['memory'] = memory;
+    const imports: WebAssembly.ModuleImports = {
+      ...this.#memories(),
+      unwind: this.#tag,
+      continuations: this.#continuations,
+    };
     for (let i = 0; i < numbering.firstTable; i++) imports[`table${i}`] = this.#tableAt(i);
     for (let i = 0; i <= numbering.savePointer; i++) imports[`global${i}`] = this.#global(i);
     functions.forEach((index, i) => {
@@ -384,6 +385,12 @@ export class Machine {
     const { functions } = this.#program.numbering;
     if (index < 0 || index >= functions) throw new GodwitError('corrupt', `a state with function ${index}`);
     return this.#function(this.#program.numbering.wrapper(index));
+  }
+
+  /** The memories as the rewritten module and its continuations import them. */
+  #memories(): WebAssembly.ModuleImports {
+    const { memories, control } = this.#host;
+    return { control, ...Object.fromEntries(memories.map((memory, index) => [memoryName(index), memory])) };
   }
 
   #reserve(bytes: number): void {

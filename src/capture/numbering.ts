@@ -71,7 +71,7 @@ export class Numbering {
     this.firstSegmentHelper = this.firstFixed + FIXED_HELPERS.length;
     this.#uses = facts.segmentUses;
     this.firstSaveHelper = this.firstSegmentHelper + this.#uses.length;
-    this.controlMemory = module.memory === null ? 0 : 1;
+    this.controlMemory = module.memories.length;
     this.savePointer = module.globals.length;
     this.firstTable = module.tables.length;
     this.firstChunk = module.elements.length;
@@ -95,7 +95,7 @@ export class Numbering {
 
   segmentHelper(use: SegmentUse): number {
     const at = this.#uses.findIndex(
-      ({ kind, segment, table }) => kind === use.kind && segment === use.segment && table === use.table,
+      ({ kind, segment, target }) => kind === use.kind && segment === use.segment && target === use.target,
     );
     assert(at >= 0, `a use of segment ${use.segment} that the analysis has not seen`);
     return this.firstSegmentHelper + at;

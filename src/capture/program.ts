@@ -16,6 +16,12 @@ import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
 import { Numbering } from './numbering.ts';
 
+/** Pages of 64 KiB. */
+export interface MemorySize {
+  readonly initialPages: number;
+  readonly maximumPages: number;
+}
+
 /** A compiled continuation, and the functions of the rewritten module that it imports. */
 export interface CompiledContinuation {
   readonly module: WebAssembly.Module;
@@ -60,7 +66,7 @@ export class Program {
     return new Program(module, rewritten, facts);
   }
 
-  /** What the host has to provide, the memory excepted: that one is {@link memory}, under whatever name it was imported. */
+  /** What the host has to provide, memories excepted: those are {@link memories}, under whatever names they were imported. */
   get imports(): readonly Import[] {
     return this.original.imports.filter(({ kind }) => kind !== 'memory');
   }
@@ -69,11 +75,17 @@ export class Program {
     return this.original.exports;
   }
 
-  /** Size in pages of the memory that the host must make, shared; null if the program has none. */
-  get memory(): { readonly initialPages: number; readonly maximumPages: number } | null {
-    const { memory } = this.original;
-    if (memory === null) return null;
-    return { initialPages: memory.minimum, maximumPages: memory.maximum ?? LIMITS.memoryPages };
+  /** Sizes in pages of the memories that the host must make, shared, by their numbers in the module. */
+  get memories(): readonly MemorySize[] {
+    return this.original.memories.map(({ minimum, maximum }) => ({
+      initialPages: minimum,
+      maximumPages: maximum ?? LIMITS.memoryPages,
+    }));
+  }
+
+  /** The number of the memory that the program shows its host: exported as `memory`, or else the first one. */
+  get hostMemory(): number {
+    return this.exports.find(({ kind, name }) => kind === 'memory' && name === 'memory')?.index ?? 0;
   }
 
   /** The continuation of (function, site), made and compiled when first asked for. */

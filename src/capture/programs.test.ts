@@ -45,7 +45,7 @@ const NO_CAPTURES: Plan = { capture: () => false, attend: () => {} };
 
 function execute(program: Program, { fixture: name, args, env }: FixtureRun, plan: Plan): Result {
   const hash = createHash('sha256');
-  const pages = program.memory!;
+  const pages = program.memories[0]!;
   let memory = new WebAssembly.Memory({ initial: pages.initialPages, maximum: pages.maximumPages, shared: true });
   let machine: Machine | null = null;
   let calledAgain = false;
@@ -72,7 +72,7 @@ function execute(program: Program, { fixture: name, args, env }: FixtureRun, pla
     });
     machine = new Machine(program, {
       imports: { wasi_snapshot_preview1: watched },
-      memory,
+      memories: [memory],
       control,
       poll: () => {
         if (plan.capture()) machine!.unwind();

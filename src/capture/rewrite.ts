@@ -1,6 +1,6 @@
 /**
  * Rewrites a module so that it can be captured and resumed (src/capture/body.ts for functions). What changes besides:
- * - memory becomes an import, shared; the control memory is a second one behind it;
+ * - memories become imports, shared; the control memory is one more behind them;
  * - references to imported functions go to wrappers, which save their arguments when an import unwinds;
  * - active segments become passive and are applied by helper functions; the start function is exported instead;
  * - helper functions, tables, globals and the unwind tag are appended and exported under names that begin with
@@ -301,9 +301,9 @@ class ModuleRewriter {
   }
 
   #imports(s: WasmWriter): void {
-    const { imports, memory } = this.#module;
+    const { imports, memories } = this.#module;
     const kept = imports.filter(({ kind }) => kind !== 'memory');
-    s.u32(kept.length + (memory === null ? 1 : 2));
+    s.u32(kept.length + memories.length + 1);
     for (const entry of kept) {
       s.name(entry.module);
       s.name(entry.name);
@@ -312,8 +312,7 @@ class ModuleRewriter {
       else if (entry.kind === 'table') writeTable(s, entry.table);
       else if (entry.kind === 'global') s.raw(entry.global.type, entry.global.mutable ? 1 : 0);
     }
-    if (memory !== null) writeMemoryImport(s, 'memory', memory.minimum, memory.maximum ?? LIMITS.memoryPages);
-    writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+    writeMemoryImports(s, memories);
   }
 
   #tables(s: WasmWriter): void {
@@ -467,8 +466,21 @@ export function writeTable(s: WasmWriter, table: TableType): void {
   writeLimits(s, table);
 }
 
+/** Name under which the n-th memory is imported from the module `godwit`. */
+export function memoryName(index: number): string {
+  return index === 0 ? 'memory' : `memory${index}`;
+}
+
+/** The program's memories under their own numbers, and the control memory behind them. */
+export function writeMemoryImports(s: WasmWriter, memories: readonly Limits[]): void {
+  memories.forEach(({ minimum, maximum }, index) => {
+    writeMemoryImport(s, memoryName(index), minimum, maximum ?? LIMITS.memoryPages);
+  });
+  writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+}
+
 /** Import of a shared memory from the module `godwit`. */
-export function writeMemoryImport(s: WasmWriter, name: string, minimum: number, maximum: number): void {
+function writeMemoryImport(s: WasmWriter, name: string, minimum: number, maximum: number): void {
   s.name(GODWIT);
   s.name(name);
   s.raw(2, 3);

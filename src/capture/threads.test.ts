@@ -19,7 +19,7 @@ interface Work {
 function spin(): void {
   const { bytes, control } = workerData as Work;
   const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
-  const machine: Machine = new Machine(program, { imports: {}, memory: null, control, poll: () => machine.unwind() });
+  const machine: Machine = new Machine(program, { imports: {}, memories: [], control, poll: () => machine.unwind() });
   parentPort!.postMessage('running');
   parentPort!.postMessage(machine.start('run').type);
 }

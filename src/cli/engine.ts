@@ -27,7 +27,7 @@ export interface Inspection {
   readonly unknown_imports: readonly string[];
   readonly exports: readonly string[];
   /** 64 KiB pages. */
-  readonly memory: { readonly minimum: number; readonly maximum: number | null } | null;
+  readonly memories: readonly { readonly minimum: number; readonly maximum: number | null }[];
   readonly rewritten: {
     readonly functions: number;
     /** Functions that can be on a captured stack. */
@@ -48,7 +48,7 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
     import('../wasm/decode.ts'),
     import('../capture/rewrite.ts'),
   ]);
-  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memory: null, rewritten: null };
+  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memories: [], rewritten: null };
   let known: Inspection = { ...nothing, refused: null };
   try {
     const module = decodeModule(bytes);
@@ -58,7 +58,7 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
       imports: module.imports.map(fullName),
       unknown_imports: unknown.map(fullName),
       exports: module.exports.map(({ name }) => name),
-      memory: module.memory && { minimum: module.memory.minimum, maximum: module.memory.maximum },
+      memories: module.memories,
     };
     const { stats } = rewrite(bytes);
     const rewritten = {

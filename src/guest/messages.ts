@@ -18,6 +18,9 @@ export interface GuestSetup {
   readonly hash: string;
   readonly original: Uint8Array<SharedArrayBuffer>;
   readonly rewritten: WebAssembly.Module;
+  /** The program's, by their numbers in the module. */
+  readonly memories: readonly WebAssembly.Memory[];
+  /** The one that calls refer to. */
   readonly memory: WebAssembly.Memory;
   readonly control: WebAssembly.Memory;
   /** Where changes of the descriptor table come from: guest/descriptors.ts. */

@@ -31,7 +31,7 @@ function threadOf(code: Uint8Array): {
   const { port1, port2 } = new MessageChannel();
   const rewritten = new WebAssembly.Module(rewrite(bytes).module);
   const memory = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });
-  const setup = { hash: 'test', original, rewritten, memory, control, descriptors: port2 };
+  const setup = { hash: 'test', original, rewritten, memories: [], memory, control, descriptors: port2 };
   const thread = new GuestThread(setup, Program.open(original, rewritten), new FakeMachinery());
   return { thread, control: new ControlBlock(control), close: () => port1.close() };
 }

@@ -25,7 +25,7 @@ export class GuestThread {
 
   /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
   constructor(setup: GuestSetup, program: Program, machinery: Machinery) {
-    const { memory, control: controlMemory, descriptors } = setup;
+    const { memories, memory, control: controlMemory, descriptors } = setup;
     const control = new ControlBlock(controlMemory);
     this.#program = program;
     this.#control = control;
@@ -40,7 +40,7 @@ export class GuestThread {
     });
     this.#machine = new Machine(program, {
       imports: { [PREVIEW1_MODULE]: this.#calls.imports },
-      memory: program.memory === null ? null : memory,
+      memories,
       control: controlMemory,
       poll: () => this.#poll(),
     });

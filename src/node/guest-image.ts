@@ -46,14 +46,17 @@ const hasher: ImageHasher = {
  */
 export function imageOf(
   module: LoadedModule,
-  memory: WebAssembly.Memory,
+  memories: readonly WebAssembly.Memory[],
   state: MachineState,
   baggage: GuestBaggage,
 ): ImageSource {
   return new ImageWriter(
     {
       moduleHash: Buffer.from(module.hash, 'hex'),
-      memory: { bytes: new Uint8Array(memory.buffer), maximumPages: LIMITS.memoryPages },
+      memories: memories.map(({ buffer }) => ({
+        bytes: new Uint8Array(buffer),
+        maximumPages: LIMITS.memoryPages,
+      })),
       threads: [encodeState(state)],
       kernel: encode(baggageCodec, baggage),
     },
@@ -66,13 +69,17 @@ export class ImageLoader {
   readonly #reader: ImageReader;
   readonly #module: LoadedModule;
 
-  constructor(module: LoadedModule, memory: WebAssembly.Memory) {
+  constructor(module: LoadedModule, memories: readonly WebAssembly.Memory[]) {
     this.#module = module;
-    this.#reader = new ImageReader(hasher, ({ memory: wanted }) => {
-      const missing = (wanted?.pages ?? 0) - memory.buffer.byteLength / 65_536;
-      // It may have grown since its home said how large it is.
-      if (missing > 0) grow(memory, missing);
-      return new Uint8Array(memory.buffer);
+    this.#reader = new ImageReader(hasher, ({ memories: wanted }) => {
+      if (wanted.length !== memories.length)
+        throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
+      return memories.map((memory, index) => {
+        const missing = wanted[index]!.pages - memory.buffer.byteLength / 65_536;
+        // It may have grown since its home said how large it is.
+        if (missing > 0) grow(memory, missing);
+        return new Uint8Array(memory.buffer);
+      });
     });
   }
 

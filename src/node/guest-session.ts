@@ -20,7 +20,7 @@ import type { ArgsOf } from '../kernel/calls/implementation.ts';
 import type { CallResult } from '../kernel/kernel.ts';
 import { relativeToGuest } from '../kernel/poll.ts';
 import type { Usage } from '../migration/hosts.ts';
-import { Guest, type GuestMemory } from './guest.ts';
+import { Guest, type GuestMemories } from './guest.ts';
 import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -50,7 +50,7 @@ export interface SessionSpec {
   readonly pid: Pid;
   readonly home: NodeId;
   readonly module: LoadedModule;
-  readonly pages: GuestMemory;
+  readonly memories: GuestMemories;
 }
 
 export interface SessionEnvironment {
@@ -93,7 +93,7 @@ export class GuestSession {
   constructor(spec: SessionSpec, environment: SessionEnvironment) {
     this.spec = spec;
     this.#environment = environment;
-    this.guest = new Guest(spec.module, spec.pages, environment.pool, {
+    this.guest = new Guest(spec.module, spec.memories, environment.pool, {
       called: (call) => this.#called(call),
       reported: (report) => this.#reported(report),
     });
@@ -109,7 +109,7 @@ export class GuestSession {
   }
 
   get memoryBytes(): number {
-    return this.guest.memory.buffer.byteLength;
+    return this.guest.memoryBytes;
   }
 
   /** Runs the guest from its start (`state` null) or from a state, in this incarnation. */

@@ -3,11 +3,11 @@
  * nodes or descriptors: calls go out through {@link GuestEvents}, and whoever owns the guest answers them.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { MemorySize } from '../capture/program.ts';
 import type { MachineState } from '../capture/state.ts';
 import { assert } from '../base/assert.ts';
 import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../capture/rewrite.ts';
 import { GodwitError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
 import type { GuestContext, GuestReport } from '../guest/messages.ts';
@@ -28,12 +28,17 @@ const CONTROL_PAGES = 2;
 /** A worker is kept if its guest had less memory: until it next collects garbage it may hold on to it. */
 const WARM_BYTES = 128 * 1024 * 1024;
 
-export interface GuestMemory {
-  readonly initialPages: number;
-  readonly maximumPages: number;
+/** The memories that a guest's program needs. */
+export interface GuestMemories {
+  readonly sizes: readonly MemorySize[];
+  /** The number of the one that calls refer to; without any they get one of no pages. */
+  readonly host: number;
 }
 
 export class Guest {
+  /** By their numbers in the module. */
+  readonly memories: readonly WebAssembly.Memory[];
+  /** The one that calls refer to. */
   readonly memory: WebAssembly.Memory;
   readonly #control: ControlBlock;
   readonly #worker: Worker;
@@ -53,12 +58,9 @@ export class Guest {
    * Reserves all that the guest needs and prepares its worker.
    * @throws RangeError if the machine cannot give the memory
    */
-  constructor(module: LoadedModule, pages: GuestMemory, pool: WorkerPool, events: GuestEvents) {
-    this.memory = new WebAssembly.Memory({
-      initial: pages.initialPages,
-      maximum: Math.min(pages.maximumPages, LIMITS.memoryPages),
-      shared: true,
-    });
+  constructor(module: LoadedModule, { sizes, host }: GuestMemories, pool: WorkerPool, events: GuestEvents) {
+    this.memories = sizes.map(sharedMemory);
+    this.memory = this.memories[host] ?? sharedMemory({ initialPages: 0, maximumPages: 0 });
     const control = new WebAssembly.Memory({
       initial: CONTROL_PAGES,
       maximum: MAXIMUM_CONTROL_PAGES,
@@ -91,7 +93,10 @@ export class Guest {
     this.#ready.catch(() => {});
     const { hash, original, rewritten } = module;
     this.#post(
-      { type: 'setup', setup: { hash, original, rewritten, memory: this.memory, control, descriptors: port2 } },
+      {
+        type: 'setup',
+        setup: { hash, original, rewritten, memories: this.memories, memory: this.memory, control, descriptors: port2 },
+      },
       [port2],
     );
     void this.#serveCalls();
@@ -100,6 +105,11 @@ export class Guest {
   /** Resolves when the worker has compiled and linked what it needs. Rejects with a GodwitError if that fails, or at `end`. */
   get ready(): Promise<void> {
     return this.#ready;
+  }
+
+  /** Bytes of all its memories. */
+  get memoryBytes(): number {
+    return this.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   }
 
   get running(): boolean {
@@ -162,7 +172,7 @@ export class Guest {
 
   /** Ends the thread wherever it is. No event follows. */
   async end(): Promise<void> {
-    const warm = this.#clean && this.#state === 'idle' && this.memory.buffer.byteLength <= WARM_BYTES;
+    const warm = this.#clean && this.#state === 'idle' && this.memoryBytes <= WARM_BYTES;
     this.#state = 'ended';
     this.#control.release();
     this.#descriptors.close();
@@ -211,4 +221,8 @@ export class Guest {
     if (wasRunning)
       this.#events.reported({ type: 'failed', message, cpuNanos: this.#cpu.nanos, localCalls: 0, monotonic: 0n });
   }
+}
+
+function sharedMemory({ initialPages, maximumPages }: MemorySize): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: initialPages, maximum: maximumPages, shared: true });
 }

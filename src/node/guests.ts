@@ -10,7 +10,7 @@ import { LIMITS } from '../base/limits.ts';
 import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { MachineState } from '../capture/state.ts';
-import { Program } from '../capture/program.ts';
+import { type MemorySize, Program } from '../capture/program.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { GuestReport } from '../guest/messages.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../migration/hosts.ts';
@@ -157,7 +157,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memory);
+    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memories);
     return null;
   }
 
@@ -216,12 +216,12 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     if (this.#entries.size >= LIMITS.guestsPerNode) {
       throw new GodwitError('limit', `this node runs ${LIMITS.guestsPerNode} guests already`);
     }
-    const { memory } = Program.open(module.original, module.rewritten);
-    const initialPages = Math.max(memory?.initialPages ?? 0, Math.ceil(memoryBytes / 65_536));
+    const program = Program.open(module.original, module.rewritten);
+    const memories = { sizes: reserved(program.memories, memoryBytes), host: program.hostMemory };
     const { pool, homeSide, homeCalls, self } = this.#environment;
     try {
       const session = new GuestSession(
-        { pid, home, module, pages: { initialPages, maximumPages: Math.max(memory?.maximumPages ?? 0, initialPages) } },
+        { pid, home, module, memories },
         { self, pool, homeSide, homeCalls, reported: (_session, report) => this.#reported(pid, report) },
       );
       const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null, broken: null };
@@ -229,9 +229,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       return entry;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new GodwitError('limit', `not enough memory for ${initialPages * 64} KiB: ${error.message}`, {
-        cause: error,
-      });
+      const pages = memories.sizes.reduce((sum, { initialPages }) => sum + initialPages, 0);
+      throw new GodwitError('limit', `not enough memory for ${pages * 64} KiB: ${error.message}`, { cause: error });
     }
   }
 
@@ -259,7 +258,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
       this.#environment
         .roles()
-        .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memory, rest.state, rest.baggage));
+        .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memories, rest.state, rest.baggage));
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });
@@ -274,4 +273,12 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     this.discard(pid);
     this.#environment.roles().ended(pid, { ...end[report.type], status, usage });
   }
+}
+
+/** A single memory is made as large as the process's at once; of several none knows its share before the image comes. */
+function reserved(sizes: readonly MemorySize[], bytes: number): readonly MemorySize[] {
+  const [only] = sizes;
+  if (only === undefined || sizes.length > 1) return sizes;
+  const initialPages = Math.max(only.initialPages, Math.ceil(bytes / 65_536));
+  return [{ initialPages, maximumPages: Math.max(only.maximumPages, initialPages) }];
 }

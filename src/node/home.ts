@@ -96,7 +96,7 @@ export class HomeProcesses implements HomeSide {
   /** Bytes of linear memory, as last known if the guest is elsewhere. */
   memoryBytes(pid: Pid): number {
     const resident = this.#residents.get(pid);
-    return resident?.guest?.memory.buffer.byteLength ?? resident?.memoryBytes ?? 0;
+    return resident?.guest?.memoryBytes ?? resident?.memoryBytes ?? 0;
   }
 
   /** A home call of a guest elsewhere. */

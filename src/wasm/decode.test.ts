@@ -41,7 +41,7 @@ const refusals: readonly (readonly [string, readonly number[], string, RegExp])[
   ['4 G types', [...HEAD, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
   ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
   ['a 64-bit memory', [...HEAD, 5, 3, 1, 4, 1], 'unsupported_feature', /memory64/],
-  ['two memories', [...HEAD, 5, 5, 2, 0, 1, 0, 1], 'unsupported_feature', /multi-memory/],
+  ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],
   ['a tag', [...HEAD, 13, 3, 1, 0, 0], 'unsupported_feature', /exceptions/],
   ['a struct type', [...HEAD, 1, 3, 1, 0x5f, 0], 'unsupported_feature', /garbage collection/],
 ];

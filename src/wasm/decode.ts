@@ -73,7 +73,7 @@ class ModuleDecoder {
   #definedTypes = new Uint32Array(0);
   readonly #tables: TableType[] = [];
   #importedTables = 0;
-  #memory: Limits | null = null;
+  readonly #memories: Limits[] = [];
   readonly #globals: GlobalType[] = [];
   readonly #definedGlobals: DefinedGlobal[] = [];
   readonly #exports: Export[] = [];
@@ -265,8 +265,10 @@ class ModuleDecoder {
   #oneMemory(): Limits {
     const at = this.#r.pos;
     const memory = this.#limits('memory', MAX_PAGES);
-    if (this.#memory !== null) unsupported(at, 'multi-memory (more than one memory)');
-    this.#memory = memory;
+    this.#memories.push(memory);
+    if (this.#memories.length > LIMITS.memories) {
+      throw new GodwitError('limit', `offset ${hex(at)}: the module has more than ${LIMITS.memories} memories`);
+    }
     return memory;
   }
 
@@ -301,7 +303,7 @@ class ModuleDecoder {
     const sizes: Readonly<Record<ExternalKind, number>> = {
       function: this.#functionCount,
       table: this.#tables.length,
-      memory: this.#memory === null ? 0 : 1,
+      memory: this.#memories.length,
       global: this.#globals.length,
     };
     for (let i = 0; i < count; i++) {
@@ -389,7 +391,7 @@ class ModuleDecoder {
       const flags = r.u32();
       if (flags > 2) invalid(at, `malformed data segment kind ${flags}`);
       const target = flags === 2 ? r.u32() : 0;
-      if (flags !== 1 && (this.#memory === null || target !== 0)) invalid(at, `unknown memory ${target}`);
+      if (flags !== 1 && target >= this.#memories.length) invalid(at, `unknown memory ${target}`);
       const placement = flags === 1 ? null : { target, offset: this.#constants.read(0x7f) };
       const size = r.u32();
       const start = r.pos;
@@ -414,7 +416,7 @@ class ModuleDecoder {
       importedFunctions: this.#importedTypes.length,
       tables: this.#tables,
       importedTables: this.#importedTables,
-      memory: this.#memory,
+      memories: this.#memories,
       globals: this.#globals,
       definedGlobals: this.#definedGlobals,
       exports: this.#exports,

@@ -78,7 +78,8 @@ export interface Module {
   readonly importedFunctions: number;
   readonly tables: readonly TableType[];
   readonly importedTables: number;
-  readonly memory: Limits | null;
+  /** Imported ones first. */
+  readonly memories: readonly Limits[];
   readonly globals: readonly GlobalType[];
   readonly definedGlobals: readonly DefinedGlobal[];
   readonly exports: readonly Export[];

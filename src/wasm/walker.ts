@@ -4,6 +4,7 @@
  * so whoever drives the walker knows every operand's type. Modules of tens of millions of instructions pass through
  * here: a step allocates nothing.
  */
+import { ImmediateReader } from './immediates.ts';
 import { typeOf } from './module.ts';
 import {
   IMMEDIATE,
@@ -11,23 +12,19 @@ import {
   PREFIX_FC,
   PREFIX_FD,
   OPCODE_COUNT,
-  alignmentOf,
   immediateOf,
   lanesOf,
   signatureOf,
   unsupportedFeature,
 } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
-import { ValidationStacks } from './stacks.ts';
-import { EXTERNREF, FUNCREF, I32, NO_TYPES, UNKNOWN, isReference, isValueType, oneType, sameTypes } from './types.ts';
-import type { FunctionType, TypeList, ValueType } from './types.ts';
+import { EXTERNREF, FUNCREF, I32, UNKNOWN, isReference, sameTypes } from './types.ts';
+import type { FunctionType } from './types.ts';
 
-export class FunctionWalker extends ValidationStacks {
+export class FunctionWalker extends ImmediateReader {
   /** The instruction that the last step passed: its number and its immediates. */
   opcode = 0;
-  /** Label depth, or index of local, global, function, type, table, segment, whatever comes first; an i32's value. */
-  immediate = 0;
-  /** The second index where there is one (call_indirect: table; table.init: table; table.copy: source). */
+  /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; table.copy: source). */
   second = 0;
   /** The operand stack's height after popping the operands and before pushing the results. */
   low = 0;
@@ -76,7 +73,7 @@ export class FunctionWalker extends ValidationStacks {
   #skipImmediate(opcode: number, immediate: number): void {
     switch (immediate) {
       case IMMEDIATE.memory:
-        return this.#memoryArgument(opcode);
+        return this.memoryArgument(opcode);
       case IMMEDIATE.i32:
         this.immediate = this.signed(32);
         return;
@@ -96,7 +93,7 @@ export class FunctionWalker extends ValidationStacks {
         if (this.u8() >= lanesOf[opcode]!) this.fail(this.pos - 1, 'invalid lane index');
         return;
       case IMMEDIATE.memoryLane:
-        this.#memoryArgument(opcode);
+        this.memoryArgument(opcode);
         if (this.u8() >= lanesOf[opcode]!) this.fail(this.pos - 1, 'invalid lane index');
         return;
       default: {
@@ -107,63 +104,17 @@ export class FunctionWalker extends ValidationStacks {
     }
   }
 
-  #memoryArgument(opcode: number): void {
-    const at = this.pos;
-    const alignment = this.u32();
-    if (alignment >= 0x40 && alignment < 0x80) unsupported(at, 'multi-memory (a memory index)');
-    if (alignment > alignmentOf[opcode]!) this.fail(at, 'alignment must not be larger than natural');
-    this.u32();
-    this.#needMemory();
-  }
-
-  #needMemory(): void {
-    if (this.module.memory === null) this.fail(this.start, 'unknown memory 0');
-  }
-
-  #memoryIndex(): void {
-    const at = this.pos;
-    if (this.u8() !== 0) this.fail(at, 'unknown memory: only memory 0 is there');
-    this.#needMemory();
-  }
-
-  #blockType(): void {
-    const at = this.pos;
-    const byte = this.pos < this.end ? this.bytes[this.pos]! : 0x40;
-    if (byte === 0x40 || isValueType(byte)) {
-      this.u8();
-      this.#blockParams = NO_TYPES;
-      this.#blockResults = byte === 0x40 ? NO_TYPES : oneType(byte);
-      return;
-    }
-    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
-    const index = this.signed(33);
-    const type = index < 0 ? undefined : this.module.types[index];
-    if (type === undefined) this.fail(at, `unknown block type ${index}`);
-    this.#blockParams = type.params;
-    this.#blockResults = type.results;
-  }
-
-  #blockParams: TypeList = NO_TYPES;
-  #blockResults: TypeList = NO_TYPES;
-
-  #label(): number {
-    const at = this.pos;
-    const label = this.u32();
-    if (label > this.depth) this.fail(at, `unknown label ${label}`);
-    return label;
-  }
-
   #special(opcode: number): boolean {
     switch (opcode) {
       case OP.localGet:
         this.low = this.height;
-        this.push(this.#local());
+        this.push(this.localIndex());
         return true;
       case OP.localSet:
-        this.pop(this.#local());
+        this.pop(this.localIndex());
         break;
       case OP.localTee: {
-        const type = this.#local();
+        const type = this.localIndex();
         this.pop(type);
         this.low = this.height;
         this.push(type);
@@ -172,11 +123,11 @@ export class FunctionWalker extends ValidationStacks {
       case OP.block:
       case OP.loop:
       case OP.if:
-        this.#blockType();
+        this.blockType();
         if (opcode === OP.if) this.pop(I32);
-        this.popAll(this.#blockParams);
+        this.popAll(this.blockParams);
         this.low = this.height;
-        this.pushFrame(opcode, this.#blockParams, this.#blockResults);
+        this.pushFrame(opcode, this.blockParams, this.blockResults);
         return true;
       case OP.end:
         return this.#end();
@@ -184,13 +135,13 @@ export class FunctionWalker extends ValidationStacks {
         this.#else();
         return true;
       case OP.br:
-        this.immediate = this.#label();
+        this.immediate = this.labelIndex();
         this.popAll(this.labelTypes(this.immediate));
         this.low = this.height;
         this.makeDead();
         return true;
       case OP.brIf: {
-        this.immediate = this.#label();
+        this.immediate = this.labelIndex();
         this.pop(I32);
         const types = this.labelTypes(this.immediate);
         this.popAll(types);
@@ -239,13 +190,6 @@ export class FunctionWalker extends ValidationStacks {
     this.pushAll(type.results);
   }
 
-  #local(): ValueType {
-    const at = this.pos;
-    this.immediate = this.u32();
-    if (this.immediate >= this.localCount) this.fail(at, `unknown local ${this.immediate}`);
-    return this.locals[this.immediate]!;
-  }
-
   #end(): boolean {
     const { depth } = this;
     this.closeFrame();
@@ -276,14 +220,14 @@ export class FunctionWalker extends ValidationStacks {
     this.pop(I32);
     const count = this.count();
     const targets = this.pos;
-    for (let i = 0; i < count; i++) this.#label();
-    this.immediate = this.#label();
+    for (let i = 0; i < count; i++) this.labelIndex();
+    this.immediate = this.labelIndex();
     const behind = this.pos;
     const wanted = this.labelTypes(this.immediate);
     this.pos = targets;
     let previous = this.immediate;
     for (let i = 0; i < count; i++) {
-      const label = this.#label();
+      const label = this.labelIndex();
       if (label === previous) continue;
       previous = label;
       const types = this.labelTypes(label);
@@ -301,7 +245,7 @@ export class FunctionWalker extends ValidationStacks {
     this.immediate = this.u32();
     const type = this.module.types[this.immediate];
     if (type === undefined) this.fail(at, `unknown type ${this.immediate}`);
-    this.second = this.#table();
+    this.second = this.tableIndex();
     if (this.module.tables[this.second]!.element !== FUNCREF)
       this.fail(at, 'type mismatch: call_indirect needs a table of functions');
     this.pop(I32);
@@ -316,28 +260,6 @@ export class FunctionWalker extends ValidationStacks {
     if (a !== b && a !== UNKNOWN && b !== UNKNOWN) this.fail(this.start, 'type mismatch: select of two types');
     this.low = this.height;
     this.push(a === UNKNOWN ? b : a);
-  }
-
-  #table(): number {
-    const at = this.pos;
-    const index = this.u32();
-    if (index >= this.module.tables.length) this.fail(at, `unknown table ${index}`);
-    return index;
-  }
-
-  #data(): number {
-    const at = this.pos;
-    const index = this.u32();
-    if (this.module.dataCount === null) this.fail(at, 'data count section required');
-    if (index >= this.module.datas.length) this.fail(at, `unknown data segment ${index}`);
-    return index;
-  }
-
-  #element(): number {
-    const at = this.pos;
-    const index = this.u32();
-    if (index >= this.module.elements.length) this.fail(at, `unknown elem segment ${index}`);
-    return index;
   }
 
   #pop3(): void {
@@ -359,27 +281,27 @@ export class FunctionWalker extends ValidationStacks {
         break;
       }
       case OP.globalGet:
-        result = this.#global(false);
+        result = this.globalIndex(false);
         break;
       case OP.globalSet:
-        this.pop(this.#global(true));
+        this.pop(this.globalIndex(true));
         break;
       case OP.tableGet:
-        this.immediate = this.#table();
+        this.immediate = this.tableIndex();
         this.pop(I32);
         result = tables[this.immediate]!.element;
         break;
       case OP.tableSet:
-        this.immediate = this.#table();
+        this.immediate = this.tableIndex();
         this.pop(tables[this.immediate]!.element);
         this.pop(I32);
         break;
       case OP.memorySize:
-        this.#memoryIndex();
+        this.memoryIndex();
         result = I32;
         break;
       case OP.memoryGrow:
-        this.#memoryIndex();
+        this.memoryIndex();
         this.pop(I32);
         result = I32;
         break;
@@ -412,57 +334,48 @@ export class FunctionWalker extends ValidationStacks {
     return true;
   }
 
-  #global(write: boolean): ValueType {
-    const at = this.pos;
-    this.immediate = this.u32();
-    const global = this.module.globals[this.immediate];
-    if (global === undefined) this.fail(at, `unknown global ${this.immediate}`);
-    if (write && !global.mutable) this.fail(at, 'global is immutable');
-    return global.type;
-  }
-
   #bulk(opcode: number): void {
     const { tables, elements } = this.module;
     switch (opcode) {
       case OP.memoryInit:
-        this.immediate = this.#data();
-        this.#memoryIndex();
+        this.immediate = this.dataIndex();
+        this.second = this.memoryIndex();
         return this.#pop3();
       case OP.dataDrop:
-        this.immediate = this.#data();
+        this.immediate = this.dataIndex();
         return;
       case OP.memoryCopy:
-        this.#memoryIndex();
-        this.#memoryIndex();
+        this.memoryIndex();
+        this.memoryIndex();
         return this.#pop3();
       case OP.memoryFill:
-        this.#memoryIndex();
+        this.memoryIndex();
         return this.#pop3();
       case OP.tableInit:
-        this.immediate = this.#element();
-        this.second = this.#table();
+        this.immediate = this.elementIndex();
+        this.second = this.tableIndex();
         if (elements[this.immediate]!.type !== tables[this.second]!.element)
           this.fail(this.start, 'type mismatch between segment and table');
         return this.#pop3();
       case OP.elemDrop:
-        this.immediate = this.#element();
+        this.immediate = this.elementIndex();
         return;
       case OP.tableCopy:
-        this.immediate = this.#table();
-        this.second = this.#table();
+        this.immediate = this.tableIndex();
+        this.second = this.tableIndex();
         if (tables[this.immediate]!.element !== tables[this.second]!.element)
           this.fail(this.start, 'type mismatch between tables');
         return this.#pop3();
       case OP.tableGrow:
-        this.immediate = this.#table();
+        this.immediate = this.tableIndex();
         this.pop(I32);
         this.pop(tables[this.immediate]!.element);
         return;
       case OP.tableSize:
-        this.immediate = this.#table();
+        this.immediate = this.tableIndex();
         return;
       case OP.tableFill:
-        this.immediate = this.#table();
+        this.immediate = this.tableIndex();
         this.pop(I32);
         this.pop(tables[this.immediate]!.element);
         this.pop(I32);

@@ -131,12 +131,11 @@ class Chain {
 
   /** One guest from its start to its capture or its end. */
   async #link(number: number, image: Image | null, before: GuestBaggage) {
-    const { memory: limits } = Program.open(this.#module.original, this.#module.rewritten);
-    const { initialPages, maximumPages } = limits ?? { initialPages: 0, maximumPages: 0 };
+    const { memories, hostMemory } = Program.open(this.#module.original, this.#module.rewritten);
     const { promise, resolve } = Promise.withResolvers<GuestReport>();
     let blocked: Waiting<CallResult<Preview1Name>> | null = null;
     let leaving = false;
-    const guest: Guest = new Guest(this.#module, { initialPages, maximumPages }, this.#pool, {
+    const guest: Guest = new Guest(this.#module, { sizes: memories, host: hostMemory }, this.#pool, {
       called: (call) => {
         blocked = this.#called(guest, call, () => (blocked = null));
         if (leaving) withdraw();
@@ -151,7 +150,7 @@ class Chain {
       await guest.ready;
       let state: MachineState | null = null;
       if (image) {
-        const loader = new ImageLoader(this.#module, guest.memory);
+        const loader = new ImageLoader(this.#module, guest.memories);
         for (const piece of image.pieces) loader.write(piece);
         ({ state } = loader.finish(image.digest));
       }
@@ -177,7 +176,7 @@ class Chain {
   }
 
   #image(guest: Guest, state: MachineState, baggage: GuestBaggage): Image {
-    const source = imageOf(this.#module, guest.memory, state, baggage);
+    const source = imageOf(this.#module, guest.memories, state, baggage);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
     return { pieces, digest: source.digest() };

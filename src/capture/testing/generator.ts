@@ -8,69 +8,14 @@ import { OP, PREFIX_FD } from '../../wasm/opcodes.ts';
 import { F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
+import { Choices } from './choices.ts';
+import { OPERATIONS } from './operations.ts';
 
 const NUMBERS = [I32, I64, F32, F64];
 const TYPES = [I32, I64, F64, F32, V128, FUNCREF];
 const FUEL = 60;
 const MAX_DEPTH = 6;
 const MEMORY_MASK = 0xfff0;
-
-/** Plain instructions by result: [opcode, operands]. */
-const OPERATIONS: ReadonlyMap<ValueType, readonly (readonly [number, readonly ValueType[]])[]> = new Map([
-  [
-    I32,
-    [
-      [OP.i32Add, [I32, I32]],
-      [OP.i32Sub, [I32, I32]],
-      [OP.i32Mul, [I32, I32]],
-      [0x73, [I32, I32]],
-      [OP.i32Eqz, [I32]],
-      [0xa7, [I64]],
-      [0x53, [I64, I64]],
-      [0x63, [F64, F64]],
-      [0x6d, [I32, I32]],
-      [PREFIX_FD + 27, [V128]],
-      [OP.refIsNull, [FUNCREF]],
-    ],
-  ],
-  [
-    I64,
-    [
-      [OP.i64Add, [I64, I64]],
-      [0x7e, [I64, I64]],
-      [0xac, [I32]],
-      [0x85, [I64, I64]],
-      [0xc4, [I64]],
-    ],
-  ],
-  [
-    F32,
-    [
-      [0x92, [F32, F32]],
-      [0x94, [F32, F32]],
-      [0xb2, [I32]],
-      [0xb6, [F64]],
-    ],
-  ],
-  [
-    F64,
-    [
-      [0xa0, [F64, F64]],
-      [0xa1, [F64, F64]],
-      [0xb7, [I32]],
-      [0xbb, [F32]],
-    ],
-  ],
-  [
-    V128,
-    [
-      [PREFIX_FD + 17, [I32]],
-      [PREFIX_FD + 174, [V128, V128]],
-      [PREFIX_FD + 81, [V128, V128]],
-      [PREFIX_FD + 18, [I64]],
-    ],
-  ],
-]);
 
 interface Signature {
   readonly index: number;
@@ -81,31 +26,6 @@ interface Signature {
 interface Label {
   readonly types: readonly ValueType[];
   readonly loop: boolean;
-}
-
-class Choices {
-  readonly #bytes: ArrayLike<number>;
-  #at = 0;
-
-  constructor(bytes: ArrayLike<number>) {
-    this.#bytes = bytes;
-  }
-
-  get exhausted(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  below(n: number): number {
-    return this.exhausted ? 0 : this.#bytes[this.#at++]! % n;
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-
-  types(most: number, from: readonly ValueType[]): ValueType[] {
-    return Array.from({ length: this.below(most + 1) }, () => this.pick(from));
-  }
 }
 
 /** The names of what every generated module has: exports `run` (no parameters) and `memory`, imports of `env`. */
@@ -124,6 +44,7 @@ class Generator {
   #fuel = 0;
   #table = 0;
   #tableSize = 0;
+  #memories = 1;
 
   constructor(choices: Choices) {
     this.#choices = choices;
@@ -139,8 +60,11 @@ class Generator {
     for (const [name, params, results] of imported) {
       this.#functions.push({ index: b.importFunction('env', name, params, results), params, results });
     }
-    b.memory = { minimum: 1, maximum: 2 };
-    b.export('memory', 'memory', 0);
+    this.#memories = 1 + this.#choices.below(2);
+    for (let i = 0; i < this.#memories; i++) {
+      b.memories.push({ minimum: 1, maximum: 2 });
+      b.export(i === 0 ? 'memory' : `memory${i}`, 'memory', i);
+    }
     const main: Signature = { index: b.nextFunction, params: [], results: this.#choices.types(3, NUMBERS) };
     const count = 1 + this.#choices.below(4);
     const defined = [main];
@@ -163,6 +87,7 @@ class Generator {
     b.data(
       Uint8Array.from({ length: 64 }, (_, i) => i * 3),
       256,
+      this.#memories - 1,
     );
     b.data(
       Uint8Array.from({ length: 32 }, (_, i) => 255 - i),
@@ -191,6 +116,10 @@ class Generator {
 
   get table(): number {
     return this.#table;
+  }
+
+  get memories(): number {
+    return this.#memories;
   }
 
   get tableSize(): number {
@@ -278,7 +207,7 @@ class FunctionGenerator {
       () => {
         this.#address(depth);
         this.#value(I64, depth + 1);
-        a.store(I64, 0, c.below(100));
+        a.store(I64, this.#memory(), c.below(100));
       },
       () => this.#callAndDrop(depth),
       () => this.#dropBlock(depth),
@@ -289,6 +218,10 @@ class FunctionGenerator {
       () => this.#branchAway(depth),
     ];
     c.pick(kinds)();
+  }
+
+  #memory(): number {
+    return this.#c.below(this.#m.memories);
   }
 
   #address(depth: number): void {
@@ -428,13 +361,13 @@ class FunctionGenerator {
     const kind = this.#c.below(4);
     if (kind === 0) {
       this.#address(depth);
-      a.constant(3).constant(5).op(OP.memoryInit, 1, 0);
+      a.constant(3).constant(5).op(OP.memoryInit, 1, this.#memory());
     } else if (kind === 1) a.op(OP.dataDrop, 1);
     else if (kind === 2) {
       this.#address(depth);
       this.#address(depth);
-      a.constant(20).op(OP.memoryCopy, 0, 0);
-    } else a.constant(1).op(OP.memoryGrow, 0).op(OP.drop);
+      a.constant(20).op(OP.memoryCopy, this.#memory(), this.#memory());
+    } else a.constant(1).op(OP.memoryGrow, this.#memory()).op(OP.drop);
   }
 
   /** Code that leaves one value. */
@@ -485,7 +418,7 @@ class FunctionGenerator {
     }
     if (type === I64 && this.#c.below(3) === 2) {
       this.#address(depth);
-      a.load(I64, 0, 300);
+      a.load(I64, this.#memory(), 300);
       return;
     }
     const [opcode, operands] = this.#c.pick(OPERATIONS.get(type)!);

@@ -2,7 +2,6 @@
  * Runs a module in the original and, rewritten, with captures at chosen safepoints, each resumed in a fresh instance
  * with a copy of memory, and describes the run in a form that can be compared.
  */
-import { LIMITS } from '../../base/limits.ts';
 import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
 import type { Outcome } from '../machine.ts';
@@ -17,7 +16,7 @@ export interface Run {
   readonly end: string;
   /** For a trap: function and offset of the innermost frames, in terms of the original module. */
   readonly where: string;
-  /** A checksum of the final memory. */
+  /** A checksum of the final memories, which the program exports in their order. */
   readonly memory: number;
   /** Safepoints passed, and captures made, in a rewritten run. */
   readonly ticks: number;
@@ -30,11 +29,12 @@ export type MakeImports = (
   memory: () => WebAssembly.Memory | null,
 ) => Record<string, (...args: never[]) => unknown>;
 
-/** @returns the FNV-1a checksum of the memory's content */
-export function checksum(memory: WebAssembly.Memory | null): number {
-  if (memory === null) return 0;
+/** @returns the FNV-1a checksum of the memories' contents */
+export function checksum(...memories: readonly WebAssembly.Memory[]): number {
   let hash = 0x811c_9dc5;
-  for (const word of new Uint32Array(memory.buffer)) hash = Math.imul(hash ^ word, 0x0100_0193);
+  for (const { buffer } of memories) {
+    for (const word of new Uint32Array(buffer)) hash = Math.imul(hash ^ word, 0x0100_0193);
+  }
   return hash >>> 0;
 }
 
@@ -90,21 +90,19 @@ export function subject(
 /** The unmodified module, for comparison. */
 export function runOriginal({ bytes, entry, args, module, imports }: Subject): Run {
   const log: string[] = [];
-  let memory: WebAssembly.Memory | null = null;
+  let memories: WebAssembly.Memory[] = [];
   const end = ending(() => {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      [module]: imports(log, () => memory),
+      [module]: imports(log, () => memories[0] ?? null),
     });
-    const exported = instance.exports['memory'];
-    memory = exported instanceof WebAssembly.Memory ? exported : null;
+    memories = Object.values(instance.exports).filter((value) => value instanceof WebAssembly.Memory);
     return (instance.exports[entry] as (...values: unknown[]) => unknown)(...args);
   }, originalFrames);
-  return { log, ...end, memory: checksum(memory), ticks: 0, captures: 0 };
+  return { log, ...end, memory: checksum(...memories), ticks: 0, captures: 0 };
 }
 
 /** A shared copy of a memory, as another machine would load it. */
-function copyMemory(memory: WebAssembly.Memory | null, maximum: number): WebAssembly.Memory | null {
-  if (memory === null) return null;
+function copyMemory(memory: WebAssembly.Memory, maximum: number): WebAssembly.Memory {
   const copy = new WebAssembly.Memory({ initial: memory.buffer.byteLength / 65_536, maximum, shared: true });
   new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
   return copy;
@@ -118,9 +116,10 @@ function copyMemory(memory: WebAssembly.Memory | null, maximum: number): WebAsse
 export function runCaptured(subject: Subject, wanted: (tick: number) => boolean, polls = true): Run {
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
-  const pages = program.memory;
-  const maximum = Math.min(pages?.maximumPages ?? 1, LIMITS.memoryPages);
-  let memory = pages === null ? null : new WebAssembly.Memory({ initial: pages.initialPages, maximum, shared: true });
+  const sizes = program.memories;
+  let memories = sizes.map(
+    ({ initialPages: initial, maximumPages: maximum }) => new WebAssembly.Memory({ initial, maximum, shared: true }),
+  );
   let ticks = 0;
   let captures = 0;
   /** An import that was captured is called again by the resume; a poll is passed over by the machine itself. */
@@ -141,7 +140,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
     new Int32Array(control.buffer)[0] = polls ? 1 : 0;
     const watched = Object.fromEntries(
-      Object.entries(imports(log, () => memory)).map(([name, call]) => [
+      Object.entries(imports(log, () => memories[0] ?? null)).map(([name, call]) => [
         name,
         (...values: never[]): unknown => {
           safepoint(true);
@@ -149,7 +148,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
         },
       ]),
     );
-    machine = new Machine(program, { imports: { [module]: watched }, memory, control, poll: () => safepoint(false) });
+    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll: () => safepoint(false) });
     return machine;
   };
   const end = ending(
@@ -157,14 +156,14 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
       let outcome: Outcome = first(make(), program, entry, args);
       while (outcome.type === 'captured') {
         const state = decodeState(encodeState(outcome.state));
-        memory = copyMemory(memory, maximum);
+        memories = memories.map((memory, index) => copyMemory(memory, sizes[index]!.maximumPages));
         outcome = make().resume(state, entry);
       }
       return outcome.value;
     },
     (error) => locatedFrames(program, error),
   );
-  return { log, ...end, memory: checksum(memory), ticks, captures };
+  return { log, ...end, memory: checksum(...memories), ticks, captures };
 }
 
 function first(machine: Machine, program: Program, entry: string, args: readonly unknown[]): Outcome {

@@ -24,11 +24,14 @@ export const inspect: Command = {
 
 /** For people: a line a fact, nothing that is not there. */
 function inspectionLines(file: string, inspection: Inspection): string[] {
-  const { bytes, refused, imports, unknown_imports, memory, rewritten } = inspection;
+  const { bytes, refused, imports, unknown_imports, memories, rewritten } = inspection;
   const facts: [string, string | null][] = [
     ['runs', refused ? `no: ${refused.message}` : 'yes'],
     ['size', byteSize(bytes)],
-    ['memory', memory && `${memory.minimum} pages${memory.maximum === null ? '' : `, at most ${memory.maximum}`}`],
+    ...memories.map(({ minimum, maximum }): [string, string] => [
+      'memory',
+      `${minimum} pages${maximum === null ? '' : `, at most ${maximum}`}`,
+    ]),
     ['imports', imports.length > 0 ? `${imports.length}, ${unknown_imports.length} of them unknown` : null],
     ['functions', rewritten && `${rewritten.functions}, ${rewritten.capturable} can be on a captured stack`],
     ['safepoints', rewritten && `${rewritten.safepoints}, ${rewritten.polls} of them polls`],

@@ -24,7 +24,7 @@ export class ModuleBuilder {
   readonly #elements: ((w: WasmWriter) => void)[] = [];
   readonly #datas: ((w: WasmWriter) => void)[] = [];
   readonly #customs: { name: string; content: Uint8Array }[] = [];
-  memory: { minimum: number; maximum: number | null } | null = null;
+  readonly memories: { minimum: number; maximum: number | null }[] = [];
   start: number | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -112,11 +112,16 @@ export class ModuleBuilder {
     );
   }
 
-  data(content: Uint8Array, offset: number | 'passive'): number {
+  data(content: Uint8Array, offset: number | 'passive', memory = 0): number {
     return (
       this.#datas.push((w) => {
         if (typeof offset === 'number') {
-          w.raw(0, 0x41);
+          if (memory === 0) w.u8(0);
+          else {
+            w.u8(2);
+            w.u32(memory);
+          }
+          w.u8(0x41);
           w.s32(offset);
           w.u8(0x0b);
         } else w.u8(1);
@@ -151,7 +156,7 @@ export class ModuleBuilder {
       w.u8(element);
       writeLimits(w, minimum, maximum);
     });
-    vector(5, this.memory === null ? [] : [this.memory], (w, { minimum, maximum }) => writeLimits(w, minimum, maximum));
+    vector(5, this.memories, (w, { minimum, maximum }) => writeLimits(w, minimum, maximum));
     vector(6, this.#globals, (w, { type, mutable, init }) => {
       w.raw(type, mutable ? 1 : 0);
       w.copy(init);

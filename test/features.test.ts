@@ -1,0 +1,84 @@
+/**
+ * Programs in the text format that use what compilers seldom use, in real workers: captured at every safepoint up to a
+ * number of them, each time resumed in a fresh worker from an image.
+ */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import binaryen from 'binaryen';
+import { silentLog } from '../src/base/env.ts';
+import { ModuleStore } from '../src/node/modules.ts';
+import { WorkerPool } from '../src/node/worker-pool.ts';
+import { CACHE } from './support/build.ts';
+import { runChain } from './support/chain.ts';
+
+const CAPTURES = 6;
+
+interface Feature {
+  readonly text: string;
+  readonly stdout: string;
+}
+
+/** `$print` writes one letter; memory 1 is the one that the host sees. */
+const FEATURES: Readonly<Record<string, Feature>> = {
+  'several memories': {
+    stdout: 'abcdefgh',
+    text: `(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory $letters 1 4)
+      (memory $io (export "memory") 1 2)
+      (data $word (memory $letters) (i32.const 65530) "abcdef")
+      (data $rest "gh")
+      (data (memory $io) (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00")
+      (func $print (param $at i32)
+        (memory.copy $io $letters (i32.const 8) (local.get $at) (i32.const 1))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
+      (func (export "_start") (local $at i32)
+        (drop (memory.grow $letters (i32.const 1)))
+        (memory.init $letters $rest (i32.const 65536) (i32.const 0) (i32.const 2))
+        (local.set $at (i32.const 65530))
+        (loop $next
+          (call $print (local.get $at))
+          (local.set $at (i32.add (local.get $at) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $at) (i32.const 65538))))))`,
+  },
+};
+
+function assemble(text: string): Uint8Array {
+  const module = binaryen.parseText(text);
+  try {
+    module.setFeatures(binaryen.Features.All);
+    return module.emitBinary();
+  } finally {
+    module.dispose();
+  }
+}
+
+describe('programs of single features captured at their safepoints', () => {
+  let pool: WorkerPool;
+  const modules = new ModuleStore(path.join(CACHE, 'modules'), silentLog);
+
+  before(() => {
+    pool = new WorkerPool();
+  });
+  after(() => pool.close());
+
+  for (const [name, { text, stdout }] of Object.entries(FEATURES)) {
+    test(name, async () => {
+      const module = await modules.loadBytes(assemble(text));
+      const common = { args: ['feature'], env: [], stdin: '', directory: null };
+      const plain = await runChain(module, pool, { ...common, delay: () => null });
+      const chain = await runChain(module, pool, { ...common, delay: (n) => (n < CAPTURES ? 0 : null) });
+      for (const end of [plain, chain]) {
+        assert.equal(
+          end.report.type,
+          'exited',
+          JSON.stringify(end.report, (_, value: unknown) => String(value)),
+        );
+        assert.equal(end.stdout, stdout);
+      }
+      assert.equal(chain.captures, CAPTURES);
+      assert.equal(chain.memory, plain.memory);
+    });
+  }
+});
