@@ -85,24 +85,35 @@ export class BodyRewriter extends SpillingCopier {
 
   /**
    * Writes the code of function `index` into {@link out} (cleared first). The function must be a defined one.
-   * @returns the plan of its frame, null if the function is not capturable and only had references changed
+   * @returns the plan of its frame, null if none is ever saved and only references were changed
    */
   rewrite(index: number): FramePlan | null {
     this.begin(index);
-    const { walker, out } = this;
+    const { walker } = this;
     if (!this.wrapped) {
-      this.walk(walker.step());
-      this.copy(walker.start);
-      out.u8(OP.end);
+      this.#rewriteUnwrapped(index);
       return null;
     }
     this.openWrapper();
     if (this.facts.entryPolls[index] === 1) this.poll();
     this.walk(walker.step());
     this.copy(walker.start);
+    if (this.sites === 0) {
+      this.#rewriteUnwrapped(index);
+      return null;
+    }
     const plan = this.plan();
     this.closeWrapper(plan);
     return plan;
+  }
+
+  /** No frame of the function is ever saved: it is not capturable, or what can unwind is only tail-called by it. */
+  #rewriteUnwrapped(index: number): void {
+    this.begin(index);
+    this.wrapped = false;
+    this.walk(this.walker.step());
+    this.copy(this.walker.start);
+    this.out.u8(OP.end);
   }
 
   protected begin(index: number): void {
@@ -243,6 +254,11 @@ export class BodyRewriter extends SpillingCopier {
       case OP.callIndirect:
         this.#call(opcode === OP.callIndirect);
         return false;
+      case OP.returnCall:
+        this.#reference(OP.returnCall);
+        return true;
+      case OP.returnCallIndirect:
+        return true;
       case OP.refFunc:
         this.#reference(OP.refFunc);
         return false;
@@ -460,7 +476,7 @@ export class BodyRewriter extends SpillingCopier {
     return false;
   }
 
-  /** `call` or `ref.func` with the function's number in the target. */
+  /** `call`, `return_call` or `ref.func` with the function's number in the target. */
   #reference(opcode: number): void {
     const { walker, target } = this;
     const index = target.functionIndex(walker.immediate);

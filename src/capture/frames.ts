@@ -18,7 +18,7 @@ export interface FrameRecord {
 
 /**
  * @param area the records, innermost first
- * @param root the function that the outermost record must be of
+ * @param root the function that was called: the outermost record must be of one with the same results
  * @returns the records, innermost first
  * @throws GodwitError `corrupt`
  */
@@ -38,7 +38,8 @@ export function readFrames(area: Uint8Array, linker: Linker, root: number): Fram
     frames.push({ index, site, end });
     end -= size;
   }
-  if (frames[0]?.index !== root)
-    throw new GodwitError('corrupt', 'a state whose outermost frame is not the called function');
+  // It may be another function of the same results, which the called one has tail-called.
+  if (frames[0] === undefined || !linker.sameResults(frames[0].index, root))
+    throw new GodwitError('corrupt', 'a state whose outermost frame cannot have been called');
   return frames.toReversed();
 }

@@ -4,7 +4,8 @@
  *
  * A function can be on a captured stack if a safepoint can be reached from it: it has a loop (polled at its head),
  * a poll at its entry, or a call to an imported function or to such a function, indirect calls by signature.
- * All other functions stay as they are.
+ * All other functions stay as they are. A tail call counts like any call: its function is not on the stack then, but
+ * what called that function must know that the callee can unwind.
  *
  * Every cycle of calls must meet a poll. A call inside a loop has passed that loop's head, so only calls outside of
  * loops count here; each function on a cycle of such calls is polled at its entry.
@@ -140,10 +141,12 @@ class Analysis {
           if (walker.frameOpcode[walker.depth + 1] === OP.loop) loops--;
           break;
         case OP.call:
+        case OP.returnCall:
           this.#call(index, walker.immediate, loops === 0);
           if (walker.immediate < this.#module.importedFunctions) this.#patched[index] = 1;
           break;
         case OP.callIndirect:
+        case OP.returnCallIndirect:
           this.#call(index, this.#typeNode(walker.immediate), loops === 0);
           break;
         case OP.refFunc:

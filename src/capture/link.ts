@@ -6,7 +6,7 @@
 import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
-import { EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
+import { EXTERNREF, FUNCREF, I32, NO_TYPES, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
@@ -107,6 +107,13 @@ export class Linker {
     const plan = index < this.#n.imports ? wrapperPlan(this.#module, index) : this.#rewrittenPlan(index);
     this.#plans.set(index, plan);
     return plan;
+  }
+
+  /** Whether two functions, by the original's indices, have the same results. */
+  sameResults(one: number, other: number): boolean {
+    const { functionTypes } = this.#module;
+    if (one >= functionTypes.length || other < 0 || other >= functionTypes.length) return false;
+    return sameTypes(typeOf(this.#module, one).results, typeOf(this.#module, other).results);
   }
 
   #rewrittenPlan(index: number): FramePlan {

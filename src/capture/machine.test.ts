@@ -187,6 +187,42 @@ test('a stack thousands deep is captured and resumed', () => {
   assert.equal(run.captures, 1);
 });
 
+test('a tail call leaves no frame: the outermost one may be of another function', () => {
+  const b = builder();
+  const last = b.define([I32], [I32], [], new Assembler().get(0).op(OP.call, 0).constant(1).op(OP.i32Add).done());
+  const type = b.type([I32], [I32]);
+  const table = b.table(1);
+  b.elements([last], 0);
+  const middle = new Assembler().get(0).op(OP.call, 0).constant(0).op(OP.returnCallIndirect, type, table);
+  const first = b.define([I32], [I32], [], middle.done());
+  b.export('run', 'function', b.define([], [I32], [], new Assembler().constant(3).op(OP.returnCall, first).done()));
+  b.export('import', 'function', b.define([], [I32], [], new Assembler().constant(4).op(OP.returnCall, 0).done()));
+  assert.equal(sameEverywhere(b.build()), '13');
+  assert.equal(sameEverywhere(b.build(), 'import'), '8');
+});
+
+/** Two functions that tail-call each other; neither has a loop. */
+function circle(): Uint8Array {
+  const b = builder();
+  const [even, odd] = [b.nextFunction, b.nextFunction + 1];
+  const step = (other: number, end: number): Uint8Array => {
+    const code = new Assembler().get(0).op(OP.i32Eqz).raw(OP.if, 0x40).constant(end).op(OP.return).op(OP.end);
+    return code.get(0).constant(1).op(OP.i32Sub).op(OP.returnCall, other).done();
+  };
+  b.define([I32], [I32], [], step(odd, 1));
+  b.define([I32], [I32], [], step(even, 0));
+  b.export('run', 'function', even);
+  return b.build();
+}
+
+test('a circle of tail calls is polled, and its stack does not grow', () => {
+  const program = subject(circle(), 'run', [1_000_001], imports);
+  assert.equal(runCaptured(program, () => false, false).end, '0');
+  const captured = runCaptured(subject(circle(), 'run', [30], imports), () => true);
+  assert.equal(captured.end, '1');
+  assert.ok(captured.captures >= 30);
+});
+
 test('a stack overflow is the same error as in the original', () => {
   const program = subject(recursion(), 'run', [10_000_000], imports);
   assert.equal(runOriginal(program).end, 'trap: Maximum call stack size exceeded');

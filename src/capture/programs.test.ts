@@ -162,7 +162,7 @@ class Raiser {
 const raiser = new Raiser();
 after(() => raiser.stop());
 
-const LONG: ReadonlySet<string> = new Set(['awk', 'lisp', 'ray', 'simd', 'features', 'words', 'life']);
+const LONG: ReadonlySet<string> = new Set(['awk', 'lisp', 'ray', 'simd', 'features', 'tail', 'words', 'life']);
 const longRuns = runs.filter(
   ({ fixture: name, length }, i) =>
     length !== 'tiny' &&

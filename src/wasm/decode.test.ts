@@ -54,7 +54,6 @@ for (const [name, bytes, code, message] of refusals) {
 
 const features: readonly (readonly [string, readonly number[], RegExp])[] = [
   ['atomics', [0xfe, 0x03, 0x00], /threads/],
-  ['tail calls', [0x12, 0x00], /tail calls/],
   ['exceptions', [0x06, 0x40, 0x0b], /exceptions/],
   ['garbage collection', [0xfb, 0x00, 0x00], /garbage collection/],
   ['call_ref', [0x14, 0x00], /typed function references/],

@@ -60,6 +60,13 @@ export class ImmediateReader extends ValidationStacks {
     return label;
   }
 
+  protected functionOperand(): number {
+    const at = this.pos;
+    const index = this.u32();
+    if (index >= this.module.functionTypes.length) this.fail(at, `unknown function ${index}`);
+    return index;
+  }
+
   protected localIndex(): ValueType {
     const at = this.pos;
     this.immediate = this.u32();

@@ -27,6 +27,8 @@ export const OP = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
   tryTable: 0x1f,
   drop: 0x1a,
   select: 0x1b,
@@ -330,6 +332,8 @@ for (const opcode of [
   OP.return,
   OP.call,
   OP.callIndirect,
+  OP.returnCall,
+  OP.returnCallIndirect,
   OP.drop,
   OP.select,
   OP.selectTyped,
@@ -361,7 +365,6 @@ for (const opcode of [
 
 const FEATURES: readonly (readonly [string, readonly number[]])[] = [
   ['exceptions', [0x06, 0x07, 0x08, 0x09, 0x0a, 0x18, 0x19, 0x1f]],
-  ['tail calls', [0x12, 0x13]],
   ['typed function references', [0x14, 0x15, 0xd4, 0xd5, 0xd6]],
   ['garbage collection', [0xd3, 0xfb]],
   ['threads (atomic instructions)', [0xfe]],

@@ -161,15 +161,17 @@ export class FunctionWalker extends ImmediateReader {
         this.low = this.height;
         this.makeDead();
         return true;
-      case OP.call: {
-        const at = this.pos;
-        this.immediate = this.u32();
-        if (this.immediate >= this.module.functionTypes.length) this.fail(at, `unknown function ${this.immediate}`);
-        this.#apply(typeOf(this.module, this.immediate));
+      case OP.call:
+        this.#apply(this.#callee());
         return true;
-      }
       case OP.callIndirect:
-        this.#callIndirect();
+        this.#apply(this.#indirectCallee());
+        return true;
+      case OP.returnCall:
+        this.#leave(this.#callee());
+        return true;
+      case OP.returnCallIndirect:
+        this.#leave(this.#indirectCallee());
         return true;
       case OP.drop:
         this.pop(UNKNOWN);
@@ -240,7 +242,22 @@ export class FunctionWalker extends ImmediateReader {
     this.makeDead();
   }
 
-  #callIndirect(): void {
+  /** Whom a direct call calls. */
+  #callee(): FunctionType {
+    this.immediate = this.functionOperand();
+    return typeOf(this.module, this.immediate);
+  }
+
+  /** A tail call: the callee returns in place of this function. */
+  #leave(type: FunctionType): void {
+    if (!sameTypes(type.results, this.type.results))
+      this.fail(this.start, 'type mismatch: a tail call of other results');
+    this.popAll(type.params);
+    this.low = this.height;
+    this.makeDead();
+  }
+
+  #indirectCallee(): FunctionType {
     const at = this.pos;
     this.immediate = this.u32();
     const type = this.module.types[this.immediate];
@@ -249,7 +266,7 @@ export class FunctionWalker extends ImmediateReader {
     if (this.module.tables[this.second]!.element !== FUNCREF)
       this.fail(at, 'type mismatch: call_indirect needs a table of functions');
     this.pop(I32);
-    this.#apply(type);
+    return type;
   }
 
   #select(): void {
@@ -319,8 +336,7 @@ export class FunctionWalker extends ImmediateReader {
       }
       case OP.refFunc: {
         const at = this.pos;
-        this.immediate = this.u32();
-        if (this.immediate >= this.module.functionTypes.length) this.fail(at, `unknown function ${this.immediate}`);
+        this.immediate = this.functionOperand();
         if (this.module.declared[this.immediate] !== 1) this.fail(at, 'undeclared function reference');
         result = FUNCREF;
         break;

@@ -39,6 +39,7 @@ const programs = {
   simd: { source: 'simd.c', flags: ['-msimd128'] },
   simd_relaxed: { source: 'simd.c', flags: ['-msimd128', '-mrelaxed-simd'] },
   features: { source: 'features.c', flags: ['-mmultivalue', '-Xclang', '-target-abi', '-Xclang', 'experimental-mv'] },
+  tail: { source: 'tail.c', flags: ['-mtail-call'] },
   words: { source: 'words.cc', flags: ['-fno-exceptions'] },
   life: { source: 'life.as.ts' },
   // Conformance: one area of preview 1 each, by raw calls.

@@ -244,6 +244,17 @@ class FunctionGenerator {
     return callee.results;
   }
 
+  #tailCall(depth: number): void {
+    const { functions, table } = this.#m;
+    const wanted = this.#signature.results.join();
+    const callee = this.#c.pick(functions.filter(({ results }) => results.join() === wanted));
+    for (const type of callee.params) this.#value(type, depth + 1);
+    if (this.#c.below(3) === 2) {
+      this.#a.constant(functions.indexOf(callee) + 1);
+      this.#a.op(OP.returnCallIndirect, this.#m.type(callee.params, callee.results), table);
+    } else this.#a.op(OP.returnCall, callee.index);
+  }
+
   #dropBlock(depth: number): void {
     const types = this.#c.types(2, TYPES);
     this.#block(types, depth + 1);
@@ -322,9 +333,12 @@ class FunctionGenerator {
     a.raw(OP.if, 0x40);
     this.#labels.push({ types: [], loop: false });
     const label = this.#c.pick(this.#forward());
-    for (const type of this.#labelTypes(label)) this.#value(type, depth + 1);
-    if (this.#c.below(8) === 7) a.op(OP.unreachable);
-    else a.op(OP.br, label);
+    if (this.#c.below(4) === 3) this.#tailCall(depth);
+    else {
+      for (const type of this.#labelTypes(label)) this.#value(type, depth + 1);
+      if (this.#c.below(8) === 7) a.op(OP.unreachable);
+      else a.op(OP.br, label);
+    }
     this.#statements(MAX_DEPTH);
     this.#labels.pop();
     a.op(OP.end);
