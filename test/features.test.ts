@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import binaryen from 'binaryen';
 import { silentLog } from '../src/base/env.ts';
 import { ModuleStore } from '../src/node/modules.ts';
 import { WorkerPool } from '../src/node/worker-pool.ts';
 import { CACHE } from './support/build.ts';
 import { runChain } from './support/chain.ts';
+import { assemble } from './support/text.ts';
 
 const CAPTURES = 6;
 
@@ -63,16 +63,6 @@ const FEATURES: Readonly<Record<string, Feature>> = {
         (call_indirect $t (i32.const 4))))`,
   },
 };
-
-function assemble(text: string): Uint8Array {
-  const module = binaryen.parseText(text);
-  try {
-    module.setFeatures(binaryen.Features.All);
-    return module.emitBinary();
-  } finally {
-    module.dispose();
-  }
-}
 
 describe('programs of single features captured at their safepoints', () => {
   let pool: WorkerPool;

@@ -1,6 +1,6 @@
 /** Small code written by hand: the helper functions that the rewriter appends. */
 import { OP, PREFIX_FC, PREFIX_FD } from '../wasm/opcodes.ts';
-import { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
+import { EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 
@@ -13,6 +13,7 @@ const ACCESS: ReadonlyMap<ValueType, { readonly load: number; readonly store: nu
   [V128, { load: PREFIX_FD, store: PREFIX_FD + 11 }],
   [FUNCREF, { load: 0x28, store: 0x36 }],
   [EXTERNREF, { load: 0x28, store: 0x36 }],
+  [EXNREF, { load: 0x28, store: 0x36 }],
 ]);
 
 export class Assembler extends WasmWriter {

@@ -1,7 +1,7 @@
 /**
  * Rewrites the body of one function: sites get their pc and spills, loop heads and some entries a poll, and the whole
  * gets the handler that saves the frame (docs: the design of the engine, section 2). Everything else is copied in
- * ranges, so the code keeps its order and its label depths.
+ * ranges, so the code keeps its order, and its label depths but for the older form of exception handling (tries.ts).
  *
  * What the code relies on:
  * - A value on the operand stack below a site's arguments is in its spill local when the site is reached. Values
@@ -14,10 +14,12 @@
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { CATCH } from '../wasm/exceptions.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC } from '../wasm/opcodes.ts';
-import { EXNREF, I32 } from '../wasm/types.ts';
-import type { TypeList } from '../wasm/types.ts';
+import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
+import type { TypeList, ValueType } from '../wasm/types.ts';
+import { BranchCopier } from './branches.ts';
 import type { Written } from './copier.ts';
 import { countedLoop, pushEndsSoon, pushUnfinished, setStretch } from './counted.ts';
 import type { CountedLoop } from './counted.ts';
@@ -25,10 +27,9 @@ import type { Facts } from './facts.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
-import { Labels } from './labels.ts';
 import { Liveness } from './liveness.ts';
-import { SpillingCopier } from './spilling.ts';
 import type { CodeTarget } from './target.ts';
+import { TryWriter } from './tries.ts';
 
 /** What the rewriter of bodies must know about the functions that it meets. */
 export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPolls'>;
@@ -40,8 +41,8 @@ const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
   [OP.elemDrop, 'elem.drop'],
 ]);
 
-/** Label catch_ref of a try_table clause. */
-const CATCH_REF = 0x01;
+/** Position of the spill locals for caught exceptions, by frame depth: far above any operand. */
+const CAUGHT = 1 << 20;
 
 /** Where the local for the end of a stretch stands among the temporaries, whose other keys are positions of operands. */
 const STRETCH_END = -1;
@@ -62,10 +63,12 @@ interface Counted {
   readonly part: 'whole' | 'stretches';
 }
 
-export class BodyRewriter extends SpillingCopier {
+/** Where dead code ends within a construct. */
+const CLAUSES: ReadonlySet<number> = new Set([OP.else, OP.catch, OP.catchAll]);
+
+export class BodyRewriter extends BranchCopier {
   protected readonly facts: CallFacts;
   protected readonly target: CodeTarget;
-  protected readonly labels = new Labels();
   protected sites = 0;
   #polls = new Set<number>();
   /** False for a function that is only patched. */
@@ -76,11 +79,15 @@ export class BodyRewriter extends SpillingCopier {
   /** Set while the code that is written is thrown away. */
   protected verbatim = false;
   #counted: Counted | null = null;
+  protected readonly tries: TryWriter;
 
   constructor(module: Module, facts: CallFacts, target: CodeTarget) {
     super(module);
     this.facts = facts;
     this.target = target;
+    this.tries = new TryWriter(module, this.out, target, this.labels, (frame) =>
+      this.added(this.spills, CAUGHT + frame, EXNREF),
+    );
   }
 
   /**
@@ -111,6 +118,7 @@ export class BodyRewriter extends SpillingCopier {
   #rewriteUnwrapped(index: number): void {
     this.begin(index);
     this.wrapped = false;
+    this.extraLocals = [];
     this.walk(this.walker.step());
     this.copy(this.walker.start);
     this.out.u8(OP.end);
@@ -118,12 +126,18 @@ export class BodyRewriter extends SpillingCopier {
 
   protected begin(index: number): void {
     this.enter(index);
-    this.labels.enter();
     this.#counted = null;
     this.sites = 0;
     this.#polls = new Set();
     this.wrapped = this.facts.capturable[index] === 1;
+    this.labels.enter();
+    this.tries.begin(index);
     this.#liveness.enter(this.ownLocals);
+  }
+
+  /** Types of the locals that were added behind the function's own. */
+  get addedLocals(): readonly ValueType[] {
+    return this.extraLocals;
   }
 
   protected plan(): FramePlan {
@@ -155,8 +169,8 @@ export class BodyRewriter extends SpillingCopier {
   protected openWrapper(): void {
     const { out, target, walker } = this;
     out.raw(OP.block, EXNREF, OP.tryTable);
-    target.types.writeBlockType(out, walker.type.results);
-    out.raw(1, CATCH_REF);
+    target.types.writeBlockType(out, NO_TYPES, walker.type.results);
+    out.raw(1, CATCH.tagRef);
     out.u32(target.unwindTag);
     out.u8(0);
   }
@@ -205,8 +219,8 @@ export class BodyRewriter extends SpillingCopier {
     do {
       more = walker.step();
     } while (
-      !(walker.opcode === OP.end && walker.depth < depth) &&
-      !(walker.opcode === OP.else && walker.depth === depth)
+      !((walker.opcode === OP.end || walker.opcode === OP.delegate) && walker.depth < depth) &&
+      !(CLAUSES.has(walker.opcode) && walker.depth === depth)
     );
     this.copyFrom = walker.start;
     return more;
@@ -226,6 +240,8 @@ export class BodyRewriter extends SpillingCopier {
       case OP.block:
       case OP.loop:
       case OP.if:
+      case OP.try:
+      case OP.tryTable:
         this.open(opcode);
         return false;
       case OP.else:
@@ -233,6 +249,23 @@ export class BodyRewriter extends SpillingCopier {
         this.otherwise();
         this.watermark = walker.frameBase[walker.depth]!;
         return false;
+      case OP.catch:
+      case OP.catchAll:
+        this.#liveness.handler(walker.depth);
+        this.copy(walker.start);
+        this.clause(walker.depth);
+        this.replaced();
+        this.watermark = walker.frameBase[walker.depth]!;
+        return false;
+      case OP.rethrow:
+        this.copy(walker.start);
+        this.tries.rethrow(walker.depth - walker.immediate);
+        this.replaced();
+        return true;
+      case OP.throw:
+      case OP.throwRef:
+        return true;
+      case OP.delegate:
       case OP.end: {
         const kind = walker.frameOpcode[walker.depth + 1]!;
         this.#liveness.close(walker.depth + 1, kind === OP.loop ? 'loop' : kind === OP.if ? 'if' : 'block');
@@ -245,6 +278,7 @@ export class BodyRewriter extends SpillingCopier {
         this.branch();
         return opcode === OP.br;
       case OP.brTable:
+        this.eachTarget((label) => this.#liveness.branch(walker.depth - label));
         this.branchTable();
         return true;
       case OP.return:
@@ -299,14 +333,14 @@ export class BodyRewriter extends SpillingCopier {
     setStretch(this.out, counted.loop, this.#stretchEnd());
     // The loop inside has the label that the loop had.
     this.out.u8(OP.loop);
-    this.target.types.writeBlockType(this.out, walker.frameResults[depth]!);
+    this.target.types.writeBlockType(this.out, NO_TYPES, walker.frameResults[depth]!);
     labels.open(depth);
   }
 
   #openWhole(counted: Counted): void {
     pushEndsSoon(this.out, counted.loop, this.#stretchEnd());
     this.out.u8(OP.if);
-    this.target.types.writeBlockType(this.out, this.walker.frameResults[counted.frame]!);
+    this.target.types.writeBlockType(this.out, NO_TYPES, this.walker.frameResults[counted.frame]!);
     this.labels.depth++;
   }
 
@@ -328,11 +362,34 @@ export class BodyRewriter extends SpillingCopier {
     }
   }
 
+  #openTry(opcode: number): void {
+    const { walker, tries } = this;
+    const { depth } = walker;
+    const type = { params: walker.frameParams[depth]!, results: walker.frameResults[depth]! };
+    this.copy(walker.start);
+    if (opcode === OP.try) {
+      tries.open(depth, walker.start, type, this.wrapped);
+      this.replaced();
+      return;
+    }
+    const clauses = walker.catchClauses(walker.start);
+    for (const { label } of clauses) this.#liveness.caught(depth - 1 - label);
+    tries.tryTable(depth, clauses, type, this.wrapped);
+    this.replaced();
+  }
+
   /** Hooks for continuations. */
   protected opened(): void {
-    this.labels.open(this.walker.depth);
+    const { opcode, depth } = this.walker;
+    if (opcode === OP.try || opcode === OP.tryTable) this.#openTry(opcode);
+    else this.labels.open(depth);
   }
   protected otherwise(): void {}
+
+  /** A clause of the older try at this frame depth begins. */
+  protected clause(frame: number): void {
+    this.tries.nextClause(frame);
+  }
 
   /** @returns false if the frame is a loop and the walker has been put back to its start, to write it once more */
   protected close(): boolean {
@@ -343,7 +400,11 @@ export class BodyRewriter extends SpillingCopier {
     if (this.#counted?.frame === frame) {
       if (this.#closeCounted(this.#counted)) return false;
     } else if (walker.frameOpcode[frame] === OP.loop && this.#again(frame)) return false;
-    labels.depth--;
+    if (this.tries.isOpen(frame)) {
+      this.copy(walker.start);
+      this.tries.close(frame);
+      this.replaced();
+    } else labels.depth--;
     return true;
   }
 
@@ -385,42 +446,6 @@ export class BodyRewriter extends SpillingCopier {
     this.walker.rewindToLoop();
     this.replaced();
     this.watermark = this.walker.frameBase[loop]!;
-  }
-
-  protected branch(): void {
-    const { walker, out, labels } = this;
-    const label = labels.to(walker.depth - walker.immediate);
-    if (label === walker.immediate) return;
-    this.copy(walker.start);
-    out.u8(walker.opcode);
-    out.u32(label);
-    this.replaced();
-  }
-
-  protected branchTable(): void {
-    const { walker, labels } = this;
-    let same = true;
-    const count = this.#eachTarget((label) => {
-      this.#liveness.branch(walker.depth - label);
-      same &&= labels.to(walker.depth - label) === label;
-    });
-    if (same) return;
-    this.copy(walker.start);
-    this.out.u8(OP.brTable);
-    this.out.u32(count);
-    this.#eachTarget((label) => this.out.u32(labels.to(walker.depth - label)));
-    this.replaced();
-  }
-
-  /** The labels of the br_table that the walker has just passed, the default one last. */
-  #eachTarget(visit: (label: number) => void): number {
-    const { walker } = this;
-    const behind = walker.pos;
-    walker.pos = walker.start + 1;
-    const count = walker.u32();
-    for (let i = 0; i <= count; i++) visit(walker.u32());
-    walker.pos = behind;
-    return count;
   }
 
   /** Takes the next site's number. @returns true if the code from here on is not wanted in the usual form */

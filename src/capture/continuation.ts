@@ -21,7 +21,7 @@ import { assert } from '../base/assert.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { FUNCREF, I32, NO_TYPES, isReference } from '../wasm/types.ts';
+import { I32, NO_TYPES } from '../wasm/types.ts';
 import type { TypeList } from '../wasm/types.ts';
 import type { WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
@@ -32,6 +32,7 @@ import { savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
 import type { ContinuationTarget } from './link.ts';
+import { REFERENCE_HELPERS } from './references.ts';
 
 /** Writes the body of one continuation. */
 export class ContinuationRewriter extends BodyRewriter {
@@ -104,21 +105,31 @@ export class ContinuationRewriter extends BodyRewriter {
     return to;
   }
 
+  /** Opens the construct at this frame depth of the original for its rest behind the site. */
   #openPartial(frame: number): void {
-    const { out, walker, target, labels } = this;
-    this.#openBlock(walker.frameResults[frame]!);
-    if (walker.frameOpcode[frame] === OP.loop) {
-      out.u8(OP.block);
-      target.types.writeBlockType(out, walker.frameParams[frame]!);
-      labels.depth++;
+    const { walker, tries, labels } = this;
+    const type = { params: NO_TYPES, results: walker.frameResults[frame]! };
+    const start = walker.frameStart[frame]!;
+    this.#partial[frame] = true;
+    switch (walker.frameOpcode[frame]) {
+      case OP.tryTable:
+        return tries.tryTable(frame, walker.catchClauses(start), type, true);
+      case OP.try:
+        return tries.open(frame, start, type, true);
+      case OP.loop:
+        this.#openBlock(type.results);
+        this.#openBlock(walker.frameParams[frame]!);
+        break;
+      default:
+        tries.forget(frame);
+        this.#openBlock(type.results);
     }
     labels.stand(frame);
-    this.#partial[frame] = true;
   }
 
   #openBlock(results: TypeList): void {
     this.out.u8(OP.block);
-    this.target.types.writeBlockType(this.out, results);
+    this.target.types.writeBlockType(this.out, NO_TYPES, results);
     this.labels.depth++;
   }
 
@@ -162,7 +173,18 @@ export class ContinuationRewriter extends BodyRewriter {
     if (this.#seeking || this.#partial[depth] !== true) return;
     this.copy(this.walker.start);
     this.replaced();
-    this.#unwanted[depth] = this.written();
+    this.#dropArm(depth);
+  }
+
+  /** Behind the clause in which the site is, the others of its try can no longer be reached. */
+  protected override clause(frame: number): void {
+    if (this.tries.isOpen(frame)) super.clause(frame);
+    else this.#dropArm(frame);
+  }
+
+  /** What is written from here to the end of the construct will be thrown away. */
+  #dropArm(frame: number): void {
+    this.#unwanted[frame] ??= this.written();
   }
 
   protected override close(): boolean {
@@ -170,16 +192,11 @@ export class ContinuationRewriter extends BodyRewriter {
     const frame = walker.depth + 1;
     if (!this.#seeking && this.#partial[frame] === true) {
       this.#partial[frame] = false;
-      if (walker.frameOpcode[frame] === OP.loop) {
+      if (this.walker.frameOpcode[frame] === OP.loop) {
         this.#repeat(frame);
         return false;
       }
-      const unwanted = this.#unwanted[frame];
-      if (unwanted !== undefined) {
-        this.#unwanted[frame] = undefined;
-        this.goBack(unwanted);
-        this.copyFrom = walker.start;
-      }
+      this.#cutUnwanted(frame);
     }
     if (!super.close()) return false;
     if (this.#exits[frame] !== true) return true;
@@ -188,6 +205,14 @@ export class ContinuationRewriter extends BodyRewriter {
     this.out.u8(OP.end);
     this.labels.depth--;
     return true;
+  }
+
+  #cutUnwanted(frame: number): void {
+    const unwanted = this.#unwanted[frame];
+    if (unwanted === undefined) return;
+    this.#unwanted[frame] = undefined;
+    this.goBack(unwanted);
+    this.copyFrom = this.walker.start;
   }
 
   /** The partial round of a loop ends: now the whole loop. */
@@ -223,9 +248,8 @@ function restoreFrame(
   for (const { local, type } of plan.saved) {
     if (local < locals) {
       code.get(address).load(type, n.controlMemory, offset);
-      if (isReference(type)) {
-        code.op(OP.call, link.rewrittenFunction(n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern')));
-      }
+      const reference = REFERENCE_HELPERS.get(type);
+      if (reference !== undefined) code.op(OP.call, link.rewrittenFunction(n.fixed(reference.saved)));
       code.op(OP.localSet, local);
     }
     offset += savedSize(type);

@@ -44,10 +44,13 @@ const MOST_BYTES = 512;
 /** So that the distance of many rounds is still far below 2^31. */
 const MOST_STEP = 4096;
 
-/** Calls and bulk instructions take a time that the size of the loop does not tell. */
+/** Calls take a time that the size of the loop does not tell; these others may lead back to its head. */
+const NOT_PLAIN: ReadonlySet<number> = new Set([OP.call, OP.callIndirect, OP.brTable, OP.try, OP.tryTable]);
+
+/** The time of bulk instructions is not told by the size either. */
 function isPlain(opcode: number): boolean {
   if (opcode >= PREFIX_FC && opcode < PREFIX_FD) return opcode < OP.memoryInit;
-  return opcode !== OP.call && opcode !== OP.callIndirect && opcode !== OP.brTable;
+  return !NOT_PLAIN.has(opcode);
 }
 
 interface Instruction {

@@ -10,7 +10,7 @@ import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 3;
+export const ENGINE_VERSION = 4;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';
@@ -24,6 +24,8 @@ export interface Facts {
   readonly capturableTypes: Uint8Array;
   readonly entryPolls: Uint8Array;
   readonly changedTables: Uint8Array;
+  /** Whether code handles exceptions, so that a frame can hold one. */
+  readonly exceptions: boolean;
   readonly segmentUses: readonly SegmentUse[];
   readonly saveHelpers: readonly SaveSignature[];
 }
@@ -51,6 +53,7 @@ export function encodeFacts(facts: Facts): Uint8Array {
   writeBits(w, facts.capturableTypes);
   writeBits(w, facts.entryPolls);
   writeBits(w, facts.changedTables);
+  w.u8(facts.exceptions ? 1 : 0);
   w.u32(facts.segmentUses.length);
   for (const { kind, segment, target } of facts.segmentUses) {
     w.u8(SEGMENT_KINDS.indexOf(kind));
@@ -80,6 +83,7 @@ export function decodeFacts(bytes: Uint8Array): Facts {
   const capturableTypes = readBits(r);
   const entryPolls = readBits(r);
   const changedTables = readBits(r);
+  const exceptions = r.u8() === 1;
   const segmentUses = Array.from({ length: boundedCount(r, 9) }, () => {
     const kind = SEGMENT_KINDS[r.u8()];
     if (kind === undefined) throw new GodwitError('corrupt', 'unknown segment use in a rewritten module');
@@ -89,7 +93,16 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     counts: SAVED_TYPES.map(() => r.u8()),
     ends: r.u8() === 1,
   }));
-  return { originalBytes, capturable, capturableTypes, entryPolls, changedTables, segmentUses, saveHelpers };
+  return {
+    originalBytes,
+    capturable,
+    capturableTypes,
+    entryPolls,
+    changedTables,
+    exceptions,
+    segmentUses,
+    saveHelpers,
+  };
 }
 
 function boundedCount(r: ByteReader, entryBytes: number): number {

@@ -8,7 +8,7 @@
  * i32 and f32 take 4 bytes, i64 and f64 8, v128 16; a reference takes 4: 0 for null, otherwise its position in the
  * table of saved references, plus 1. Records lie innermost first, so a resume takes them from the end.
  */
-import { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
+import { EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 
 /** Bytes at the start of the control memory that belong to the host; the attention word (i32) is at offset 0. */
@@ -21,7 +21,7 @@ export const TRAILER_BYTES = 16;
 const VALUES_PER_CALL = 48;
 
 /** The order in which values are saved: few different helpers come out of it. */
-export const SAVED_TYPES: readonly ValueType[] = [I32, I64, F32, F64, V128, FUNCREF, EXTERNREF];
+export const SAVED_TYPES: readonly ValueType[] = [I32, I64, F32, F64, V128, FUNCREF, EXTERNREF, EXNREF];
 
 export function savedSize(type: ValueType): number {
   if (type === V128) return 16;

@@ -12,7 +12,7 @@
  */
 import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { sameTypes } from '../wasm/types.ts';
+import { EXNREF, sameTypes } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
 import { cyclicNodes } from './cycles.ts';
 
@@ -24,12 +24,14 @@ export interface Graph {
   readonly entryPolls: Uint8Array;
   /** By type index: 1 if an indirect call of this type can reach a capturable function. */
   readonly capturableTypes: Uint8Array;
-  /** By function index: 1 if its code must be changed although it is not capturable. */
+  /** By function index: 1 if its code must be changed although it is not capturable: for imports, segments, older tries. */
   readonly patched: Uint8Array;
   /** Segments that code drops, and segments that code copies from: see SegmentUse. */
   readonly segmentUses: readonly SegmentUse[];
   /** By table: 1 if code can change its entries or its size. */
   readonly changedTables: Uint8Array;
+  /** Whether code handles exceptions, so that a frame can hold one. */
+  readonly exceptions: boolean;
 }
 
 /** A use of a segment in code; continuations cannot name segments of another module, so each gets a helper function. */
@@ -119,6 +121,7 @@ class Analysis {
       patched: this.#patched,
       segmentUses: [...this.#uses.values()],
       changedTables: this.#changedTables,
+      exceptions: walker.hasExceptions || module.globals.some(({ type }) => type === EXNREF),
     };
   }
 
@@ -148,6 +151,9 @@ class Analysis {
         case OP.callIndirect:
         case OP.returnCallIndirect:
           this.#call(index, this.#typeNode(walker.immediate), loops === 0);
+          break;
+        case OP.try:
+          this.#patched[index] = 1;
           break;
         case OP.refFunc:
           if (walker.immediate < this.#module.importedFunctions) this.#patched[index] = 1;

@@ -2,21 +2,18 @@
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES, isReference, oneType } from '../wasm/types.ts';
-import type { TypeList, ValueType } from '../wasm/types.ts';
+import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
+import type { TypeList } from '../wasm/types.ts';
 import { Assembler } from './assembler.ts';
 import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, planSaving, savedSize } from './frame.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import { FUNCTIONS_PER_CHUNK } from './numbering.ts';
-import type { AppendedTable, FixedHelper, Numbering } from './numbering.ts';
+import type { FixedHelper, Numbering } from './numbering.ts';
+import { exceptionHelpers } from './exceptions.ts';
+import { asStored, fromStored, referenceHelpers } from './references.ts';
+import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
-
-export interface AppendedFunction {
-  readonly params: TypeList;
-  readonly results: TypeList;
-  readonly body: Uint8Array;
-}
 
 const ONE_I32: TypeList = Uint8Array.of(I32);
 const THREE_I32: TypeList = Uint8Array.of(I32, I32, I32);
@@ -50,7 +47,7 @@ function wrapper(module: Module, n: Numbering, types: TypeTable, index: number):
   const plan = wrapperPlan(module, index);
   const code = new Assembler();
   code.raw(OP.block, EXNREF, OP.tryTable);
-  types.writeBlockType(code, results);
+  types.writeBlockType(code, NO_TYPES, results);
   code.raw(1, 1);
   code.u32(n.unwindTag);
   code.u8(0);
@@ -66,6 +63,7 @@ function wrapper(module: Module, n: Numbering, types: TypeTable, index: number):
 }
 
 function fixedHelpers(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
+  const { pushFunction, pushExtern, savedFunction, savedExtern } = referenceHelpers(n);
   const helpers: Readonly<Record<FixedHelper, AppendedFunction>> = {
     poll: { params: NO_TYPES, results: NO_TYPES, body: poll(n, types) },
     place: { params: ONE_I32, results: NO_TYPES, body: place(n) },
@@ -74,12 +72,12 @@ function fixedHelpers(module: Module, n: Numbering, types: TypeTable): AppendedF
     settle: { params: NO_TYPES, results: NO_TYPES, body: settle(module, n) },
     saveGlobals: { params: NO_TYPES, results: NO_TYPES, body: saveGlobals(n) },
     restoreGlobals: { params: NO_TYPES, results: NO_TYPES, body: restoreGlobals(n) },
-    pushFunction: { params: oneType(FUNCREF), results: ONE_I32, body: pushReference(n, 'functions', FUNCREF) },
-    pushExtern: { params: oneType(EXTERNREF), results: ONE_I32, body: pushReference(n, 'externs', EXTERNREF) },
-    savedFunction: { params: ONE_I32, results: oneType(FUNCREF), body: savedReference(n, 'functions', FUNCREF) },
-    savedExtern: { params: ONE_I32, results: oneType(EXTERNREF), body: savedReference(n, 'externs', EXTERNREF) },
+    pushFunction,
+    pushExtern,
+    savedFunction,
+    savedExtern,
   };
-  return Object.values(helpers);
+  return [...Object.values(helpers), ...(n.exceptions ? exceptionHelpers(module, n, types) : [])];
 }
 
 /** The host's function stands in the one-entry table: an import would shift the numbers of all functions. */
@@ -167,45 +165,6 @@ function restoreGlobals(n: Numbering): Uint8Array {
     offset += savedSize(type);
   }
   return code.body();
-}
-
-/** Turns a reference on the stack into the number under which it is saved. */
-function asStored(code: Assembler, n: Numbering, type: ValueType): Assembler {
-  if (!isReference(type)) return code;
-  return code.op(OP.call, n.fixed(type === FUNCREF ? 'pushFunction' : 'pushExtern'));
-}
-
-function fromStored(code: Assembler, n: Numbering, type: ValueType): Assembler {
-  if (!isReference(type)) return code;
-  return code.op(OP.call, n.fixed(type === FUNCREF ? 'savedFunction' : 'savedExtern'));
-}
-
-/** push(reference): 0 for null; otherwise puts it into the table of saved references and returns its position + 1. */
-function pushReference(n: Numbering, name: 'functions' | 'externs', type: ValueType): Uint8Array {
-  const [table, top] = [n.table(name), n.referenceTop(name)];
-  const code = new Assembler();
-  code.get(0).op(OP.refIsNull).raw(OP.if, 0x40);
-  code.constant(0).op(OP.return).op(OP.end);
-  code.op(OP.globalGet, top).op(OP.tableSize, table).op(OP.i32Eq).raw(OP.if, 0x40);
-  code.op(OP.refNull, type).constant(1).op(OP.tableGrow, table).op(OP.drop).op(OP.end);
-  code.op(OP.globalGet, top).get(0).op(OP.tableSet, table);
-  code.op(OP.globalGet, top).constant(1).op(OP.i32Add).op(OP.globalSet, top);
-  return code.op(OP.globalGet, top).body();
-}
-
-function savedReference(n: Numbering, table: AppendedTable, type: ValueType): Uint8Array {
-  return new Assembler()
-    .get(0)
-    .op(OP.i32Eqz)
-    .raw(OP.if, 0x40)
-    .op(OP.refNull, type)
-    .op(OP.return)
-    .op(OP.end)
-    .get(0)
-    .constant(1)
-    .op(OP.i32Sub)
-    .op(OP.tableGet, n.table(table))
-    .body();
 }
 
 function segmentHelper(n: Numbering, use: SegmentUse): AppendedFunction {

@@ -6,7 +6,7 @@
 import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
-import { EXTERNREF, FUNCREF, I32, NO_TYPES, sameTypes } from '../wasm/types.ts';
+import { FUNCREF, I32, NO_TYPES, oneType, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
@@ -17,6 +17,7 @@ import { GODWIT } from './facts.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import { REFERENCE_HELPERS } from './references.ts';
 import { wrapperPlan } from './helpers.ts';
 import type { Numbering } from './numbering.ts';
 import { MainTarget, writeMemoryImports, writeTable } from './rewrite.ts';
@@ -40,7 +41,7 @@ function continuationName(index: number, site: number): string {
 /** Code goes into a continuation module: functions are imports that come into being when they are asked for. */
 export class ContinuationTarget implements CodeTarget {
   readonly types: TypeTable;
-  readonly unwindTag = 0;
+  readonly unwindTag: number;
   readonly controlMemory: number;
   readonly continuationTable: number;
   readonly #n: Numbering;
@@ -51,6 +52,7 @@ export class ContinuationTarget implements CodeTarget {
   constructor(module: Module, numbering: Numbering) {
     this.types = new TypeTable(module);
     this.#n = numbering;
+    this.unwindTag = numbering.unwindTag;
     this.controlMemory = numbering.controlMemory;
     this.continuationTable = numbering.firstTable;
   }
@@ -232,10 +234,10 @@ export class Linker {
   }
 
   #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {
-    const { memories, tables, globals } = this.#module;
+    const { memories, tables, globals, tags } = this.#module;
     const n = this.#n;
     const stateGlobals = n.savePointer + 1;
-    s.u32(functions.length + memories.length + 1 + tables.length + 1 + stateGlobals + 1);
+    s.u32(functions.length + memories.length + 1 + tables.length + 1 + stateGlobals + tags.length + 1);
     const entry = (name: string, kind: number): void => {
       s.name(GODWIT);
       s.name(name);
@@ -257,6 +259,11 @@ export class Linker {
       entry(`global${i}`, 3);
       s.raw(type, mutable ? 1 : 0);
     }
+    tags.forEach((type, i) => {
+      entry(`tag${i}`, 4);
+      s.u8(0);
+      s.u32(type);
+    });
     entry('unwind', 4);
     s.u8(0);
     s.u32(unwindType);
@@ -283,8 +290,9 @@ export class Linker {
       const { kind } = n.segmentUses[index - n.firstSegmentHelper]!;
       return { params: kind.endsWith('.drop') ? NO_TYPES : Uint8Array.of(I32, I32, I32), results: NO_TYPES };
     }
-    if (index === n.fixed('savedFunction')) return { params: Uint8Array.of(I32), results: Uint8Array.of(FUNCREF) };
-    if (index === n.fixed('savedExtern')) return { params: Uint8Array.of(I32), results: Uint8Array.of(EXTERNREF) };
+    for (const [type, { saved }] of REFERENCE_HELPERS) {
+      if (index === n.fixed(saved)) return { params: oneType(I32), results: oneType(type) };
+    }
     return { params: NO_TYPES, results: NO_TYPES };
   }
 }

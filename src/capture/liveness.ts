@@ -129,6 +129,17 @@ export class Liveness {
     else this.#labels.retain(depth, this.#stamps, this.#epoch);
   }
 
+  /** An exception that code in the current construct throws continues at the end of the frame at this depth. */
+  caught(depth: number): void {
+    this.#labels.store(depth, this.#list, 0);
+  }
+
+  /** An exception that code before this point has thrown continues here. */
+  handler(depth: number): void {
+    this.branch(depth);
+    this.site();
+  }
+
   #become(lists: FreshLists, depth: number): void {
     this.#all = lists.isAll(depth);
     this.#clear();

@@ -54,9 +54,9 @@ function inRewritten(program: Program, index: number, offset: number): Place | n
   const within = offset - bodyStart(program, body);
   const rewriter = new BodyRewriter(original, facts, new MainTarget(original, numbering));
   rewriter.recordCopies();
-  const plan = rewriter.rewrite(index);
+  rewriter.rewrite(index);
   const locals = new WasmWriter();
-  writeLocals(locals, original, body, plan?.extraLocals ?? []);
+  writeLocals(locals, original, body, rewriter.addedLocals);
   return { index, offset: originalOffset(rewriter.copies ?? [], within - locals.length, original.bodyStarts[body]!) };
 }
 

@@ -6,14 +6,16 @@
  */
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
-import { FUNCREF } from '../wasm/types.ts';
+import { payloadOf } from '../wasm/module.ts';
+import { FUNCREF, V128, isReference, typeName } from '../wasm/types.ts';
 import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
 import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT } from './link.ts';
-import type { AppendedTable, FixedHelper } from './numbering.ts';
+import type { AppendedTable, ExceptionHelper, FixedHelper, SavedReference } from './numbering.ts';
 import type { Program } from './program.ts';
 import { memoryName } from './rewrite.ts';
+import { SavedExceptions } from './saved-exceptions.ts';
 import type { MachineState, Root, TableContent } from './state.ts';
 
 export interface Host {
@@ -86,6 +88,10 @@ export class Machine {
   readonly #places = new Map<string, number>();
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
+  /** null if the program handles none. */
+  readonly #exceptions: SavedExceptions | null;
+  /** What {@link leave} was called with. */
+  #leaving: Error | null = null;
   /** The host's poll has returned: the capture under way is to be resumed at once. */
   #goOn = false;
 
@@ -96,6 +102,7 @@ export class Machine {
     this.#tag = this.#export('unwind');
     this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
     this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
+    this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
     trampoline ??= new WebAssembly.Module(TRAMPOLINE);
     const poll = new WebAssembly.Instance(trampoline, { e: { p: () => this.#poll() } });
     this.#table('poll').set(0, poll.exports['p']);
@@ -159,6 +166,29 @@ export class Machine {
   }
 
   /**
+   * Ends the program from inside an import: unwinds its stack, past all its handlers of exceptions, and has what was
+   * called from outside throw `error`. A plain throw is something that a program can catch.
+   */
+  leave(error: Error): never {
+    this.#leaving = error;
+    throw this.#unwinding;
+  }
+
+  /** What an exception is that the program threw and did not catch, in words; null if it is none of the program. */
+  explain(error: unknown): string | null {
+    if (!(error instanceof WebAssembly.Exception)) return null;
+    const { original } = this.#program;
+    const tag = original.tags.findIndex((_, index) => error.is(this.#tagAt(index)));
+    if (tag === -1) return 'uncaught exception of a tag that the program does not show';
+    const payload = [...payloadOf(original, tag)].map((type, i) =>
+      type === V128 || isReference(type)
+        ? typeName(type)
+        : `${typeName(type)} ${String(error.getArg(this.#tagAt(tag), i))}`,
+    );
+    return `uncaught exception of tag ${tag}${payload.length > 0 ? ` with ${payload.join(', ')}` : ''}`;
+  }
+
+  /**
    * Takes up a captured state and runs on.
    * @throws GodwitError `corrupt` if the state does not fit the program, `limit` if the engine has no room for it;
    *   and what {@link start} throws: a forged frame can make the program's code do anything that code can do
@@ -174,6 +204,7 @@ export class Machine {
     const { control } = this.#host;
     this.#initTables();
     this.#restoreReferences(state.references);
+    this.#restoreExceptions(state.exceptions);
     this.#restoreGlobals(state.globals);
     this.#helper('settle')();
     this.#restoreTables(state.tables);
@@ -213,6 +244,7 @@ export class Machine {
     try {
       return { type: 'returned', value: call(...args) };
     } catch (error) {
+      if (this.#leaving !== null) throw this.#leaving;
       if (!(error instanceof WebAssembly.Exception) || !error.is(this.#tag)) throw error;
       return { type: 'captured', state: this.#capture(root) };
     }
@@ -228,15 +260,27 @@ export class Machine {
     this.#reserve(SAVE_BASE + globalBytes);
     this.#helper('saveGlobals')();
     const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
+    const exceptions = this.#exceptions?.take() ?? [];
     const saved = this.#references('functions');
     const references = Int32Array.from(saved, (reference) => this.#indexOf(reference) ?? FOREIGN);
     const tables = this.#saveTables();
     const hostReference =
       this.#referenceTop('externs').value > 0 ||
       references.includes(FOREIGN) ||
+      exceptions.includes(null) ||
       tables.some(({ entries }) => entries.includes(FOREIGN));
     // A state that stays keeps its references where they are until it is resumed.
-    return { root, frames, globals, references, tables, hostReference };
+    return { root, frames, globals, references, exceptions, tables, hostReference };
+  }
+
+  #savedExceptions(): SavedExceptions {
+    return new SavedExceptions(
+      this.#program.original,
+      this.#host.control,
+      this.#referenceTop('exceptions'),
+      this.#helper('takeException'),
+      this.#helper('makeException'),
+    );
   }
 
   #references(table: 'functions' | 'externs'): unknown[] {
@@ -287,6 +331,11 @@ export class Machine {
     // A new capture begins to count anew; it cannot come before all frames have been restored.
     this.#referenceTop('functions').value = 0;
     this.#referenceTop('externs').value = 0;
+  }
+
+  #restoreExceptions(exceptions: MachineState['exceptions']): void {
+    if (this.#exceptions !== null) this.#exceptions.restore(exceptions);
+    else if (exceptions.length > 0) throw new GodwitError('corrupt', 'a state with exceptions');
   }
 
   #restoreGlobals(globals: Uint8Array): void {
@@ -363,6 +412,7 @@ export class Machine {
       continuations: this.#continuations,
     };
     for (let i = 0; i < numbering.firstTable; i++) imports[`table${i}`] = this.#tableAt(i);
+    for (let i = 0; i < numbering.unwindTag; i++) imports[`tag${i}`] = this.#tagAt(i);
     for (let i = 0; i <= numbering.savePointer; i++) imports[`global${i}`] = this.#global(i);
     functions.forEach((index, i) => {
       imports[`f${i}`] = this.#function(index);
@@ -405,8 +455,12 @@ export class Machine {
     return value;
   }
 
-  #helper(name: FixedHelper): AnyFunction {
+  #helper(name: FixedHelper | ExceptionHelper): AnyFunction {
     return this.#export(name) as AnyFunction;
+  }
+
+  #tagAt(index: number): WebAssembly.Tag {
+    return this.#export(`tag${index}`);
   }
 
   #tableAt(index: number): WebAssembly.Table {
@@ -421,7 +475,7 @@ export class Machine {
     return this.#export(`global${index}`) as WebAssembly.Global;
   }
 
-  #referenceTop(table: 'functions' | 'externs'): WebAssembly.Global<number> {
+  #referenceTop(table: SavedReference): WebAssembly.Global<number> {
     return this.#global(this.#program.numbering.referenceTop(table)) as WebAssembly.Global<number>;
   }
 }

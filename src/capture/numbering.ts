@@ -27,8 +27,15 @@ export const FIXED_HELPERS = [
 ] as const;
 export type FixedHelper = (typeof FIXED_HELPERS)[number];
 
-/** Appended tables, in their order behind the module's own. */
-export const APPENDED_TABLES = ['poll', 'scratch', 'functions', 'externs'] as const;
+/** Behind those, in modules with exceptions. */
+export const EXCEPTION_HELPERS = ['pushException', 'savedException', 'takeException', 'makeException'] as const;
+export type ExceptionHelper = (typeof EXCEPTION_HELPERS)[number];
+
+/** A kind of reference that is saved as a number. */
+export type SavedReference = 'functions' | 'externs' | 'exceptions';
+
+/** Appended tables, in their order behind the module's own; the last one only in modules with exceptions. */
+export const APPENDED_TABLES = ['poll', 'scratch', 'functions', 'externs', 'exceptions'] as const;
 export type AppendedTable = (typeof APPENDED_TABLES)[number];
 
 /**
@@ -51,7 +58,8 @@ export class Numbering {
   readonly firstFixed: number;
   readonly firstSegmentHelper: number;
   readonly firstSaveHelper: number;
-  readonly unwindTag = 0;
+  readonly unwindTag: number;
+  readonly exceptions: boolean;
   readonly controlMemory: number;
   /** The global that holds the end of the save area; behind it {@link referenceTop} and the flags of dropped segments. */
   readonly savePointer: number;
@@ -63,12 +71,14 @@ export class Numbering {
   readonly #saveSignatures: SaveSignature[] = [];
   readonly stateGlobals: readonly StateGlobal[];
 
-  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'saveHelpers'>) {
+  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'saveHelpers' | 'exceptions'>) {
     this.functions = module.functionTypes.length;
     this.imports = module.importedFunctions;
     this.firstWrapper = this.functions;
     this.firstFixed = this.firstWrapper + this.imports;
-    this.firstSegmentHelper = this.firstFixed + FIXED_HELPERS.length;
+    this.exceptions = facts.exceptions;
+    this.unwindTag = module.tags.length;
+    this.firstSegmentHelper = this.firstFixed + this.fixedHelpers.length;
     this.#uses = facts.segmentUses;
     this.firstSaveHelper = this.firstSegmentHelper + this.#uses.length;
     this.controlMemory = module.memories.length;
@@ -85,8 +95,16 @@ export class Numbering {
     return index < this.imports ? this.firstWrapper + index : index;
   }
 
-  fixed(helper: FixedHelper): number {
-    return this.firstFixed + FIXED_HELPERS.indexOf(helper);
+  get fixedHelpers(): readonly (FixedHelper | ExceptionHelper)[] {
+    return this.exceptions ? [...FIXED_HELPERS, ...EXCEPTION_HELPERS] : FIXED_HELPERS;
+  }
+
+  get appendedTables(): readonly AppendedTable[] {
+    return this.exceptions ? APPENDED_TABLES : APPENDED_TABLES.slice(0, -1);
+  }
+
+  fixed(helper: FixedHelper | ExceptionHelper): number {
+    return this.firstFixed + this.fixedHelpers.indexOf(helper);
   }
 
   table(table: AppendedTable): number {
@@ -101,14 +119,24 @@ export class Numbering {
     return this.firstSegmentHelper + at;
   }
 
+  /** The appended tables that hold saved references. */
+  get savedReferences(): readonly SavedReference[] {
+    return this.exceptions ? ['functions', 'externs', 'exceptions'] : ['functions', 'externs'];
+  }
+
   /** The global that counts the references in use in an appended table. */
-  referenceTop(table: 'functions' | 'externs'): number {
-    return this.savePointer + (table === 'functions' ? 1 : 2);
+  referenceTop(table: SavedReference): number {
+    return this.savePointer + 1 + this.savedReferences.indexOf(table);
+  }
+
+  /** Globals that are appended, but for the flags of dropped segments behind them. */
+  get ownGlobals(): number {
+    return 1 + this.savedReferences.length;
   }
 
   /** The global that is 1 once code has dropped the segment. */
   dropFlag(use: SegmentUse): number {
-    return this.savePointer + 3 + this.#drops.indexOf(use);
+    return this.savePointer + this.ownGlobals + this.#drops.indexOf(use);
   }
 
   get segmentUses(): readonly SegmentUse[] {

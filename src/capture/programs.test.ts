@@ -162,7 +162,19 @@ class Raiser {
 const raiser = new Raiser();
 after(() => raiser.stop());
 
-const LONG: ReadonlySet<string> = new Set(['awk', 'lisp', 'ray', 'simd', 'features', 'tail', 'words', 'life']);
+const LONG: ReadonlySet<string> = new Set([
+  'awk',
+  'lisp',
+  'ray',
+  'simd',
+  'features',
+  'tail',
+  'jumps',
+  'throws',
+  'throws_refs',
+  'words',
+  'life',
+]);
 const longRuns = runs.filter(
   ({ fixture: name, length }, i) =>
     length !== 'tiny' &&

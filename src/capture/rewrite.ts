@@ -18,7 +18,7 @@ import { decodeModule } from '../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../wasm/module.ts';
 import type { ElementSegment, Limits, Module, TableType } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { FUNCREF, I32, NO_TYPES, EXTERNREF } from '../wasm/types.ts';
+import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
@@ -27,8 +27,8 @@ import { SAVE_BASE } from './frame.ts';
 import { analyse } from './graph.ts';
 import type { Graph, SegmentUse } from './graph.ts';
 import { appendedFunctions } from './helpers.ts';
-import type { AppendedFunction } from './helpers.ts';
-import { APPENDED_TABLES, FIXED_HELPERS, FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
+import type { AppendedFunction } from './references.ts';
+import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
 
@@ -201,7 +201,7 @@ class ModuleRewriter {
   constructor(module: Module, graph: Graph) {
     this.#module = module;
     this.#graph = graph;
-    this.#n = new Numbering(module, { segmentUses: graph.segmentUses, saveHelpers: [] });
+    this.#n = new Numbering(module, { ...graph, saveHelpers: [] });
     this.#target = new MainTarget(module, this.#n);
   }
 
@@ -244,7 +244,7 @@ class ModuleRewriter {
       }
       const plan: FramePlan | null = body.rewrite(index);
       locals.length = 0;
-      writeLocals(locals, module, i, plan?.extraLocals ?? []);
+      writeLocals(locals, module, i, body.addedLocals);
       code.add(index, locals, body.out, body.hints);
       if (plan === null) continue;
       wrapped++;
@@ -277,8 +277,12 @@ class ModuleRewriter {
     });
     section(4, (s) => this.#tables(s));
     section(13, (s) => {
-      s.raw(1, 0);
-      s.u32(unwindType);
+      const defined = [...module.tags.slice(module.importedTags), unwindType];
+      s.u32(defined.length);
+      for (const type of defined) {
+        s.u8(0);
+        s.u32(type);
+      }
     });
     section(6, (s) => this.#globals(s));
     section(7, (s) => this.#exports(s));
@@ -311,6 +315,10 @@ class ModuleRewriter {
       if (entry.kind === 'function') s.u32(entry.type);
       else if (entry.kind === 'table') writeTable(s, entry.table);
       else if (entry.kind === 'global') s.raw(entry.global.type, entry.global.mutable ? 1 : 0);
+      else if (entry.kind === 'tag') {
+        s.u8(0);
+        s.u32(entry.type);
+      }
     }
     writeMemoryImports(s, memories);
   }
@@ -318,23 +326,24 @@ class ModuleRewriter {
   #tables(s: WasmWriter): void {
     const { tables, importedTables } = this.#module;
     const own = tables.slice(importedTables);
-    s.u32(own.length + APPENDED_TABLES.length);
+    s.u32(own.length + this.#n.appendedTables.length);
     for (const table of own) writeTable(s, table);
     writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
     writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
     writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
     writeTable(s, { element: EXTERNREF, minimum: 0, maximum: null });
+    if (this.#n.exceptions) writeTable(s, { element: EXNREF, minimum: 0, maximum: null });
   }
 
   #globals(s: WasmWriter): void {
     const module = this.#module;
     const n = this.#n;
-    s.u32(module.definedGlobals.length + 3 + n.drops.length);
+    s.u32(module.definedGlobals.length + n.ownGlobals + n.drops.length);
     for (const { type, mutable, init } of module.definedGlobals) {
       s.raw(type, mutable ? 1 : 0);
       this.#constant(s, init.start, init.end);
     }
-    for (const initial of [SAVE_BASE, 0, 0, ...n.drops.map(() => 0)]) {
+    for (const initial of [SAVE_BASE, ...[...n.savedReferences, ...n.drops].map(() => 0)]) {
       s.raw(I32, 1, OP.i32Const);
       s.s32(initial);
       s.u8(OP.end);
@@ -362,14 +371,15 @@ class ModuleRewriter {
       index: kind === 'function' ? n.wrapper(index) : index,
     }));
     const added = [
-      ...FIXED_HELPERS.map((helper) => ({ name: helper, kind: 0, index: n.fixed(helper) })),
+      ...n.fixedHelpers.map((helper) => ({ name: helper, kind: 0, index: n.fixed(helper) })),
       ...(module.start === null ? [] : [{ name: 'start', kind: 0, index: n.wrapper(module.start) }]),
-      ...Array.from({ length: n.firstTable + APPENDED_TABLES.length }, (_, i) => ({
+      ...Array.from({ length: n.firstTable + n.appendedTables.length }, (_, i) => ({
         name: `table${i}`,
         kind: 1,
         index: i,
       })),
-      ...Array.from({ length: n.savePointer + 3 }, (_, i) => ({ name: `global${i}`, kind: 3, index: i })),
+      ...Array.from({ length: n.savePointer + n.ownGlobals }, (_, i) => ({ name: `global${i}`, kind: 3, index: i })),
+      ...module.tags.map((_, i) => ({ name: `tag${i}`, kind: 4, index: i })),
       { name: 'unwind', kind: 4, index: n.unwindTag },
     ];
     s.u32(own.length + added.length);

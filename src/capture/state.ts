@@ -6,6 +6,7 @@
  *   u32 length and bytes of the frame records (frame.ts), innermost first;
  *   u32 length and bytes of the mutable globals, in their order, each as in a frame record;
  *   u32 count and i32 function indices of the saved references;
+ *   u32 count of saved exceptions, for each: u32 length and bytes (exceptions.ts);
  *   u32 count of tables that code can change, for each: u32 table, u32 length, i32 function index or -1 for null.
  */
 import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
@@ -28,10 +29,12 @@ export interface MachineState {
   readonly globals: Uint8Array<ArrayBuffer>;
   /** Function indices of the references in frames and globals. */
   readonly references: Int32Array;
+  /** Exceptions in frames and globals, taken apart; null for one that only this instance knows. */
+  readonly exceptions: readonly (Uint8Array<ArrayBuffer> | null)[];
   readonly tables: readonly TableContent[];
   /**
-   * True if a frame, global or table holds a reference that only this instance knows (an externref, or a function of
-   * the host): the state can be resumed by the machine that captured it, but not encoded. The stay reason is
+   * True if a frame, global or table holds a reference that only this instance knows (an externref, a function or an
+   * exception of the host): the state can be resumed by the machine that captured it, but not encoded. The stay reason is
    * `host_reference`.
    */
   readonly hostReference: boolean;
@@ -59,6 +62,8 @@ export function encodeState(state: MachineState): Uint8Array<ArrayBuffer> {
   sized(state.frames);
   sized(state.globals);
   indices(state.references);
+  w.u32(state.exceptions.length);
+  for (const exception of state.exceptions) sized(exception ?? new Uint8Array(0));
   w.u32(state.tables.length);
   for (const { table, entries } of state.tables) {
     w.u32(table);
@@ -106,11 +111,14 @@ function readState(r: ByteReader): MachineState {
   const frames = sized(LIMITS.savedStackBytes);
   const globals = sized(LIMITS.savedStackBytes);
   const references = indices(0);
+  const exceptionCount = r.u32();
+  if (exceptionCount * 4 > r.remaining) throw new GodwitError('corrupt', `a state with ${exceptionCount} exceptions`);
+  const exceptions = Array.from({ length: exceptionCount }, () => sized(LIMITS.savedStackBytes));
   const count = r.u32();
   if (count > LIMITS.listEntries) throw new GodwitError('corrupt', `a state with ${count} tables`);
   const tables = Array.from({ length: count }, () => ({ table: r.u32(), entries: indices(-1) }));
   if (r.remaining > 0) throw new GodwitError('corrupt', `a state with ${r.remaining} bytes too many`);
-  return { root, frames, globals, references, tables, hostReference: false };
+  return { root, frames, globals, references, exceptions, tables, hostReference: false };
 }
 
 function rootName(bytes: Uint8Array): string {

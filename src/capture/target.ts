@@ -4,7 +4,6 @@
  */
 import type { Module } from '../wasm/module.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
-import { NO_TYPES } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
@@ -47,11 +46,9 @@ export class TypeTable {
     return index;
   }
 
-  /** The type of a block without parameters. */
-  writeBlockType(out: WasmWriter, results: TypeList): void {
-    if (results.length === 0) out.u8(0x40);
-    else if (results.length === 1) out.u8(results[0]!);
-    else out.s32(this.index(NO_TYPES, results));
+  writeBlockType(out: WasmWriter, params: TypeList, results: TypeList): void {
+    if (params.length > 0 || results.length > 1) out.s32(this.index(params, results));
+    else out.u8(results[0] ?? 0x40);
   }
 
   writeSection(module: WasmWriter): void {

@@ -43,6 +43,8 @@ export interface CallEnvironment {
   readonly process: () => RunningProcess;
   /** Leaves the guest's frames, saving them: of the machine. */
   unwind(): never;
+  /** Ends the program: what runs it gets `error`. No handler of the program sees it. */
+  readonly leave: (error: Error) => never;
 }
 
 type HereCalls = {
@@ -67,9 +69,7 @@ const HERE: HereCalls = {
   environ_sizes_get: ({ process }) => stringSizes(process().env),
   clock_res_get: ({ process }, args) => ({ resolution: clock(process().clocks.resolution(args.clock)) }),
   clock_time_get: ({ process }, args) => ({ time: clock(process().clocks.time(args.clock)) }),
-  proc_exit(_, { status }) {
-    throw new GuestExit(status);
-  },
+  proc_exit: ({ leave }, { status }) => leave(new GuestExit(status)),
   sched_yield: () => ({}),
   random_get({ random }, { buffer }) {
     random.fill(buffer, 0, buffer.length);

@@ -16,7 +16,7 @@ export interface Machinery {
   randomFill(bytes: Uint8Array): void;
 }
 
-/** proc_exit: leaves the guest's code for good. Not an error, but nothing else passes through WebAssembly frames. */
+/** proc_exit: leaves the guest's code for good. Not an error, but how {@link Machine.leave} ends a run. */
 export class GuestExit extends Error {
   readonly status: number;
 

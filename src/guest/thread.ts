@@ -37,6 +37,7 @@ export class GuestThread {
       random: new RandomSupply((bytes) => machinery.randomFill(bytes)),
       process: () => this.#running(),
       unwind: () => this.#machine.unwind(),
+      leave: (error) => this.#machine.leave(error),
     });
     this.#machine = new Machine(program, {
       imports: { [PREVIEW1_MODULE]: this.#calls.imports },
@@ -66,6 +67,8 @@ export class GuestThread {
     } catch (error) {
       if (error instanceof GuestExit) return { type: 'exited', status: error.status, ...common() };
       if (isTrap(error)) return { type: 'trapped', message: this.#explain(error), ...common() };
+      const exception = this.#machine.explain(error);
+      if (exception !== null) return { type: 'trapped', message: exception, ...common() };
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
       return { type: 'failed', message, ...common() };
     }

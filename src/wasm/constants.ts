@@ -3,7 +3,7 @@ import type { GlobalType, Range } from './module.ts';
 import { IMMEDIATE, OP, PREFIX_FD, immediateOf, signatureOf, unsupportedFeature } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
 import type { WasmReader } from './reader.ts';
-import { EXTERNREF, FUNCREF, typeName } from './types.ts';
+import { FUNCREF, nullType, typeName } from './types.ts';
 import type { ValueType } from './types.ts';
 
 /** The entry of an element segment that is null. */
@@ -70,9 +70,9 @@ export class ConstantReader {
       this.#entry = -2 - index;
     } else if (opcode === OP.refNull) {
       const heap = r.u8();
-      if (heap !== FUNCREF && heap !== EXTERNREF)
-        unsupported(at, `garbage collection or exceptions (heap type ${hex(heap)})`);
-      stack.push(heap);
+      const type = nullType(heap);
+      if (type === null) unsupported(at, `garbage collection (heap type ${hex(heap)})`);
+      stack.push(type);
       this.#entry = NULL_ENTRY;
     } else if (opcode === OP.refFunc) {
       const index = r.u32();

@@ -42,7 +42,8 @@ const refusals: readonly (readonly [string, readonly number[], string, RegExp])[
   ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
   ['a 64-bit memory', [...HEAD, 5, 3, 1, 4, 1], 'unsupported_feature', /memory64/],
   ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],
-  ['a tag', [...HEAD, 13, 3, 1, 0, 0], 'unsupported_feature', /exceptions/],
+  ['a tag of no type', [...HEAD, 13, 3, 1, 0, 0], 'invalid_module', /unknown type 0/],
+  ['a table of exceptions', [...HEAD, 4, 4, 1, 0x69, 0, 1], 'unsupported_feature', /a table of exception references/],
   ['a struct type', [...HEAD, 1, 3, 1, 0x5f, 0], 'unsupported_feature', /garbage collection/],
 ];
 
@@ -54,7 +55,6 @@ for (const [name, bytes, code, message] of refusals) {
 
 const features: readonly (readonly [string, readonly number[], RegExp])[] = [
   ['atomics', [0xfe, 0x03, 0x00], /threads/],
-  ['exceptions', [0x06, 0x40, 0x0b], /exceptions/],
   ['garbage collection', [0xfb, 0x00, 0x00], /garbage collection/],
   ['call_ref', [0x14, 0x00], /typed function references/],
 ];
@@ -64,6 +64,27 @@ for (const [name, code, message] of features) {
     const b = new ModuleBuilder();
     b.define([], [], [], Uint8Array.from(code));
     assert.throws(() => validate(b.build()), { code: 'unsupported_feature', message });
+  });
+}
+
+const malformed: readonly (readonly [string, readonly number[], RegExp])[] = [
+  ['both forms of exception handling', [0x06, 0x40, 0x0b, 0x1f, 0x40, 0, 0x0b], /mix of legacy and new/],
+  ['catch without try', [0x02, 0x40, 0x19, 0x0b], /catch without try/],
+  ['catch behind catch_all', [0x06, 0x40, 0x19, 0x19, 0x0b], /catch without try/],
+  ['delegate behind a clause', [0x06, 0x40, 0x19, 0x18, 0], /delegate without try/],
+  ['delegate beyond the function', [0x06, 0x40, 0x18, 1], /unknown label 1/],
+  ['rethrow outside of a clause', [0x06, 0x40, 0x09, 0, 0x0b], /invalid rethrow label/],
+  ['throw of an unknown tag', [0x08, 0], /unknown tag 0/],
+  ['a clause of an unknown kind', [0x1f, 0x40, 1, 4, 0, 0x0b], /malformed catch clause 4/],
+  ['a clause that passes too much', [0x1f, 0x40, 1, 3, 0, 0x0b], /a catch clause and its label/],
+];
+
+for (const [name, code, message] of malformed) {
+  test(`invalid: ${name}`, () => {
+    const b = new ModuleBuilder();
+    b.define([], [], [], Uint8Array.from(code));
+    assert.throws(() => validate(b.build()), { code: 'invalid_module', message });
+    assert.ok(!WebAssembly.validate(b.build()));
   });
 }
 

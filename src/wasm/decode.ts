@@ -22,7 +22,7 @@ import type {
   TableType,
 } from './module.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
-import { FUNCREF, isReference, isValueType } from './types.ts';
+import { EXNREF, FUNCREF, isReference, isValueType } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 const EMPTY: Range = { start: 0, end: 0 };
@@ -74,6 +74,8 @@ class ModuleDecoder {
   readonly #tables: TableType[] = [];
   #importedTables = 0;
   readonly #memories: Limits[] = [];
+  readonly #tags: number[] = [];
+  #importedTags = 0;
   readonly #globals: GlobalType[] = [];
   readonly #definedGlobals: DefinedGlobal[] = [];
   readonly #exports: Export[] = [];
@@ -109,7 +111,7 @@ class ModuleDecoder {
         if (order === -1) invalid(at, `malformed section id ${id}`);
         if (order <= last) invalid(at, `section ${id} is out of order: unexpected content after last section`);
         last = order;
-        this.#section(id, at);
+        this.#section(id);
       }
       if (r.pos !== r.end) invalid(r.pos, `section ${id} has ${r.end - r.pos} bytes too many: section size mismatch`);
       r.end = this.#bytes.length;
@@ -117,7 +119,7 @@ class ModuleDecoder {
     return this.#finish();
   }
 
-  #section(id: number, at: number): void {
+  #section(id: number): void {
     const sections: Readonly<Record<number, () => void>> = {
       1: () => this.#typeSection(),
       2: () => this.#importSection(),
@@ -133,7 +135,7 @@ class ModuleDecoder {
       12: () => {
         this.#dataCount = this.#r.u32();
       },
-      13: () => unsupported(at, 'exceptions (a tag section)'),
+      13: () => this.#tagSection(),
     };
     // Function references in constant expressions of globals, exports and elements need the number of functions.
     if (id === 4 || id === 6) this.#declared = this.#sized(this.#declared);
@@ -165,9 +167,8 @@ class ModuleDecoder {
     const byte = this.#r.u8();
     if (isValueType(byte)) return byte;
     if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
-    if (byte === 0x69 || byte === 0x74) unsupported(at, 'exceptions (exnref)');
-    if (byte >= 0x6a && byte <= 0x73)
-      unsupported(at, 'garbage collection (reference types beyond funcref and externref)');
+    if (byte >= 0x6a && byte <= 0x74)
+      unsupported(at, 'garbage collection (reference types beyond funcref, externref and exnref)');
     return invalid(at, `malformed value type ${hex(byte)}`);
   }
 
@@ -222,9 +223,27 @@ class ModuleDecoder {
         const global = this.#globalType();
         this.#globals.push(global);
         this.#imports.push({ ...origin, kind: 'global', global });
-      } else if (kind === 4) unsupported(at, 'exceptions (an imported tag)');
-      else invalid(at, `malformed import kind ${kind}`);
+      } else if (kind === 4) {
+        const type = this.#tag();
+        this.#importedTags++;
+        this.#imports.push({ ...origin, kind: 'tag', type });
+      } else invalid(at, `malformed import kind ${kind}`);
     }
+  }
+
+  /** @returns the type index of one tag */
+  #tag(): number {
+    const at = this.#r.pos;
+    if (this.#r.u8() !== 0) invalid(at, 'malformed tag attribute');
+    const type = this.#typeIndex();
+    if (this.#types[type]!.results.length > 0) invalid(at, 'non-empty tag result type');
+    this.#tags.push(type);
+    return type;
+  }
+
+  #tagSection(): void {
+    const count = this.#r.count(2);
+    for (let i = 0; i < count; i++) this.#tag();
   }
 
   #functionSection(): void {
@@ -250,6 +269,7 @@ class ModuleDecoder {
     const at = this.#r.pos;
     const element = this.#valueType();
     if (!isReference(element)) invalid(at, 'malformed reference type of a table');
+    if (element === EXNREF) unsupported(at, 'a table of exception references');
     return { element, ...this.#limits('table', 0xffff_ffff) };
   }
 
@@ -305,6 +325,7 @@ class ModuleDecoder {
       table: this.#tables.length,
       memory: this.#memories.length,
       global: this.#globals.length,
+      tag: this.#tags.length,
     };
     for (let i = 0; i < count; i++) {
       const at = this.#r.pos;
@@ -313,7 +334,6 @@ class ModuleDecoder {
       names.add(name);
       const number = this.#r.u8();
       const kind = EXTERNAL_KINDS[number];
-      if (number === 4) unsupported(at, 'exceptions (an exported tag)');
       if (kind === undefined) invalid(at, `malformed export kind ${number}`);
       const index = this.#r.u32();
       if (index >= sizes[kind]) invalid(at, `unknown ${kind} ${index}`);
@@ -417,6 +437,8 @@ class ModuleDecoder {
       tables: this.#tables,
       importedTables: this.#importedTables,
       memories: this.#memories,
+      tags: this.#tags,
+      importedTags: this.#importedTags,
       globals: this.#globals,
       definedGlobals: this.#definedGlobals,
       exports: this.#exports,

@@ -9,6 +9,8 @@ import { NO_TYPES, isValueType, oneType } from './types.ts';
 import type { TypeList, ValueType } from './types.ts';
 
 export class ImmediateReader extends ValidationStacks {
+  /** The instruction that the last step passed: its number and its immediates. */
+  opcode = 0;
   /** Label depth, or index of local, global, function, type, table, segment: whatever comes first. */
   immediate = 0;
   /** Parameters and results of the block type that was read last. */
@@ -64,6 +66,13 @@ export class ImmediateReader extends ValidationStacks {
     const at = this.pos;
     const index = this.u32();
     if (index >= this.module.functionTypes.length) this.fail(at, `unknown function ${index}`);
+    return index;
+  }
+
+  protected tagIndex(): number {
+    const at = this.pos;
+    const index = this.u32();
+    if (index >= this.module.tags.length) this.fail(at, `unknown tag ${index}`);
     return index;
   }
 

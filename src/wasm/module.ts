@@ -1,5 +1,5 @@
 /** A decoded module: what the sections say, with function bodies and segments as byte ranges of the original. */
-import type { FunctionType, ValueType } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 /** Bytes `start` to `end` of the module file. */
 export interface Range {
@@ -26,10 +26,11 @@ export type Import = { readonly module: string; readonly name: string } & (
   | { readonly kind: 'table'; readonly table: TableType }
   | { readonly kind: 'memory'; readonly memory: Limits }
   | { readonly kind: 'global'; readonly global: GlobalType }
+  | { readonly kind: 'tag'; readonly type: number }
 );
 
 /** In the order of their numbers in the format. */
-export const EXTERNAL_KINDS = ['function', 'table', 'memory', 'global'] as const;
+export const EXTERNAL_KINDS = ['function', 'table', 'memory', 'global', 'tag'] as const;
 export type ExternalKind = (typeof EXTERNAL_KINDS)[number];
 
 export interface Export {
@@ -80,6 +81,9 @@ export interface Module {
   readonly importedTables: number;
   /** Imported ones first. */
   readonly memories: readonly Limits[];
+  /** Type index of every exception tag, imported ones first. */
+  readonly tags: readonly number[];
+  readonly importedTags: number;
   readonly globals: readonly GlobalType[];
   readonly definedGlobals: readonly DefinedGlobal[];
   readonly exports: readonly Export[];
@@ -93,6 +97,11 @@ export interface Module {
   readonly bodyStarts: Uint32Array;
   readonly bodyEnds: Uint32Array;
   readonly customs: readonly CustomSection[];
+}
+
+/** The types of the values that exceptions of tag `index` carry. The caller has checked the index. */
+export function payloadOf(module: Module, index: number): TypeList {
+  return module.types[module.tags[index]!]!.params;
 }
 
 /** The type of function `index`. The caller has checked the index. */

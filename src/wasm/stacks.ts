@@ -8,7 +8,7 @@ import { typeOf } from './module.ts';
 import type { Module } from './module.ts';
 import { OP } from './opcodes.ts';
 import { WasmReader, hex, unsupported } from './reader.ts';
-import { NO_TYPES, UNKNOWN, isValueType, typeName } from './types.ts';
+import { EXNREF, NO_TYPES, UNKNOWN, isValueType, typeName } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 export class ValidationStacks extends WasmReader {
@@ -23,6 +23,8 @@ export class ValidationStacks extends WasmReader {
   /** Operand types from the bottom, in the first `height` bytes. */
   operands: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   height = 0;
+  /** The operand stack's height after popping the last instruction's operands and before pushing its results. */
+  low = 0;
 
   /** Control frames, 0 is the function body; `depth` is the innermost one, -1 behind the last `end`. */
   depth = -1;
@@ -34,6 +36,9 @@ export class ValidationStacks extends WasmReader {
   frameDead: Uint8Array<ArrayBuffer> = new Uint8Array(64);
   frameParams: TypeList[] = [];
   frameResults: TypeList[] = [];
+
+  /** True once code has been passed that handles exceptions or can hold one. */
+  hasExceptions = false;
 
   /** The first byte of the instruction at hand. */
   start = 0;
@@ -172,9 +177,10 @@ export class ValidationStacks extends WasmReader {
   protected valueType(): ValueType {
     const at = this.pos;
     const byte = this.u8();
+    if (byte === EXNREF) this.hasExceptions = true;
     if (isValueType(byte)) return byte;
     if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
-    if (byte >= 0x69 && byte <= 0x74) unsupported(at, 'garbage collection or exceptions (a reference type)');
+    if (byte >= 0x6a && byte <= 0x74) unsupported(at, 'garbage collection (a reference type)');
     return this.fail(at, `malformed value type ${hex(byte)}`);
   }
 

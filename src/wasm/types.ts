@@ -10,7 +10,6 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export const FUNCREF = 0x70;
 export const EXTERNREF = 0x6f;
-/** The type of the engine's own exception references; modules that use it themselves are refused for now. */
 export const EXNREF = 0x69;
 /** The operand type "any" that unreachable code produces in the validation algorithm. Never in a binary. */
 export const UNKNOWN = 0;
@@ -33,6 +32,7 @@ const NAMES = new Map<ValueType, string>([
   [V128, 'v128'],
   [FUNCREF, 'funcref'],
   [EXTERNREF, 'externref'],
+  [EXNREF, 'exnref'],
   [UNKNOWN, 'unknown'],
 ]);
 
@@ -41,12 +41,22 @@ export function typeName(type: ValueType): string {
 }
 
 export function isReference(type: ValueType): boolean {
-  return type === FUNCREF || type === EXTERNREF;
+  return type === FUNCREF || type === EXTERNREF || type === EXNREF;
 }
 
 export function isValueType(byte: number): boolean {
-  return (byte >= V128 && byte <= I32) || byte === FUNCREF || byte === EXTERNREF;
+  return (byte >= V128 && byte <= I32) || byte === FUNCREF || byte === EXTERNREF || byte === EXNREF;
 }
+
+/** The type of `ref.null` of an abstract heap type, or null if it is of an unknown or unsupported one. */
+export function nullType(heap: number): ValueType | null {
+  if (heap === FUNCREF || heap === NO_FUNC) return FUNCREF;
+  if (heap === EXTERNREF || heap === NO_EXTERN) return EXTERNREF;
+  return heap === EXNREF || heap === NO_EXN ? EXNREF : null;
+}
+
+/** Heap types that only null belongs to. */
+const [NO_FUNC, NO_EXTERN, NO_EXN] = [0x73, 0x72, 0x74];
 
 export const NO_TYPES: TypeList = new Uint8Array(0);
 

@@ -4,7 +4,7 @@
  * so whoever drives the walker knows every operand's type. Modules of tens of millions of instructions pass through
  * here: a step allocates nothing.
  */
-import { ImmediateReader } from './immediates.ts';
+import { ExceptionRules } from './exceptions.ts';
 import { typeOf } from './module.ts';
 import {
   IMMEDIATE,
@@ -18,16 +18,12 @@ import {
   unsupportedFeature,
 } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
-import { EXTERNREF, FUNCREF, I32, UNKNOWN, isReference, sameTypes } from './types.ts';
+import { FUNCREF, I32, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
 import type { FunctionType } from './types.ts';
 
-export class FunctionWalker extends ImmediateReader {
-  /** The instruction that the last step passed: its number and its immediates. */
-  opcode = 0;
+export class FunctionWalker extends ExceptionRules {
   /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; table.copy: source). */
   second = 0;
-  /** The operand stack's height after popping the operands and before pushing the results. */
-  low = 0;
 
   /** Passes one instruction. @returns false if it was the function's last `end` */
   step(): boolean {
@@ -130,6 +126,7 @@ export class FunctionWalker extends ImmediateReader {
         this.pushFrame(opcode, this.blockParams, this.blockResults);
         return true;
       case OP.end:
+      case OP.delegate:
         return this.#end();
       case OP.else:
         this.#else();
@@ -180,7 +177,7 @@ export class FunctionWalker extends ImmediateReader {
         this.#select();
         return true;
       default:
-        return this.#rare(opcode);
+        return this.exception(opcode) || this.#rare(opcode);
     }
     this.low = this.height;
     return true;
@@ -194,6 +191,7 @@ export class FunctionWalker extends ImmediateReader {
 
   #end(): boolean {
     const { depth } = this;
+    if (this.opcode === OP.delegate) this.delegated();
     this.closeFrame();
     if (this.frameOpcode[depth] === OP.if && !sameTypes(this.frameParams[depth]!, this.frameResults[depth]!)) {
       this.fail(this.start, 'type mismatch: an if without else changes the stack');
@@ -324,8 +322,9 @@ export class FunctionWalker extends ImmediateReader {
         break;
       case OP.refNull: {
         const heap = this.u8();
-        if (heap !== FUNCREF && heap !== EXTERNREF) unsupported(this.start, `references of heap type ${hex(heap)}`);
-        result = heap;
+        const type = nullType(heap);
+        if (type === null) unsupported(this.start, `references of heap type ${hex(heap)}`);
+        result = type;
         break;
       }
       case OP.refIsNull: {

@@ -22,6 +22,10 @@ export const ASSEMBLYSCRIPT_FLAGS: readonly string[] = [
   'abort=',
 ];
 
+const JUMPS: readonly string[] = ['-mllvm', '-wasm-enable-sjlj', '-lsetjmp'];
+/** Exceptions in the form of the specification rather than in the older one, which is clang's default. */
+const WITH_REFERENCES: readonly string[] = ['-mllvm', '-wasm-use-legacy-eh=false'];
+
 const programs = {
   hello: { source: 'hello.c' },
   echo: { source: 'echo.c' },
@@ -40,6 +44,10 @@ const programs = {
   simd_relaxed: { source: 'simd.c', flags: ['-msimd128', '-mrelaxed-simd'] },
   features: { source: 'features.c', flags: ['-mmultivalue', '-Xclang', '-target-abi', '-Xclang', 'experimental-mv'] },
   tail: { source: 'tail.c', flags: ['-mtail-call'] },
+  jumps: { source: 'jumps.c', flags: JUMPS },
+  jumps_refs: { source: 'jumps.c', flags: [...JUMPS, ...WITH_REFERENCES] },
+  throws: { source: 'throws.cc', flags: ['-fwasm-exceptions'] },
+  throws_refs: { source: 'throws.cc', flags: ['-fwasm-exceptions', ...WITH_REFERENCES] },
   words: { source: 'words.cc', flags: ['-fno-exceptions'] },
   life: { source: 'life.as.ts' },
   // Conformance: one area of preview 1 each, by raw calls.

@@ -101,6 +101,16 @@ export const RUNS: readonly FixtureRun[] = [
   { fixture: 'tail', args: ['3'], length: 'tiny', status: 0, stdout: '9b1f5f98326ff841' },
   { fixture: 'tail', args: ['2500'], length: 'short', status: 0, stdout: '33606a363823473c' },
   { fixture: 'tail', args: ['10000000'], length: 'long', status: 0, stdout: '784f57108b04d840' },
+  ...(['jumps', 'jumps_refs'] as const).flatMap((fixture): FixtureRun[] => [
+    { fixture, args: ['2'], length: 'tiny', status: 0, stdout: '44f54ace49dd9e4f' },
+    { fixture, args: ['300'], length: 'short', status: 0, stdout: '19a7eb8f304af4ce' },
+    { fixture, args: ['60000'], length: 'long', status: 0, stdout: '74f78984d96d07d5' },
+  ]),
+  ...(['throws', 'throws_refs'] as const).flatMap((fixture): FixtureRun[] => [
+    { fixture, args: ['2'], length: 'tiny', status: 0, stdout: '96306869cc392f8d' },
+    { fixture, args: ['300'], length: 'short', status: 0, stdout: '0ad98282cc5d8af9' },
+    { fixture, args: ['60000'], length: 'long', status: 0, stdout: 'cf573b2c5585c353' },
+  ]),
   { fixture: 'words', args: ['5'], length: 'tiny', status: 0, stdout: '1e43b77659fc2016' },
   { fixture: 'words', args: ['400'], length: 'short', status: 0, stdout: '1835ed1b8c22c8e3' },
   { fixture: 'words', args: ['300000'], length: 'long', status: 0, stdout: '1e09ca0dd2971688' },

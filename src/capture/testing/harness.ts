@@ -48,13 +48,27 @@ export function show(value: unknown): string {
 /** Frames of a trap that are compared; V8 records ten, some of which may be helpers. */
 const FRAMES = 5;
 
-function ending(run: () => unknown, frames: (error: Error) => string[]): Pick<Run, 'end' | 'where'> {
+function ending(
+  run: () => unknown,
+  frames: (error: Error) => string[],
+  exports: () => WebAssembly.Exports,
+): Pick<Run, 'end' | 'where'> {
   try {
     return { end: show(run()), where: '' };
   } catch (error) {
+    if (error instanceof WebAssembly.Exception) return { end: `exception ${thrown(error, exports())}`, where: '' };
     if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
     return { end: `trap: ${error.message}`, where: frames(error).slice(0, FRAMES).join(' ') };
   }
+}
+
+/** The tag of an exception, by the name under which it is exported, and a number that it may carry. */
+function thrown(error: WebAssembly.Exception, exports: WebAssembly.Exports): string {
+  for (const [name, tag] of Object.entries(exports)) {
+    if (!(tag instanceof WebAssembly.Tag) || !error.is(tag)) continue;
+    return name === 'tag0' ? `${name} ${show(error.getArg(tag, 0))}` : name;
+  }
+  return 'of an unknown tag';
 }
 
 /** The frames of a trap in an unmodified module. */
@@ -91,13 +105,19 @@ export function subject(
 export function runOriginal({ bytes, entry, args, module, imports }: Subject): Run {
   const log: string[] = [];
   let memories: WebAssembly.Memory[] = [];
-  const end = ending(() => {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      [module]: imports(log, () => memories[0] ?? null),
-    });
-    memories = Object.values(instance.exports).filter((value) => value instanceof WebAssembly.Memory);
-    return (instance.exports[entry] as (...values: unknown[]) => unknown)(...args);
-  }, originalFrames);
+  let exports: WebAssembly.Exports = {};
+  const end = ending(
+    () => {
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+        [module]: imports(log, () => memories[0] ?? null),
+      });
+      ({ exports } = instance);
+      memories = Object.values(instance.exports).filter((value) => value instanceof WebAssembly.Memory);
+      return (instance.exports[entry] as (...values: unknown[]) => unknown)(...args);
+    },
+    originalFrames,
+    () => exports,
+  );
   return { log, ...end, memory: checksum(...memories), ticks: 0, captures: 0 };
 }
 
@@ -162,6 +182,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
       return outcome.value;
     },
     (error) => locatedFrames(program, error),
+    () => machine!.exports,
   );
   return { log, ...end, memory: checksum(...memories), ticks, captures };
 }

@@ -65,6 +65,9 @@ export class Side {
       unwind: () => {
         throw new Error('unwound');
       },
+      leave: (error: Error) => {
+        throw error;
+      },
     };
     this.calls = guestCalls(environment, fast);
   }

@@ -9,7 +9,7 @@ interface FunctionDefinition {
   readonly code: Uint8Array;
 }
 
-const KINDS = { function: 0, table: 1, memory: 2, global: 3 } as const;
+const KINDS = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 export class ModuleBuilder {
   readonly #types: { params: TypeList; results: TypeList }[] = [];
@@ -20,6 +20,7 @@ export class ModuleBuilder {
   readonly #functions: FunctionDefinition[] = [];
   readonly #tables: { element: ValueType; minimum: number; maximum: number | null }[] = [];
   readonly #globals: { type: ValueType; mutable: boolean; init: Uint8Array }[] = [];
+  readonly #tags: number[] = [];
   readonly #exports: { name: string; kind: keyof typeof KINDS; index: number }[] = [];
   readonly #elements: ((w: WasmWriter) => void)[] = [];
   readonly #datas: ((w: WasmWriter) => void)[] = [];
@@ -86,6 +87,10 @@ export class ModuleBuilder {
 
   table(minimum: number, maximum: number | null = null, element: ValueType = FUNCREF): number {
     return this.#importedTables + this.#tables.push({ element, minimum, maximum }) - 1;
+  }
+
+  tag(payload: readonly ValueType[]): number {
+    return this.#tags.push(this.type(payload, [])) - 1;
   }
 
   /** @param init without the final `end` */
@@ -157,6 +162,10 @@ export class ModuleBuilder {
       writeLimits(w, minimum, maximum);
     });
     vector(5, this.memories, (w, { minimum, maximum }) => writeLimits(w, minimum, maximum));
+    vector(13, this.#tags, (w, type) => {
+      w.u8(0);
+      w.u32(type);
+    });
     vector(6, this.#globals, (w, { type, mutable, init }) => {
       w.raw(type, mutable ? 1 : 0);
       w.copy(init);

@@ -1,0 +1,478 @@
+/** Random code for one function of a generated module (generator.ts). */
+import { CATCH } from '../../wasm/exceptions.ts';
+import { OP, PREFIX_FD } from '../../wasm/opcodes.ts';
+import { EXNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
+import type { ValueType } from '../../wasm/types.ts';
+import { Assembler } from '../assembler.ts';
+import type { Choices } from './choices.ts';
+import { OPERATIONS } from './operations.ts';
+
+export interface Signature {
+  readonly index: number;
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+
+interface Label {
+  readonly types: readonly ValueType[];
+  readonly loop: boolean;
+  /** A clause of the older form is being written. */
+  caught?: boolean;
+}
+
+/** What code of a module can refer to. */
+export interface Surroundings {
+  /** Imported and defined functions, in the order in which the table holds them from place 1 on. */
+  readonly functions: readonly Signature[];
+  /** One mutable global of each type. */
+  readonly globals: readonly { readonly index: number; readonly type: ValueType }[];
+  /** Types of locals and operands. */
+  readonly types: readonly ValueType[];
+  /** A global that is counted down; at 0 the program hurries to its end. */
+  readonly fuel: number;
+  readonly table: number;
+  readonly tableSize: number;
+  readonly memories: number;
+  /** How exceptions are handled, if at all, and what those of each tag carry. */
+  readonly exceptions: 'none' | 'references' | 'legacy';
+  readonly tags: readonly (readonly ValueType[])[];
+  type(params: readonly ValueType[], results: readonly ValueType[]): number;
+}
+
+const MAX_DEPTH = 6;
+const MEMORY_MASK = 0xfff0;
+
+export function constantOf(type: ValueType, value: number): Uint8Array {
+  const a = new Assembler();
+  if (type === I32) a.constant(value);
+  else if (type === I64) {
+    a.u8(OP.i64Const);
+    a.s64(BigInt(value) * 0x1_0000_0001n);
+  } else if (type === F32) {
+    a.u8(OP.f32Const);
+    a.copy(new Uint8Array(Float32Array.of(value / 2).buffer));
+  } else if (type === F64) {
+    a.u8(OP.f64Const);
+    a.copy(new Uint8Array(Float64Array.of(value / 4).buffer));
+  } else if (type === V128) {
+    a.op(OP.v128Const);
+    a.copy(Uint8Array.from({ length: 16 }, (_, i) => value + i));
+  } else a.op(OP.refNull, type);
+  return a.done();
+}
+
+export class FunctionGenerator {
+  readonly #c: Choices;
+  readonly #m: Surroundings;
+  readonly #signature: Signature;
+  readonly #locals: readonly ValueType[];
+  readonly #a = new Assembler();
+  /** The innermost one last; the function's own first. */
+  readonly #labels: Label[] = [];
+
+  constructor(choices: Choices, module: Surroundings, signature: Signature, locals: readonly ValueType[]) {
+    this.#c = choices;
+    this.#m = module;
+    this.#signature = signature;
+    this.#locals = locals;
+  }
+
+  code(): Uint8Array {
+    const a = this.#a;
+    this.#burn();
+    a.raw(OP.if, 0x40);
+    for (const type of this.#signature.results) a.copy(constantOf(type, 1));
+    a.op(OP.return).op(OP.end);
+    this.#labels.push({ types: this.#signature.results, loop: false });
+    this.#statements(0);
+    for (const type of this.#signature.results) this.#value(type, 1);
+    return a.done();
+  }
+
+  /** Uses up fuel; leaves 1 if there is none any more. */
+  #burn(): void {
+    const { fuel } = this.#m;
+    const a = this.#a.op(OP.globalGet, fuel).constant(1).op(OP.i32Sub).op(OP.globalSet, fuel).op(OP.globalGet, fuel);
+    a.constant(0).op(0x48);
+  }
+
+  #statements(depth: number): void {
+    for (let n = this.#c.below(4); n > 0 && !this.#c.exhausted; n--) this.#statement(depth);
+  }
+
+  #statement(depth: number): void {
+    const a = this.#a;
+    const c = this.#c;
+    const kinds: readonly (() => void)[] = [
+      () => {
+        if (this.#locals.length === 0) return;
+        const local = c.below(this.#locals.length);
+        this.#value(this.#locals[local]!, depth + 1);
+        a.op(OP.localSet, local);
+      },
+      () => {
+        const global = c.pick(this.#m.globals);
+        this.#value(global.type, depth + 1);
+        a.op(OP.globalSet, global.index);
+      },
+      () => {
+        this.#address(depth);
+        this.#value(I64, depth + 1);
+        a.store(I64, this.#memory(), c.below(100));
+      },
+      () => this.#callAndDrop(depth),
+      () => this.#dropBlock(depth),
+      () => this.#branchIf(depth),
+      () => this.#tableChange(depth),
+      () => this.#branchTable(depth),
+      () => this.#bulk(depth),
+      () => this.#branchAway(depth),
+      ...(this.#m.exceptions === 'none' ? [] : [() => this.#throwIf(depth), () => this.#guarded(depth)]),
+    ];
+    c.pick(kinds)();
+  }
+
+  #memory(): number {
+    return this.#c.below(this.#m.memories);
+  }
+
+  #address(depth: number): void {
+    this.#value(I32, depth + 2);
+    this.#a.constant(MEMORY_MASK).op(OP.i32And);
+  }
+
+  #callAndDrop(depth: number): void {
+    for (const _ of this.#call(depth)) this.#a.op(OP.drop);
+  }
+
+  /** @returns the types left on the stack */
+  #call(depth: number): readonly ValueType[] {
+    const callee = this.#c.pick(this.#m.functions);
+    for (const type of callee.params) this.#value(type, depth + 1);
+    if (this.#c.below(3) === 2) {
+      this.#a.constant(this.#m.functions.indexOf(callee) + 1 + (this.#c.below(12) === 11 ? 1 : 0));
+      this.#a.op(OP.callIndirect, this.#m.type(callee.params, callee.results), this.#m.table);
+    } else this.#a.op(OP.call, callee.index);
+    return callee.results;
+  }
+
+  #tailCall(depth: number): void {
+    const { functions, table } = this.#m;
+    const wanted = this.#signature.results.join();
+    const callee = this.#c.pick(functions.filter(({ results }) => results.join() === wanted));
+    for (const type of callee.params) this.#value(type, depth + 1);
+    if (this.#c.below(3) === 2) {
+      this.#a.constant(functions.indexOf(callee) + 1);
+      this.#a.op(OP.returnCallIndirect, this.#m.type(callee.params, callee.results), table);
+    } else this.#a.op(OP.returnCall, callee.index);
+  }
+
+  #dropBlock(depth: number): void {
+    const types = this.#c.types(2, this.#m.types);
+    this.#block(types, depth + 1);
+    for (const _ of types) this.#a.op(OP.drop);
+  }
+
+  /** A construct that leaves these types: block, if or loop, with or without parameters. */
+  #block(results: readonly ValueType[], depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    const params = c.types(2, this.#m.types);
+    for (const type of params) this.#value(type, depth + 1);
+    const kind = c.below(this.#m.exceptions === 'none' ? 3 : 4);
+    if (kind === 3) {
+      if (this.#m.exceptions === 'legacy') this.#legacyTry(params, results, depth);
+      else this.#tryTable(params, results, depth);
+      return;
+    }
+    if (kind === 1) this.#value(I32, depth + 1);
+    a.op([OP.block, OP.if, OP.loop][kind]!, this.#m.type(params, results));
+    this.#labels.push({ types: kind === 2 ? params : results, loop: kind === 2 });
+    this.#inside(params, results, depth);
+    if (kind === 2 && c.below(2) === 1) this.#again(params, results, depth);
+    if (kind === 1) {
+      a.op(OP.else);
+      this.#inside(params, results, depth);
+    }
+    this.#labels.pop();
+    a.op(OP.end);
+  }
+
+  #throwIf(depth: number): void {
+    this.#value(I32, depth + 1);
+    this.#a.raw(OP.if, 0x40);
+    this.#labels.push({ types: [], loop: false });
+    this.#throw(depth);
+    this.#labels.pop();
+    this.#a.op(OP.end);
+  }
+
+  /** Statements whose exceptions are caught. */
+  #guarded(depth: number): void {
+    if (depth >= MAX_DEPTH) return;
+    if (this.#m.exceptions === 'legacy') this.#legacyTry([], [], depth + 1);
+    else this.#tryTable([], [], depth + 1);
+  }
+
+  #throw(depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    const caught = this.#labels.flatMap((label, i) => (label.caught === true ? [this.#labels.length - 1 - i] : []));
+    if (caught.length > 0 && c.below(2) === 1) a.op(OP.rethrow, c.pick(caught));
+    else if (this.#m.exceptions === 'references' && c.below(6) === 5) {
+      this.#value(EXNREF, depth + 1);
+      a.op(OP.throwRef);
+    } else {
+      const tag = c.below(this.#m.tags.length);
+      for (const type of this.#m.tags[tag]!) this.#value(type, depth + 1);
+      a.op(OP.throw, tag);
+    }
+  }
+
+  /** The older form; the parameters are on the stack. */
+  #legacyTry(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    a.op(OP.try, this.#m.type(params, results));
+    const label: Label = { types: results, loop: false };
+    this.#labels.push(label);
+    this.#inside(params, results, depth);
+    if (c.below(4) === 3) {
+      this.#labels.pop();
+      a.op(OP.delegate, c.below(this.#labels.length));
+      return;
+    }
+    label.caught = true;
+    for (let clauses = c.below(3); clauses > 0; clauses--) {
+      const tag = c.below(this.#m.tags.length);
+      a.op(OP.catch, tag);
+      this.#inside(this.#m.tags[tag]!, results, depth);
+    }
+    if (c.below(2) === 1) {
+      a.op(OP.catchAll);
+      this.#inside([], results, depth);
+    }
+    this.#labels.pop();
+    a.op(OP.end);
+  }
+
+  /** The newer form, in a block that gets the results: clauses lead to blocks of their own or anywhere. */
+  #tryTable(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    // The parameters of the whole stay below: they are pushed again for the try_table.
+    for (const _ of params) a.op(OP.drop);
+    const open = (types: readonly ValueType[]): void => {
+      a.op(OP.block, this.#m.type([], types));
+      this.#labels.push({ types, loop: false });
+    };
+    const out = this.#labels.length;
+    open(results);
+    const clauses = Array.from({ length: c.below(3) }, () => {
+      const kind = c.below(4);
+      const tag = c.below(this.#m.tags.length);
+      const payload = kind < CATCH.all ? this.#m.tags[tag]! : [];
+      return { kind, tag, passed: kind & 1 ? [...payload, EXNREF] : payload };
+    });
+    for (const { passed } of clauses) open(passed);
+    for (const type of params) this.#value(type, depth + 1);
+    const anywhere = this.#forward().filter((label) => this.#labelTypes(label).length === 0);
+    const away = anywhere.length > 0 && c.below(3) === 2 ? c.pick(anywhere) : null;
+    a.op(OP.tryTable, this.#m.type(params, results), clauses.length + (away === null ? 0 : 1));
+    clauses.toReversed().forEach(({ kind, tag }, label) => {
+      a.u8(kind);
+      if (kind < CATCH.all) a.u32(tag);
+      a.u32(label);
+    });
+    if (away !== null) {
+      a.u8(CATCH.all);
+      a.u32(away);
+    }
+    this.#labels.push({ types: results, loop: false });
+    this.#inside(params, results, depth);
+    this.#labels.pop();
+    a.op(OP.end);
+    for (const { passed } of clauses.toReversed()) {
+      a.op(OP.br, this.#labels.length - 1 - out);
+      this.#labels.pop();
+      a.op(OP.end);
+      this.#inside(passed, results, depth);
+    }
+    this.#labels.pop();
+    a.op(OP.end);
+  }
+
+  /** The parameters are on the stack; sometimes they stay there for a while. */
+  #inside(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
+    const early = this.#c.below(2) === 0;
+    const drop = (): void => {
+      for (const type of [...params].toReversed()) {
+        const local = this.#locals.indexOf(type);
+        if (local >= 0) this.#a.op(OP.localSet, local);
+        else this.#a.op(OP.drop);
+      }
+    };
+    if (early) drop();
+    this.#statements(depth);
+    if (!early) drop();
+    for (const type of results) this.#value(type, depth + 1);
+  }
+
+  /** Goes round the loop again while there is fuel. The results are on the stack. */
+  #again(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
+    const a = this.#a;
+    for (const _ of results) a.op(OP.drop);
+    for (const type of params) this.#value(type, depth + 1);
+    this.#burn();
+    a.op(OP.i32Eqz).op(OP.brIf, 0);
+    for (const _ of params) a.op(OP.drop);
+    for (const type of results) this.#value(type, depth + 1);
+  }
+
+  /** Labels that may be branched to at will: those that are not loops. */
+  #forward(): number[] {
+    return this.#labels.flatMap(({ loop }, i) => (loop ? [] : [this.#labels.length - 1 - i])).toReversed();
+  }
+
+  #labelTypes(label: number): readonly ValueType[] {
+    return this.#labels[this.#labels.length - 1 - label]!.types;
+  }
+
+  #branchIf(depth: number): void {
+    const label = this.#c.pick(this.#forward());
+    const types = this.#labelTypes(label);
+    for (const type of types) this.#value(type, depth + 1);
+    this.#value(I32, depth + 1);
+    this.#a.op(OP.brIf, label);
+    for (const _ of types) this.#a.op(OP.drop);
+  }
+
+  /** An unconditional branch inside an arm, and dead code behind it. */
+  #branchAway(depth: number): void {
+    const a = this.#a;
+    this.#value(I32, depth + 1);
+    a.raw(OP.if, 0x40);
+    this.#labels.push({ types: [], loop: false });
+    const label = this.#c.pick(this.#forward());
+    const kind = this.#c.below(4);
+    if (kind === 3) this.#tailCall(depth);
+    else if (kind === 2 && this.#m.exceptions !== 'none') this.#throw(depth);
+    else {
+      for (const type of this.#labelTypes(label)) this.#value(type, depth + 1);
+      if (this.#c.below(8) === 7) a.op(OP.unreachable);
+      else a.op(OP.br, label);
+    }
+    this.#statements(MAX_DEPTH);
+    this.#labels.pop();
+    a.op(OP.end);
+  }
+
+  #branchTable(depth: number): void {
+    const a = this.#a;
+    a.raw(OP.block, 0x40);
+    this.#labels.push({ types: [], loop: false });
+    const empty = this.#forward().filter((label) => this.#labelTypes(label).length === 0);
+    const targets = Array.from({ length: 1 + this.#c.below(4) }, () => this.#c.pick(empty));
+    this.#statements(depth + 1);
+    this.#value(I32, depth + 1);
+    a.op(OP.brTable, targets.length, ...targets, this.#c.pick(empty));
+    this.#labels.pop();
+    a.op(OP.end);
+  }
+
+  #tableChange(depth: number): void {
+    const { table, tableSize } = this.#m;
+    const a = this.#a;
+    if (this.#c.below(4) === 3) {
+      this.#value(FUNCREF, depth + 1);
+      a.constant(1).op(OP.tableGrow, table).op(OP.drop);
+      return;
+    }
+    a.constant(this.#c.below(tableSize));
+    this.#value(FUNCREF, depth + 1);
+    a.op(OP.tableSet, table);
+  }
+
+  #bulk(depth: number): void {
+    const a = this.#a;
+    const kind = this.#c.below(4);
+    if (kind === 0) {
+      this.#address(depth);
+      a.constant(3).constant(5).op(OP.memoryInit, 1, this.#memory());
+    } else if (kind === 1) a.op(OP.dataDrop, 1);
+    else if (kind === 2) {
+      this.#address(depth);
+      this.#address(depth);
+      a.constant(20).op(OP.memoryCopy, this.#memory(), this.#memory());
+    } else a.constant(1).op(OP.memoryGrow, this.#memory()).op(OP.drop);
+  }
+
+  /** Code that leaves one value. */
+  #value(type: ValueType, depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    if (depth >= MAX_DEPTH || c.exhausted) {
+      this.#leaf(type);
+      return;
+    }
+    const kinds: readonly (() => void)[] = [
+      () => this.#leaf(type),
+      () => this.#operation(type, depth),
+      () => this.#operation(type, depth),
+      () => this.#block([type], depth),
+      () => this.#callFor(type, depth),
+      () => this.#callFor(type, depth),
+      () => {
+        const local = this.#locals.indexOf(type);
+        this.#value(type, depth + 1);
+        if (local >= 0) a.op(OP.localTee, local);
+      },
+      () => {
+        this.#value(type, depth + 1);
+        this.#value(type, depth + 1);
+        this.#value(I32, depth + 1);
+        a.op(OP.selectTyped, 1, type);
+      },
+    ];
+    c.pick(kinds)();
+  }
+
+  #leaf(type: ValueType): void {
+    const a = this.#a;
+    const kind = this.#c.below(3);
+    const locals = this.#locals.flatMap((local, i) => (local === type ? [i] : []));
+    if (kind === 1 && locals.length > 0) a.get(this.#c.pick(locals));
+    else if (kind === 2) a.op(OP.globalGet, this.#m.globals.find((global) => global.type === type)!.index);
+    else if (type === FUNCREF && this.#c.below(2) === 1) a.op(OP.refFunc, this.#c.pick(this.#m.functions).index);
+    else a.copy(constantOf(type, this.#c.below(9)));
+  }
+
+  #operation(type: ValueType, depth: number): void {
+    const a = this.#a;
+    if (type === FUNCREF) {
+      a.constant(this.#c.below(this.#m.tableSize)).op(OP.tableGet, this.#m.table);
+      return;
+    }
+    if (type === I64 && this.#c.below(3) === 2) {
+      this.#address(depth);
+      a.load(I64, this.#memory(), 300);
+      return;
+    }
+    if (type === EXNREF) {
+      this.#leaf(type);
+      return;
+    }
+    const [opcode, operands] = this.#c.pick(OPERATIONS.get(type)!);
+    for (const operand of operands) this.#value(operand, depth + 1);
+    a.op(opcode);
+    if (opcode === PREFIX_FD + 27) a.u8(2);
+  }
+
+  /** A call whose results are dropped, but for the last one if it fits. */
+  #callFor(type: ValueType, depth: number): void {
+    const results = this.#call(depth);
+    if (results.at(-1) === type && results.length === 1) return;
+    for (const _ of results) this.#a.op(OP.drop);
+    this.#value(type, depth + 1);
+  }
+}
