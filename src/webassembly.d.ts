@@ -26,18 +26,23 @@ declare namespace WebAssembly {
   }
 
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
+    constructor(
+      descriptor:
+        | { initial: number; maximum?: number; shared?: boolean }
+        | { address: 'i64'; initial: bigint; maximum?: bigint; shared?: boolean },
+    );
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
     /** @returns the size in pages before; throws RangeError if the memory cannot grow so far */
-    grow(pages: number): number;
+    grow<T extends number | bigint>(pages: T): T;
   }
 
   class Table {
     constructor(descriptor: { element: 'anyfunc' | 'externref'; initial: number; maximum?: number }, value?: unknown);
-    readonly length: number;
-    get(index: number): unknown;
-    set(index: number, value?: unknown): void;
-    grow(by: number, value?: unknown): number;
+    /** This and all indices are of type bigint for a table with 64-bit addresses. */
+    readonly length: number | bigint;
+    get(index: number | bigint): unknown;
+    set(index: number | bigint, value?: unknown): void;
+    grow<T extends number | bigint>(by: T, value?: unknown): T;
   }
 
   class Global<T = unknown> {

@@ -42,6 +42,31 @@ const FEATURES: Readonly<Record<string, Feature>> = {
           (local.set $at (i32.add (local.get $at) (i32.const 1)))
           (br_if $next (i32.lt_u (local.get $at) (i32.const 65538))))))`,
   },
+  'a memory and a table with 64-bit addresses': {
+    stdout: 'wide!',
+    text: `(module
+      (type $print (func (param i64)))
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory $data i64 1)
+      (memory $io (export "memory") 1 1)
+      (table $t i64 4 funcref)
+      (elem (table $t) (offset (i64.const 3)) func $print)
+      (data $word (memory $data) (offset (i64.const 65534)) "wi")
+      (data $rest "de!")
+      (data (memory $io) (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00")
+      (func $print (type $print)
+        (i32.store8 $io (i32.const 8) (i32.load8_u $data offset=4 (i64.sub (local.get 0) (i64.const 4))))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
+      (func (export "_start") (local $at i64)
+        (drop (table.grow $t (table.get $t (i64.const 3)) (i64.const 1)))
+        (local.set $at (i64.sub (i64.mul (memory.size $data) (i64.const 65536)) (i64.const 2)))
+        (drop (memory.grow $data (i64.const 1)))
+        (memory.init $data $rest (i64.const 65536) (i32.const 0) (i32.const 3))
+        (loop $next
+          (call_indirect $t (type $print) (local.get $at) (i64.sub (table.size $t) (i64.const 1)))
+          (local.set $at (i64.add (local.get $at) (i64.const 1)))
+          (br_if $next (i64.lt_u (local.get $at) (i64.const 65539))))))`,
+  },
   'extended constant expressions': {
     stdout: 'hey!',
     text: `(module

@@ -55,8 +55,10 @@ export const LIMITS = {
   memories: 255,
   /** 64 KiB pages of one linear memory: all that wasm32 can address. */
   memoryPages: 65_536,
-  /** Bytes of one linear memory: the same, as peers tell them. */
-  memoryBytes: 65_536 * 64 * KIB,
+  /** 64 KiB pages of a linear memory with 64-bit addresses: V8's own limit, 16 GiB. */
+  wideMemoryPages: 262_144,
+  /** Bytes of all memories of a process, as peers tell them. */
+  memoryBytes: 255 * 262_144 * 64 * KIB,
   /** Milliseconds that a peer may say something took or used: 100 years of 100 threads. */
   toldMs: 100 * 100 * 365 * 86_400_000,
   /** Bytes that a process's arguments and environment take together (Linux: ARG_MAX, 2 MiB). */

@@ -488,7 +488,8 @@ export class BodyRewriter extends BranchCopier {
       return;
     }
     const type = indirect ? this.module.types[immediate]! : this.module.types[this.module.functionTypes[immediate]!]!;
-    if (this.watermark < walker.low) this.spill(indirect ? [...type.params, I32] : [...type.params]);
+    if (this.watermark < walker.low)
+      this.spill(indirect ? [...type.params, this.module.tables[walker.second]!.address] : [...type.params]);
     else this.copy(walker.start);
     const site = this.site();
     if (this.callSite(site, type.results)) return;

@@ -16,7 +16,6 @@ import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
 
 const ONE_I32: TypeList = Uint8Array.of(I32);
-const THREE_I32: TypeList = Uint8Array.of(I32, I32, I32);
 
 /** The plan of an import wrapper's frame: its arguments, and a pc that is always 0. */
 export function wrapperPlan(module: Module, index: number): FramePlan {
@@ -35,7 +34,7 @@ export function wrapperPlan(module: Module, index: number): FramePlan {
 
 export function appendedFunctions(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
   const wrappers = Array.from({ length: n.imports }, (_, index) => wrapper(module, n, types, index));
-  const segments = n.segmentUses.map((use) => segmentHelper(n, use));
+  const segments = n.segmentUses.map((use) => segmentHelper(module, n, use));
   const saving = n.saveSignatures.map((signature) => saveHelper(n, signature));
   // The number of functions is known only here; `place` reaches all of them.
   const fixed = fixedHelpers(module, n, types);
@@ -167,7 +166,14 @@ function restoreGlobals(n: Numbering): Uint8Array {
   return code.body();
 }
 
-function segmentHelper(n: Numbering, use: SegmentUse): AppendedFunction {
+/** What the helper for a segment takes: the operands of the instruction. */
+export function segmentParams({ memories, tables }: Module, { kind, target }: SegmentUse): TypeList {
+  if (kind === 'data.drop' || kind === 'elem.drop') return NO_TYPES;
+  const { address } = (kind === 'memory.init' ? memories : tables)[target]!;
+  return Uint8Array.of(address, I32, I32);
+}
+
+function segmentHelper(module: Module, n: Numbering, use: SegmentUse): AppendedFunction {
   const code = new Assembler();
   const { kind, segment, target } = use;
   if (kind === 'data.drop' || kind === 'elem.drop') {
@@ -178,7 +184,7 @@ function segmentHelper(n: Numbering, use: SegmentUse): AppendedFunction {
   code.get(0).get(1).get(2);
   if (kind === 'memory.init') code.op(OP.memoryInit, segment, target);
   else code.op(OP.tableInit, segment, target);
-  return { params: THREE_I32, results: NO_TYPES, body: code.body() };
+  return { params: segmentParams(module, use), results: NO_TYPES, body: code.body() };
 }
 
 /** Appends its values, and the record's trailer if it ends one, to the save area, which grows as needed. */

@@ -428,7 +428,7 @@ export class ImageReader {
 }
 
 function memorySize(pages: number, maximumPages: number): ImageMemory {
-  if (pages > maximumPages || maximumPages > LIMITS.memoryPages) {
+  if (pages > maximumPages || maximumPages > LIMITS.wideMemoryPages) {
     throw new GodwitError('corrupt', `an image with a memory of ${pages} to ${maximumPages} pages`);
   }
   return { pages, maximumPages };

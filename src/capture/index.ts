@@ -17,6 +17,8 @@ export { Machine } from './machine.ts';
 export type { Host, Outcome } from './machine.ts';
 export { decodeState, encodeState } from './state.ts';
 export type { MachineState } from './state.ts';
+export { createMemory, growMemory } from './memory.ts';
+export type { MemorySize } from './memory.ts';
 export { locate } from './locate.ts';
 export type { Location } from './locate.ts';
 export { ImageReader, ImageWriter } from './image.ts';

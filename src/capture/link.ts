@@ -18,9 +18,9 @@ import type { FramePlan, SaveSignature } from './frame.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import { REFERENCE_HELPERS } from './references.ts';
-import { wrapperPlan } from './helpers.ts';
+import { segmentParams, wrapperPlan } from './helpers.ts';
 import type { Numbering } from './numbering.ts';
-import { MainTarget, writeMemoryImports, writeTable } from './rewrite.ts';
+import { MainTarget, writeMemoryImports, writeOwnTable, writeTable } from './rewrite.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
 
@@ -252,7 +252,7 @@ export class Linker {
       writeTable(s, table);
     });
     entry('continuations', 1);
-    writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
+    writeOwnTable(s, FUNCREF, 0, null);
     writeMemoryImports(s, memories);
     for (let i = 0; i < stateGlobals; i++) {
       const { type, mutable } = globals[i] ?? { type: I32, mutable: true };
@@ -287,8 +287,7 @@ export class Linker {
       return { params: Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]), results: NO_TYPES };
     }
     if (index >= n.firstSegmentHelper) {
-      const { kind } = n.segmentUses[index - n.firstSegmentHelper]!;
-      return { params: kind.endsWith('.drop') ? NO_TYPES : Uint8Array.of(I32, I32, I32), results: NO_TYPES };
+      return { params: segmentParams(this.#module, n.segmentUses[index - n.firstSegmentHelper]!), results: NO_TYPES };
     }
     for (const [type, { saved }] of REFERENCE_HELPERS) {
       if (index === n.fixed(saved)) return { params: oneType(I32), results: oneType(type) };

@@ -7,7 +7,8 @@
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { payloadOf } from '../wasm/module.ts';
-import { FUNCREF, V128, isReference, typeName } from '../wasm/types.ts';
+import { FUNCREF, I32, I64, V128, isReference, typeName } from '../wasm/types.ts';
+import type { ValueType } from '../wasm/types.ts';
 import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
 import { readFrames } from './frames.ts';
@@ -306,9 +307,10 @@ export class Machine {
     return [...this.#program.facts.changedTables].flatMap((changed, table) => {
       if (changed === 0) return [];
       const live = this.#tableAt(table);
-      const isFunction = tables[table]!.element === FUNCREF;
-      const entries = Int32Array.from({ length: live.length }, (_, i) => {
-        const entry = live.get(i);
+      const { element, address } = tables[table]!;
+      const isFunction = element === FUNCREF;
+      const entries = Int32Array.from({ length: Number(live.length) }, (_, i) => {
+        const entry = live.get(tableIndex(i, address));
         if (entry === null) return -1;
         return (isFunction ? this.#indexOf(entry) : undefined) ?? FOREIGN;
       });
@@ -324,7 +326,7 @@ export class Machine {
 
   #restoreReferences(references: Int32Array): void {
     const table = this.#table('functions');
-    growTo(table, references.length);
+    growTo(table, references.length, I32);
     references.forEach((index, i) => {
       if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
     });
@@ -358,12 +360,13 @@ export class Machine {
       if (this.#program.facts.changedTables[table] !== 1)
         throw new GodwitError('corrupt', `a state with table ${table}`);
       const live = this.#tableAt(table);
-      if (entries.length < live.length)
+      const { address } = this.#program.original.tables[table]!;
+      if (entries.length < Number(live.length))
         throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
-      growTo(live, entries.length);
+      growTo(live, entries.length, address);
       entries.forEach((index, i) => {
-        if (index === -1) live.set(i, null);
-        else if (index !== FOREIGN) live.set(i, this.#originalFunction(index));
+        if (index === -1) live.set(tableIndex(i, address), null);
+        else if (index !== FOREIGN) live.set(tableIndex(i, address), this.#originalFunction(index));
       });
     }
   }
@@ -481,13 +484,19 @@ export class Machine {
 }
 
 /** @throws GodwitError `limit` if the table's own maximum or the engine's does not allow it */
-function growTo(table: WebAssembly.Table, length: number): void {
-  if (length <= table.length) return;
+function growTo(table: WebAssembly.Table, length: number, address: ValueType): void {
+  const missing = length - Number(table.length);
+  if (missing <= 0) return;
   try {
-    table.grow(length - table.length);
+    table.grow(tableIndex(missing, address));
   } catch (error) {
     throw new GodwitError('limit', `a state with a table of ${length} entries`, { cause: error });
   }
+}
+
+/** An index as the JavaScript interface wants it. */
+function tableIndex(index: number, address: ValueType): number | bigint {
+  return address === I64 ? BigInt(index) : index;
 }
 
 /** Stands for a reference that only this instance knows. */

@@ -8,19 +8,14 @@
  * them. The bytes of the rewritten module are needed for compiling only.
  */
 import { GodwitError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import type { Export, Import, Module } from '../wasm/module.ts';
 import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
+import { sizeOf } from './memory.ts';
+import type { MemorySize } from './memory.ts';
 import { Numbering } from './numbering.ts';
-
-/** Pages of 64 KiB. */
-export interface MemorySize {
-  readonly initialPages: number;
-  readonly maximumPages: number;
-}
 
 /** A compiled continuation, and the functions of the rewritten module that it imports. */
 export interface CompiledContinuation {
@@ -75,12 +70,9 @@ export class Program {
     return this.original.exports;
   }
 
-  /** Sizes in pages of the memories that the host must make, shared, by their numbers in the module. */
+  /** Sizes of the memories that the host must make, by their numbers in the module. */
   get memories(): readonly MemorySize[] {
-    return this.original.memories.map(({ minimum, maximum }) => ({
-      initialPages: minimum,
-      maximumPages: maximum ?? LIMITS.memoryPages,
-    }));
+    return this.original.memories.map(sizeOf);
   }
 
   /** The number of the memory that the program shows its host: exported as `memory`, or else the first one. */

@@ -16,9 +16,10 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../wasm/module.ts';
-import type { ElementSegment, Limits, Module, TableType } from '../wasm/module.ts';
+import type { Addressed, ElementSegment, Module, TableType } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
+import { EXNREF, EXTERNREF, FUNCREF, I32, I64, NO_TYPES } from '../wasm/types.ts';
+import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
@@ -28,6 +29,8 @@ import { analyse } from './graph.ts';
 import type { Graph, SegmentUse } from './graph.ts';
 import { appendedFunctions } from './helpers.ts';
 import type { AppendedFunction } from './references.ts';
+import { sizeOf } from './memory.ts';
+import type { MemorySize } from './memory.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
@@ -328,11 +331,11 @@ class ModuleRewriter {
     const own = tables.slice(importedTables);
     s.u32(own.length + this.#n.appendedTables.length);
     for (const table of own) writeTable(s, table);
-    writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
-    writeTable(s, { element: FUNCREF, minimum: 1, maximum: 1 });
-    writeTable(s, { element: FUNCREF, minimum: 0, maximum: null });
-    writeTable(s, { element: EXTERNREF, minimum: 0, maximum: null });
-    if (this.#n.exceptions) writeTable(s, { element: EXNREF, minimum: 0, maximum: null });
+    writeOwnTable(s, FUNCREF, 1, 1);
+    writeOwnTable(s, FUNCREF, 1, 1);
+    writeOwnTable(s, FUNCREF, 0, null);
+    writeOwnTable(s, EXTERNREF, 0, null);
+    if (this.#n.exceptions) writeOwnTable(s, EXNREF, 0, null);
   }
 
   #globals(s: WasmWriter): void {
@@ -465,15 +468,20 @@ function sum(offsets: Uint32Array): number {
   return total;
 }
 
-function writeLimits(s: WasmWriter, { minimum, maximum }: Limits): void {
-  s.u8(maximum === null ? 0 : 1);
-  s.u32(minimum);
-  if (maximum !== null) s.u32(maximum);
+/** Flags of limits: with a maximum and shared; with 64-bit addresses. */
+const SHARED = 3;
+const WIDE = 4;
+
+export function writeTable(s: WasmWriter, { element, minimum, maximum, address }: TableType): void {
+  s.u8(element);
+  s.u8((maximum === null ? 0 : 1) | (address === I64 ? WIDE : 0));
+  s.u64(Math.min(minimum, Number.MAX_SAFE_INTEGER));
+  if (maximum !== null) s.u64(Math.min(maximum, Number.MAX_SAFE_INTEGER));
 }
 
-export function writeTable(s: WasmWriter, table: TableType): void {
-  s.u8(table.element);
-  writeLimits(s, table);
+/** A table that the engine adds. */
+export function writeOwnTable(s: WasmWriter, element: ValueType, minimum: number, maximum: number | null): void {
+  writeTable(s, { element, minimum, maximum, address: I32 });
 }
 
 /** Name under which the n-th memory is imported from the module `godwit`. */
@@ -482,18 +490,18 @@ export function memoryName(index: number): string {
 }
 
 /** The program's memories under their own numbers, and the control memory behind them. */
-export function writeMemoryImports(s: WasmWriter, memories: readonly Limits[]): void {
-  memories.forEach(({ minimum, maximum }, index) => {
-    writeMemoryImport(s, memoryName(index), minimum, maximum ?? LIMITS.memoryPages);
+export function writeMemoryImports(s: WasmWriter, memories: readonly Addressed[]): void {
+  memories.forEach((memory, index) => {
+    writeMemoryImport(s, memoryName(index), sizeOf(memory));
   });
-  writeMemoryImport(s, 'control', 1, CONTROL_PAGES);
+  writeMemoryImport(s, 'control', { initialPages: 1, maximumPages: CONTROL_PAGES, wide: false });
 }
 
 /** Import of a shared memory from the module `godwit`. */
-function writeMemoryImport(s: WasmWriter, name: string, minimum: number, maximum: number): void {
+function writeMemoryImport(s: WasmWriter, name: string, { initialPages, maximumPages, wide }: MemorySize): void {
   s.name(GODWIT);
   s.name(name);
-  s.raw(2, 3);
-  s.u32(minimum);
-  s.u32(maximum);
+  s.raw(2, wide ? SHARED | WIDE : SHARED);
+  s.u32(initialPages);
+  s.u32(maximumPages);
 }

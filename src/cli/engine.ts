@@ -27,7 +27,11 @@ export interface Inspection {
   readonly unknown_imports: readonly string[];
   readonly exports: readonly string[];
   /** 64 KiB pages. */
-  readonly memories: readonly { readonly minimum: number; readonly maximum: number | null }[];
+  readonly memories: readonly {
+    readonly minimum: number;
+    readonly maximum: number | null;
+    readonly address: 'i32' | 'i64';
+  }[];
   readonly rewritten: {
     readonly functions: number;
     /** Functions that can be on a captured stack. */
@@ -44,8 +48,9 @@ export interface Inspection {
 const WASI = 'wasi_snapshot_preview1';
 
 export async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  const [{ decodeModule }, { rewrite }] = await Promise.all([
+  const [{ decodeModule }, { I64 }, { rewrite }] = await Promise.all([
     import('../wasm/decode.ts'),
+    import('../wasm/types.ts'),
     import('../capture/rewrite.ts'),
   ]);
   const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memories: [], rewritten: null };
@@ -58,7 +63,11 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
       imports: module.imports.map(fullName),
       unknown_imports: unknown.map(fullName),
       exports: module.exports.map(({ name }) => name),
-      memories: module.memories,
+      memories: module.memories.map(({ minimum, maximum, address }) => ({
+        minimum,
+        maximum,
+        address: address === I64 ? 'i64' : 'i32',
+      })),
     };
     const { stats } = rewrite(bytes);
     const rewritten = {

@@ -9,6 +9,7 @@ import { callNumber } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { branded, bytes, decode, encode, list, struct, u32, u64 } from '../base/schema.ts';
 import { CHECKSUM_BYTES, type ImageHasher, ImageReader, ImageWriter } from '../capture/image.ts';
+import { growMemory, type MemorySize } from '../capture/memory.ts';
 import { decodeState, encodeState, type MachineState } from '../capture/state.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import type { GuestBaggage } from './guest-session.ts';
@@ -55,7 +56,7 @@ export function imageOf(
       moduleHash: Buffer.from(module.hash, 'hex'),
       memories: memories.map(({ buffer }) => ({
         bytes: new Uint8Array(buffer),
-        maximumPages: LIMITS.memoryPages,
+        maximumPages: LIMITS.wideMemoryPages,
       })),
       threads: [encodeState(state)],
       kernel: encode(baggageCodec, baggage),
@@ -69,7 +70,8 @@ export class ImageLoader {
   readonly #reader: ImageReader;
   readonly #module: LoadedModule;
 
-  constructor(module: LoadedModule, memories: readonly WebAssembly.Memory[]) {
+  /** @param sizes of those memories as they were asked for */
+  constructor(module: LoadedModule, memories: readonly WebAssembly.Memory[], sizes: readonly MemorySize[]) {
     this.#module = module;
     this.#reader = new ImageReader(hasher, ({ memories: wanted }) => {
       if (wanted.length !== memories.length)
@@ -77,7 +79,7 @@ export class ImageLoader {
       return memories.map((memory, index) => {
         const missing = wanted[index]!.pages - memory.buffer.byteLength / 65_536;
         // It may have grown since its home said how large it is.
-        if (missing > 0) grow(memory, missing);
+        if (missing > 0) grow(memory, missing, sizes[index]!);
         return new Uint8Array(memory.buffer);
       });
     });
@@ -101,9 +103,9 @@ export class ImageLoader {
   }
 }
 
-function grow(memory: WebAssembly.Memory, pages: number): void {
+function grow(memory: WebAssembly.Memory, pages: number, size: MemorySize): void {
   try {
-    memory.grow(pages);
+    growMemory(memory, pages, size);
   } catch (error) {
     throw new GodwitError('limit', `the memory cannot grow by ${pages * 64} KiB here`, { cause: error });
   }

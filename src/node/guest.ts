@@ -3,7 +3,7 @@
  * nodes or descriptors: calls go out through {@link GuestEvents}, and whoever owns the guest answers them.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import type { MemorySize } from '../capture/program.ts';
+import { createMemory, type MemorySize } from '../capture/memory.ts';
 import type { MachineState } from '../capture/state.ts';
 import { assert } from '../base/assert.ts';
 import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../capture/rewrite.ts';
@@ -38,6 +38,8 @@ export interface GuestMemories {
 export class Guest {
   /** By their numbers in the module. */
   readonly memories: readonly WebAssembly.Memory[];
+  /** What each of them was asked for. */
+  readonly sizes: readonly MemorySize[];
   /** The one that calls refer to. */
   readonly memory: WebAssembly.Memory;
   readonly #control: ControlBlock;
@@ -59,8 +61,9 @@ export class Guest {
    * @throws RangeError if the machine cannot give the memory
    */
   constructor(module: LoadedModule, { sizes, host }: GuestMemories, pool: WorkerPool, events: GuestEvents) {
-    this.memories = sizes.map(sharedMemory);
-    this.memory = this.memories[host] ?? sharedMemory({ initialPages: 0, maximumPages: 0 });
+    this.sizes = sizes;
+    this.memories = sizes.map(createMemory);
+    this.memory = this.memories[host] ?? createMemory({ initialPages: 0, maximumPages: 0, wide: false });
     const control = new WebAssembly.Memory({
       initial: CONTROL_PAGES,
       maximum: MAXIMUM_CONTROL_PAGES,
@@ -221,8 +224,4 @@ export class Guest {
     if (wasRunning)
       this.#events.reported({ type: 'failed', message, cpuNanos: this.#cpu.nanos, localCalls: 0, monotonic: 0n });
   }
-}
-
-function sharedMemory({ initialPages, maximumPages }: MemorySize): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: initialPages, maximum: maximumPages, shared: true });
 }

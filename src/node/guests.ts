@@ -10,7 +10,8 @@ import { LIMITS } from '../base/limits.ts';
 import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { MachineState } from '../capture/state.ts';
-import { type MemorySize, Program } from '../capture/program.ts';
+import type { MemorySize } from '../capture/memory.ts';
+import { Program } from '../capture/program.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { GuestReport } from '../guest/messages.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../migration/hosts.ts';
@@ -157,7 +158,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memories);
+    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memories, entry.session.guest.sizes);
     return null;
   }
 
@@ -280,5 +281,5 @@ function reserved(sizes: readonly MemorySize[], bytes: number): readonly MemoryS
   const [only] = sizes;
   if (only === undefined || sizes.length > 1) return sizes;
   const initialPages = Math.max(only.initialPages, Math.ceil(bytes / 65_536));
-  return [{ initialPages, maximumPages: Math.max(only.maximumPages, initialPages) }];
+  return [{ ...only, initialPages, maximumPages: Math.max(only.maximumPages, initialPages) }];
 }

@@ -40,7 +40,6 @@ const refusals: readonly (readonly [string, readonly number[], string, RegExp])[
   ['a section of 4 GB', [...HEAD, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
   ['4 G types', [...HEAD, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
   ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
-  ['a 64-bit memory', [...HEAD, 5, 3, 1, 4, 1], 'unsupported_feature', /memory64/],
   ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],
   ['a tag of no type', [...HEAD, 13, 3, 1, 0, 0], 'invalid_module', /unknown type 0/],
   ['a table of exceptions', [...HEAD, 4, 4, 1, 0x69, 0, 1], 'unsupported_feature', /a table of exception references/],

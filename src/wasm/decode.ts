@@ -8,6 +8,7 @@ import { LIMITS } from '../base/limits.ts';
 import { ConstantReader } from './constants.ts';
 import { EXTERNAL_KINDS } from './module.ts';
 import type {
+  Addressed,
   CustomSection,
   DataSegment,
   DefinedGlobal,
@@ -16,18 +17,18 @@ import type {
   ExternalKind,
   GlobalType,
   Import,
-  Limits,
   Module,
   Range,
   TableType,
 } from './module.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
-import { EXNREF, FUNCREF, isReference, isValueType } from './types.ts';
+import { EXNREF, FUNCREF, I32, I64, isReference, isValueType } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 const EMPTY: Range = { start: 0, end: 0 };
-/** 64 KiB pages that 32-bit addresses reach. */
-const MAX_PAGES = 0x1_0000;
+/** 64 KiB pages that addresses of a type reach, and entries of a table. */
+const MAX_PAGES = { [I32]: 2 ** 16, [I64]: 2 ** 48 };
+const MAX_ENTRIES = { [I32]: 2 ** 32 - 1, [I64]: 2 ** 64 };
 
 /** Section numbers in the order in which they must stand; tags (13) and data count (12) are out of numeric order. */
 const SECTION_ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
@@ -73,7 +74,7 @@ class ModuleDecoder {
   #definedTypes = new Uint32Array(0);
   readonly #tables: TableType[] = [];
   #importedTables = 0;
-  readonly #memories: Limits[] = [];
+  readonly #memories: Addressed[] = [];
   readonly #tags: number[] = [];
   #importedTags = 0;
   readonly #globals: GlobalType[] = [];
@@ -251,18 +252,20 @@ class ModuleDecoder {
     for (let i = 0; i < this.#definedTypes.length; i++) this.#definedTypes[i] = this.#typeIndex();
   }
 
-  #limits(what: 'memory' | 'table', most: number): Limits {
+  #limits(what: 'memory' | 'table', most: Readonly<Record<number, number>>): Addressed {
     const at = this.#r.pos;
     const flags = this.#r.u8();
     if (flags & 0x02) unsupported(at, what === 'memory' ? 'threads (shared memory)' : 'threads (a shared table)');
-    if (flags & 0x04) unsupported(at, what === 'memory' ? 'memory64' : 'memory64 (a 64-bit table)');
     if (flags & 0x08) unsupported(at, 'custom page sizes');
-    if (flags > 1) invalid(at, `malformed limits flags ${hex(flags)}`);
-    const minimum = this.#r.u32();
-    const maximum = flags & 1 ? this.#r.u32() : null;
-    if (minimum > most || (maximum ?? 0) > most) invalid(at, `${what} size must be at most ${most}`);
+    if (flags & ~0x05) invalid(at, `malformed limits flags ${hex(flags)}`);
+    const address = flags & 0x04 ? I64 : I32;
+    const size = (): number => (address === I64 ? this.#r.u64() : this.#r.u32());
+    const minimum = size();
+    const maximum = flags & 1 ? size() : null;
+    const limit = most[address]!;
+    if (minimum > limit || (maximum ?? 0) > limit) invalid(at, `${what} size must be at most ${limit}`);
     if (maximum !== null && maximum < minimum) invalid(at, 'size minimum must not be greater than maximum');
-    return { minimum, maximum };
+    return { minimum, maximum, address };
   }
 
   #tableType(): TableType {
@@ -270,7 +273,7 @@ class ModuleDecoder {
     const element = this.#valueType();
     if (!isReference(element)) invalid(at, 'malformed reference type of a table');
     if (element === EXNREF) unsupported(at, 'a table of exception references');
-    return { element, ...this.#limits('table', 0xffff_ffff) };
+    return { element, ...this.#limits('table', MAX_ENTRIES) };
   }
 
   #tableSection(): void {
@@ -282,7 +285,7 @@ class ModuleDecoder {
     }
   }
 
-  #oneMemory(): Limits {
+  #oneMemory(): Addressed {
     const at = this.#r.pos;
     const memory = this.#limits('memory', MAX_PAGES);
     this.#memories.push(memory);
@@ -366,7 +369,7 @@ class ModuleDecoder {
     const table = mode === 'active' && flags & 2 ? r.u32() : 0;
     const tableType = this.#tables[table];
     if (mode === 'active' && tableType === undefined) invalid(at, `unknown table ${table}`);
-    const placement = mode === 'active' ? { target: table, offset: this.#constants.read(0x7f) } : null;
+    const placement = mode === 'active' ? { target: table, offset: this.#constants.read(tableType!.address) } : null;
     let type = FUNCREF;
     if (flags & 3) {
       if (flags & 4) type = this.#valueType();
@@ -411,8 +414,9 @@ class ModuleDecoder {
       const flags = r.u32();
       if (flags > 2) invalid(at, `malformed data segment kind ${flags}`);
       const target = flags === 2 ? r.u32() : 0;
-      if (flags !== 1 && target >= this.#memories.length) invalid(at, `unknown memory ${target}`);
-      const placement = flags === 1 ? null : { target, offset: this.#constants.read(0x7f) };
+      const memory = this.#memories[target];
+      if (flags !== 1 && memory === undefined) invalid(at, `unknown memory ${target}`);
+      const placement = flags === 1 ? null : { target, offset: this.#constants.read(memory!.address) };
       const size = r.u32();
       const start = r.pos;
       r.skip(size);

@@ -5,7 +5,7 @@
 import { alignmentOf } from './opcodes.ts';
 import { unsupported } from './reader.ts';
 import { ValidationStacks } from './stacks.ts';
-import { NO_TYPES, isValueType, oneType } from './types.ts';
+import { I32, I64, NO_TYPES, isValueType, oneType } from './types.ts';
 import type { TypeList, ValueType } from './types.ts';
 
 export class ImmediateReader extends ValidationStacks {
@@ -13,6 +13,8 @@ export class ImmediateReader extends ValidationStacks {
   opcode = 0;
   /** Label depth, or index of local, global, function, type, table, segment: whatever comes first. */
   immediate = 0;
+  /** Type of the address of the last memory access. */
+  protected address: ValueType = I32;
   /** Parameters and results of the block type that was read last. */
   protected blockParams: TypeList = NO_TYPES;
   protected blockResults: TypeList = NO_TYPES;
@@ -27,8 +29,11 @@ export class ImmediateReader extends ValidationStacks {
       memory = this.u32();
     }
     if (alignment > alignmentOf[opcode]!) this.fail(at, 'alignment must not be larger than natural');
-    this.u32();
-    if (memory >= this.module.memories.length) this.fail(at, `unknown memory ${memory}`);
+    const type = this.module.memories[memory];
+    if (type === undefined) this.fail(at, `unknown memory ${memory}`);
+    this.address = type.address;
+    if (type.address === I64) this.u64();
+    else this.u32();
   }
 
   protected memoryIndex(): number {

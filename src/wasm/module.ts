@@ -12,7 +12,12 @@ export interface Limits {
   readonly maximum: number | null;
 }
 
-export interface TableType extends Limits {
+/** How code addresses a memory or a table: I32 or I64. */
+export interface Addressed extends Limits {
+  readonly address: ValueType;
+}
+
+export interface TableType extends Addressed {
   readonly element: ValueType;
 }
 
@@ -24,7 +29,7 @@ export interface GlobalType {
 export type Import = { readonly module: string; readonly name: string } & (
   | { readonly kind: 'function'; readonly type: number }
   | { readonly kind: 'table'; readonly table: TableType }
-  | { readonly kind: 'memory'; readonly memory: Limits }
+  | { readonly kind: 'memory'; readonly memory: Addressed }
   | { readonly kind: 'global'; readonly global: GlobalType }
   | { readonly kind: 'tag'; readonly type: number }
 );
@@ -80,7 +85,7 @@ export interface Module {
   readonly tables: readonly TableType[];
   readonly importedTables: number;
   /** Imported ones first. */
-  readonly memories: readonly Limits[];
+  readonly memories: readonly Addressed[];
   /** Type index of every exception tag, imported ones first. */
   readonly tags: readonly number[];
   readonly importedTags: number;

@@ -69,6 +69,7 @@ export const OP = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,
+  i64ExtendI32U: 0xad,
   refNull: 0xd0,
   refIsNull: 0xd1,
   refFunc: 0xd2,

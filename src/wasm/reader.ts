@@ -58,6 +58,19 @@ export class WasmReader {
     return (result | (last << 28)) >>> 0;
   }
 
+  /** A LEB128 of 64 bits. @returns its value, the nearest number where it is beyond 2^53 */
+  u64(): number {
+    const at = this.pos;
+    let result = 0;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.u8();
+      if (i === 9 && byte > 1) invalid(at, byte & 0x80 ? 'integer representation too long' : 'integer too large');
+      result += (byte & 0x7f) * 2 ** (7 * i);
+      if (byte < 0x80) break;
+    }
+    return result;
+  }
+
   /** A signed LEB128 of `bits` (32, 33 or 64) that is checked and passed over. @returns its low 32 bits, signed */
   signed(bits: number): number {
     const at = this.pos;

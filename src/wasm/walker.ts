@@ -18,8 +18,8 @@ import {
   unsupportedFeature,
 } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
-import { FUNCREF, I32, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
-import type { FunctionType } from './types.ts';
+import { FUNCREF, I32, I64, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
+import type { FunctionType, ValueType } from './types.ts';
 
 export class FunctionWalker extends ExceptionRules {
   /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; table.copy: source). */
@@ -33,8 +33,11 @@ export class FunctionWalker extends ExceptionRules {
     this.opcode = opcode;
     const immediate = immediateOf[opcode]!;
     if (immediate === IMMEDIATE.special) return this.#special(opcode);
-    if (immediate !== IMMEDIATE.none) this.#skipImmediate(opcode, immediate);
-    const signature = signatureOf[opcode]!;
+    let signature = signatureOf[opcode]!;
+    if (immediate !== IMMEDIATE.none) {
+      this.#skipImmediate(opcode, immediate);
+      if (this.address !== I32) signature = this.#wide(signature);
+    }
     const first = signature & 0xff;
     if (first !== 0) {
       this.pop(first);
@@ -49,6 +52,13 @@ export class FunctionWalker extends ExceptionRules {
     const result = signature >>> 24;
     if (result !== 0) this.push(result);
     return true;
+  }
+
+  /** The signature of a memory access with a 64-bit address, which is the operand deepest on the stack. */
+  #wide(signature: number): number {
+    this.address = I32;
+    const shift = (signature >> 16) & 0xff ? 16 : (signature >> 8) & 0xff ? 8 : 0;
+    return (signature & ~(0xff << shift)) | (I64 << shift);
   }
 
   #prefixed(prefix: number): number {
@@ -263,7 +273,7 @@ export class FunctionWalker extends ExceptionRules {
     this.second = this.tableIndex();
     if (this.module.tables[this.second]!.element !== FUNCREF)
       this.fail(at, 'type mismatch: call_indirect needs a table of functions');
-    this.pop(I32);
+    this.pop(this.module.tables[this.second]!.address);
     return type;
   }
 
@@ -277,15 +287,21 @@ export class FunctionWalker extends ExceptionRules {
     this.push(a === UNKNOWN ? b : a);
   }
 
-  #pop3(): void {
-    this.pop(I32);
-    this.pop(I32);
-    this.pop(I32);
+  /** Destination, source and length of a bulk instruction. */
+  #pop3(destination: ValueType, source: ValueType, length: ValueType): void {
+    this.pop(length);
+    this.pop(source);
+    this.pop(destination);
+  }
+
+  /** The operands of a copy: the length is of the shorter address type. */
+  #popCopy(destination: ValueType, source: ValueType): void {
+    this.#pop3(destination, source, destination === I64 ? source : I32);
   }
 
   #rare(opcode: number): boolean {
-    const { tables } = this.module;
-    let result = UNKNOWN;
+    const { memories, tables } = this.module;
+    let result: ValueType = UNKNOWN;
     switch (opcode) {
       case OP.selectTyped: {
         if (this.u32() !== 1) this.fail(this.start, 'invalid result arity of select');
@@ -303,22 +319,20 @@ export class FunctionWalker extends ExceptionRules {
         break;
       case OP.tableGet:
         this.immediate = this.tableIndex();
-        this.pop(I32);
+        this.pop(tables[this.immediate]!.address);
         result = tables[this.immediate]!.element;
         break;
       case OP.tableSet:
         this.immediate = this.tableIndex();
         this.pop(tables[this.immediate]!.element);
-        this.pop(I32);
+        this.pop(tables[this.immediate]!.address);
         break;
       case OP.memorySize:
-        this.memoryIndex();
-        result = I32;
+        result = memories[this.memoryIndex()]!.address;
         break;
       case OP.memoryGrow:
-        this.memoryIndex();
-        this.pop(I32);
-        result = I32;
+        result = memories[this.memoryIndex()]!.address;
+        this.pop(result);
         break;
       case OP.refNull: {
         const heap = this.u8();
@@ -342,7 +356,7 @@ export class FunctionWalker extends ExceptionRules {
       }
       default:
         this.#bulk(opcode);
-        result = opcode === OP.tableGrow || opcode === OP.tableSize ? I32 : UNKNOWN;
+        if (opcode === OP.tableGrow || opcode === OP.tableSize) result = tables[this.immediate]!.address;
     }
     this.low = this.height;
     if (result !== UNKNOWN) this.push(result);
@@ -350,28 +364,27 @@ export class FunctionWalker extends ExceptionRules {
   }
 
   #bulk(opcode: number): void {
-    const { tables, elements } = this.module;
+    const { memories, tables, elements } = this.module;
     switch (opcode) {
       case OP.memoryInit:
         this.immediate = this.dataIndex();
         this.second = this.memoryIndex();
-        return this.#pop3();
+        return this.#pop3(memories[this.second]!.address, I32, I32);
       case OP.dataDrop:
         this.immediate = this.dataIndex();
         return;
       case OP.memoryCopy:
-        this.memoryIndex();
-        this.memoryIndex();
-        return this.#pop3();
-      case OP.memoryFill:
-        this.memoryIndex();
-        return this.#pop3();
+        return this.#popCopy(memories[this.memoryIndex()]!.address, memories[this.memoryIndex()]!.address);
+      case OP.memoryFill: {
+        const { address } = memories[this.memoryIndex()]!;
+        return this.#pop3(address, I32, address);
+      }
       case OP.tableInit:
         this.immediate = this.elementIndex();
         this.second = this.tableIndex();
         if (elements[this.immediate]!.type !== tables[this.second]!.element)
           this.fail(this.start, 'type mismatch between segment and table');
-        return this.#pop3();
+        return this.#pop3(tables[this.second]!.address, I32, I32);
       case OP.elemDrop:
         this.immediate = this.elementIndex();
         return;
@@ -380,10 +393,10 @@ export class FunctionWalker extends ExceptionRules {
         this.second = this.tableIndex();
         if (tables[this.immediate]!.element !== tables[this.second]!.element)
           this.fail(this.start, 'type mismatch between tables');
-        return this.#pop3();
+        return this.#popCopy(tables[this.immediate]!.address, tables[this.second]!.address);
       case OP.tableGrow:
         this.immediate = this.tableIndex();
-        this.pop(I32);
+        this.pop(tables[this.immediate]!.address);
         this.pop(tables[this.immediate]!.element);
         return;
       case OP.tableSize:
@@ -391,9 +404,9 @@ export class FunctionWalker extends ExceptionRules {
         return;
       case OP.tableFill:
         this.immediate = this.tableIndex();
-        this.pop(I32);
+        this.pop(tables[this.immediate]!.address);
         this.pop(tables[this.immediate]!.element);
-        this.pop(I32);
+        this.pop(tables[this.immediate]!.address);
         return;
       default:
         invalid(this.start, `opcode ${hex(opcode)} has no rule`);

@@ -35,6 +35,16 @@ export class WasmWriter {
     this.u8(rest);
   }
 
+  /** @param value a whole number up to 2^64; beyond 2^53 the nearest one that is a number */
+  u64(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.u8(rest);
+  }
+
   s32(value: number): void {
     let rest = value | 0;
     while (rest < -64 || rest > 63) {

@@ -150,7 +150,7 @@ class Chain {
       await guest.ready;
       let state: MachineState | null = null;
       if (image) {
-        const loader = new ImageLoader(this.#module, guest.memories);
+        const loader = new ImageLoader(this.#module, guest.memories, guest.sizes);
         for (const piece of image.pieces) loader.write(piece);
         ({ state } = loader.finish(image.digest));
       }

@@ -32,7 +32,9 @@ export interface Surroundings {
   readonly fuel: number;
   readonly table: number;
   readonly tableSize: number;
-  readonly memories: number;
+  /** By memory, and of the table: whether addresses have 64 bits. */
+  readonly memories: readonly boolean[];
+  readonly wideTable: boolean;
   /** How exceptions are handled, if at all, and what those of each tag carry. */
   readonly exceptions: 'none' | 'references' | 'legacy';
   readonly tags: readonly (readonly ValueType[])[];
@@ -116,9 +118,10 @@ export class FunctionGenerator {
         a.op(OP.globalSet, global.index);
       },
       () => {
-        this.#address(depth);
+        const memory = this.#memory();
+        this.#address(memory, depth);
         this.#value(I64, depth + 1);
-        a.store(I64, this.#memory(), c.below(100));
+        a.store(I64, memory, c.below(100));
       },
       () => this.#callAndDrop(depth),
       () => this.#dropBlock(depth),
@@ -133,12 +136,25 @@ export class FunctionGenerator {
   }
 
   #memory(): number {
-    return this.#c.below(this.#m.memories);
+    return this.#c.below(this.#m.memories.length);
   }
 
-  #address(depth: number): void {
+  /** A constant of an address type. */
+  #addressed(wide: boolean, value: number): Assembler {
+    if (!wide) return this.#a.constant(value);
+    this.#a.u8(OP.i64Const);
+    this.#a.s64(BigInt(value));
+    return this.#a;
+  }
+
+  #place(index: number): Assembler {
+    return this.#addressed(this.#m.wideTable, index);
+  }
+
+  #address(memory: number, depth: number): void {
     this.#value(I32, depth + 2);
     this.#a.constant(MEMORY_MASK).op(OP.i32And);
+    if (this.#m.memories[memory]!) this.#a.op(OP.i64ExtendI32U);
   }
 
   #callAndDrop(depth: number): void {
@@ -150,7 +166,7 @@ export class FunctionGenerator {
     const callee = this.#c.pick(this.#m.functions);
     for (const type of callee.params) this.#value(type, depth + 1);
     if (this.#c.below(3) === 2) {
-      this.#a.constant(this.#m.functions.indexOf(callee) + 1 + (this.#c.below(12) === 11 ? 1 : 0));
+      this.#place(this.#m.functions.indexOf(callee) + 1 + (this.#c.below(12) === 11 ? 1 : 0));
       this.#a.op(OP.callIndirect, this.#m.type(callee.params, callee.results), this.#m.table);
     } else this.#a.op(OP.call, callee.index);
     return callee.results;
@@ -162,7 +178,7 @@ export class FunctionGenerator {
     const callee = this.#c.pick(functions.filter(({ results }) => results.join() === wanted));
     for (const type of callee.params) this.#value(type, depth + 1);
     if (this.#c.below(3) === 2) {
-      this.#a.constant(functions.indexOf(callee) + 1);
+      this.#place(functions.indexOf(callee) + 1);
       this.#a.op(OP.returnCallIndirect, this.#m.type(callee.params, callee.results), table);
     } else this.#a.op(OP.returnCall, callee.index);
   }
@@ -385,10 +401,10 @@ export class FunctionGenerator {
     const a = this.#a;
     if (this.#c.below(4) === 3) {
       this.#value(FUNCREF, depth + 1);
-      a.constant(1).op(OP.tableGrow, table).op(OP.drop);
+      this.#place(1).op(OP.tableGrow, table).op(OP.drop);
       return;
     }
-    a.constant(this.#c.below(tableSize));
+    this.#place(this.#c.below(tableSize));
     this.#value(FUNCREF, depth + 1);
     a.op(OP.tableSet, table);
   }
@@ -397,14 +413,19 @@ export class FunctionGenerator {
     const a = this.#a;
     const kind = this.#c.below(4);
     if (kind === 0) {
-      this.#address(depth);
-      a.constant(3).constant(5).op(OP.memoryInit, 1, this.#memory());
+      const memory = this.#memory();
+      this.#address(memory, depth);
+      a.constant(3).constant(5).op(OP.memoryInit, 1, memory);
     } else if (kind === 1) a.op(OP.dataDrop, 1);
     else if (kind === 2) {
-      this.#address(depth);
-      this.#address(depth);
-      a.constant(20).op(OP.memoryCopy, this.#memory(), this.#memory());
-    } else a.constant(1).op(OP.memoryGrow, this.#memory()).op(OP.drop);
+      const [to, from] = [this.#memory(), this.#memory()];
+      this.#address(to, depth);
+      this.#address(from, depth);
+      this.#addressed(this.#m.memories[to]! && this.#m.memories[from]!, 20).op(OP.memoryCopy, to, from);
+    } else {
+      const memory = this.#memory();
+      this.#addressed(this.#m.memories[memory]!, 1).op(OP.memoryGrow, memory).op(OP.drop);
+    }
   }
 
   /** Code that leaves one value. */
@@ -450,12 +471,13 @@ export class FunctionGenerator {
   #operation(type: ValueType, depth: number): void {
     const a = this.#a;
     if (type === FUNCREF) {
-      a.constant(this.#c.below(this.#m.tableSize)).op(OP.tableGet, this.#m.table);
+      this.#place(this.#c.below(this.#m.tableSize)).op(OP.tableGet, this.#m.table);
       return;
     }
     if (type === I64 && this.#c.below(3) === 2) {
-      this.#address(depth);
-      a.load(I64, this.#memory(), 300);
+      const memory = this.#memory();
+      this.#address(memory, depth);
+      a.load(I64, memory, 300);
       return;
     }
     if (type === EXNREF) {

@@ -30,11 +30,12 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     params,
     results,
   }));
-  const memories = 1 + c.below(2);
-  for (let i = 0; i < memories; i++) {
-    b.memories.push({ minimum: 1, maximum: 2 });
+  const memories = Array.from({ length: 1 + c.below(2) }, () => c.below(4) === 3);
+  memories.forEach((wide, i) => {
+    b.memories.push({ minimum: 1, maximum: 2, wide });
     b.export(i === 0 ? 'memory' : `memory${i}`, 'memory', i);
-  }
+  });
+  const wideTable = c.below(4) === 3;
   const exceptions = c.pick(['none', 'references', 'legacy'] as const);
   const tags = exceptions === 'none' ? [] : TAGS;
   tags.forEach((payload, i) => b.export(`tag${i}`, 'tag', b.tag(payload)));
@@ -45,7 +46,8 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     fuel: b.global(I32, true, new Assembler().constant(FUEL).done()),
     globals: types.map((type) => ({ index: b.global(type, true, constantOf(type, 7)), type })),
     types,
-    table: b.table(imported.length + defined.length + 2),
+    table: b.table(imported.length + defined.length + 2, null, FUNCREF, wideTable),
+    wideTable,
     tableSize: imported.length + defined.length + 2,
     memories,
     exceptions,
@@ -81,7 +83,7 @@ function segments(b: ModuleBuilder, { functions: all, memories }: Surroundings):
   b.data(
     Uint8Array.from({ length: 64 }, (_, i) => i * 3),
     256,
-    memories - 1,
+    memories.length - 1,
   );
   b.data(
     Uint8Array.from({ length: 32 }, (_, i) => 255 - i),

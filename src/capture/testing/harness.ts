@@ -4,6 +4,8 @@
  */
 import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
+import { createMemory } from '../memory.ts';
+import type { MemorySize } from '../memory.ts';
 import type { Outcome } from '../machine.ts';
 import { Program } from '../program.ts';
 import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
@@ -122,8 +124,8 @@ export function runOriginal({ bytes, entry, args, module, imports }: Subject): R
 }
 
 /** A shared copy of a memory, as another machine would load it. */
-function copyMemory(memory: WebAssembly.Memory, maximum: number): WebAssembly.Memory {
-  const copy = new WebAssembly.Memory({ initial: memory.buffer.byteLength / 65_536, maximum, shared: true });
+function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
+  const copy = createMemory({ ...size, initialPages: memory.buffer.byteLength / 65_536 });
   new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
   return copy;
 }
@@ -137,9 +139,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
   const sizes = program.memories;
-  let memories = sizes.map(
-    ({ initialPages: initial, maximumPages: maximum }) => new WebAssembly.Memory({ initial, maximum, shared: true }),
-  );
+  let memories = sizes.map(createMemory);
   let ticks = 0;
   let captures = 0;
   /** An import that was captured is called again by the resume; a poll is passed over by the machine itself. */
@@ -176,7 +176,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
       let outcome: Outcome = first(make(), program, entry, args);
       while (outcome.type === 'captured') {
         const state = decodeState(encodeState(outcome.state));
-        memories = memories.map((memory, index) => copyMemory(memory, sizes[index]!.maximumPages));
+        memories = memories.map((memory, index) => copyMemory(memory, sizes[index]!));
         outcome = make().resume(state, entry);
       }
       return outcome.value;

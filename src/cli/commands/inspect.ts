@@ -28,9 +28,9 @@ function inspectionLines(file: string, inspection: Inspection): string[] {
   const facts: [string, string | null][] = [
     ['runs', refused ? `no: ${refused.message}` : 'yes'],
     ['size', byteSize(bytes)],
-    ...memories.map(({ minimum, maximum }): [string, string] => [
+    ...memories.map(({ minimum, maximum, address }): [string, string] => [
       'memory',
-      `${minimum} pages${maximum === null ? '' : `, at most ${maximum}`}`,
+      `${minimum} pages${maximum === null ? '' : `, at most ${maximum}`}${address === 'i64' ? ', 64-bit addresses' : ''}`,
     ]),
     ['imports', imports.length > 0 ? `${imports.length}, ${unknown_imports.length} of them unknown` : null],
     ['functions', rewritten && `${rewritten.functions}, ${rewritten.capturable} can be on a captured stack`],

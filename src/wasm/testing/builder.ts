@@ -18,14 +18,14 @@ export class ModuleBuilder {
   #importedGlobals = 0;
   #importedTables = 0;
   readonly #functions: FunctionDefinition[] = [];
-  readonly #tables: { element: ValueType; minimum: number; maximum: number | null }[] = [];
+  readonly #tables: { element: ValueType; minimum: number; maximum: number | null; wide: boolean }[] = [];
   readonly #globals: { type: ValueType; mutable: boolean; init: Uint8Array }[] = [];
   readonly #tags: number[] = [];
   readonly #exports: { name: string; kind: keyof typeof KINDS; index: number }[] = [];
   readonly #elements: ((w: WasmWriter) => void)[] = [];
   readonly #datas: ((w: WasmWriter) => void)[] = [];
   readonly #customs: { name: string; content: Uint8Array }[] = [];
-  readonly memories: { minimum: number; maximum: number | null }[] = [];
+  readonly memories: { minimum: number; maximum: number | null; wide?: boolean }[] = [];
   start: number | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -85,8 +85,8 @@ export class ModuleBuilder {
     return this.#importedFunctions + this.#functions.length;
   }
 
-  table(minimum: number, maximum: number | null = null, element: ValueType = FUNCREF): number {
-    return this.#importedTables + this.#tables.push({ element, minimum, maximum }) - 1;
+  table(minimum: number, maximum: number | null = null, element: ValueType = FUNCREF, wide = false): number {
+    return this.#importedTables + this.#tables.push({ element, minimum, maximum, wide }) - 1;
   }
 
   tag(payload: readonly ValueType[]): number {
@@ -107,7 +107,7 @@ export class ModuleBuilder {
     return (
       this.#elements.push((w) => {
         if (typeof offset === 'number') {
-          w.raw(0, 0x41);
+          w.raw(0, this.#tables[0]?.wide === true ? 0x42 : 0x41);
           w.s32(offset);
           w.u8(0x0b);
         } else w.raw(offset === 'passive' ? 1 : 3, 0);
@@ -126,7 +126,7 @@ export class ModuleBuilder {
             w.u8(2);
             w.u32(memory);
           }
-          w.u8(0x41);
+          w.u8(this.memories[memory]?.wide === true ? 0x42 : 0x41);
           w.s32(offset);
           w.u8(0x0b);
         } else w.u8(1);
@@ -157,11 +157,11 @@ export class ModuleBuilder {
     });
     vector(2, this.#imports, (w, write) => write(w));
     vector(3, this.#functions, (w, { type }) => w.u32(type));
-    vector(4, this.#tables, (w, { element, minimum, maximum }) => {
+    vector(4, this.#tables, (w, { element, minimum, maximum, wide }) => {
       w.u8(element);
-      writeLimits(w, minimum, maximum);
+      writeLimits(w, minimum, maximum, wide);
     });
-    vector(5, this.memories, (w, { minimum, maximum }) => writeLimits(w, minimum, maximum));
+    vector(5, this.memories, (w, { minimum, maximum, wide }) => writeLimits(w, minimum, maximum, wide));
     vector(13, this.#tags, (w, type) => {
       w.u8(0);
       w.u32(type);
@@ -206,8 +206,8 @@ export class ModuleBuilder {
   }
 }
 
-function writeLimits(w: WasmWriter, minimum: number, maximum: number | null): void {
-  w.u8(maximum === null ? 0 : 1);
+function writeLimits(w: WasmWriter, minimum: number, maximum: number | null, wide = false): void {
+  w.u8((maximum === null ? 0 : 1) | (wide ? 4 : 0));
   w.u32(minimum);
   if (maximum !== null) w.u32(maximum);
 }
