@@ -191,6 +191,12 @@ for (const [name, { code, log, end }] of Object.entries(CASES)) {
   });
 }
 
+test('exceptions that are only passed on, and never caught', () => {
+  const code = `(func $pass (param exnref) (result exnref) (drop (call $tell (i32.const 1))) (local.get 0))
+    (func (export "run") (result i32) (i32.add (i32.const 2) (ref.is_null (call $pass (ref.null exn)))))`;
+  assert.deepEqual(sameEverywhere(code), { log: '1', end: '3', captures: 2 });
+});
+
 function machineOf(code: string, make: (machine: () => Machine) => Record<string, () => unknown>): () => Machine {
   const bytes = assemble(`(module ${code})`);
   const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));

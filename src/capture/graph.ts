@@ -84,6 +84,14 @@ export function analyse(module: Module): Graph {
   return new Analysis(module).result();
 }
 
+/** Whether exceptions are passed to functions or kept in globals. */
+function declaresExceptions({ globals, types }: Module): boolean {
+  return (
+    globals.some(({ type }) => type === EXNREF) ||
+    types.some(({ params, results }) => params.includes(EXNREF) || results.includes(EXNREF))
+  );
+}
+
 class Analysis {
   readonly #module: Module;
   readonly #functions: number;
@@ -121,7 +129,7 @@ class Analysis {
       patched: this.#patched,
       segmentUses: [...this.#uses.values()],
       changedTables: this.#changedTables,
-      exceptions: walker.hasExceptions || module.globals.some(({ type }) => type === EXNREF),
+      exceptions: walker.hasExceptions || declaresExceptions(module),
     };
   }
 

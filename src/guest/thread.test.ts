@@ -15,7 +15,7 @@ import { GuestThread } from './thread.ts';
 
 const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 100n, cpuNanos: 50n };
 
-/** A thread whose `_start` is that code; function 0 is proc_exit. */
+/** A thread whose `_start` is that code; function 0 is proc_exit, tag 0 carries an i32. */
 function threadOf(code: Uint8Array): {
   readonly thread: GuestThread;
   readonly control: ControlBlock;
@@ -23,6 +23,7 @@ function threadOf(code: Uint8Array): {
 } {
   const b = new ModuleBuilder();
   b.importFunction(PREVIEW1_MODULE, 'proc_exit', [I32], []);
+  b.tag([I32]);
   b.export('_start', 'function', b.define([], [], [I32], code));
   const bytes = b.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
@@ -62,6 +63,19 @@ const COUNTING = new Assembler()
   .get(0)
   .op(OP.call, 0)
   .done();
+
+test('proc_exit passes the handlers of the program', () => {
+  const code = new Assembler().raw(OP.try, 0x40).constant(3).op(OP.call, 0);
+  const report = run(code.op(OP.catchAll).raw(OP.end).constant(4).op(OP.call, 0).done());
+  assert.ok(report.type === 'exited');
+  assert.equal(report.status, 3);
+});
+
+test('an exception that nobody catches ends the program like a trap', () => {
+  const report = run(new Assembler().constant(7).op(OP.throw, 0).done());
+  assert.ok(report.type === 'trapped');
+  assert.equal(report.message, 'uncaught exception of tag 0 with i32 7');
+});
 
 test('how a thread ends: by proc_exit, by returning, by a trap', () => {
   assert.deepEqual(run(COUNTING), {

@@ -37,7 +37,7 @@ export class ValidationStacks extends WasmReader {
   frameParams: TypeList[] = [];
   frameResults: TypeList[] = [];
 
-  /** True once code has been passed that handles exceptions or can hold one. */
+  /** True once code has been passed that handles exceptions or has a local or operand that can hold one. */
   hasExceptions = false;
 
   /** The first byte of the instruction at hand. */

@@ -18,7 +18,7 @@ import {
   unsupportedFeature,
 } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
-import { FUNCREF, I32, I64, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
+import { EXNREF, FUNCREF, I32, I64, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
 
 export class FunctionWalker extends ExceptionRules {
@@ -338,6 +338,7 @@ export class FunctionWalker extends ExceptionRules {
         const heap = this.u8();
         const type = nullType(heap);
         if (type === null) unsupported(this.start, `references of heap type ${hex(heap)}`);
+        if (type === EXNREF) this.hasExceptions = true;
         result = type;
         break;
       }
