@@ -146,6 +146,8 @@ export class TryWriter {
     this.#index = index;
     this.#tries = null;
     this.#open.length = 0;
+    this.#inside.clear();
+    this.#around.clear();
   }
 
   /** Whether the construct at this frame depth is a try of the older form, and not only the rest of one of its clauses. */
