@@ -62,7 +62,7 @@ function machine(capture: boolean): Machine {
   new Int32Array(control.buffer)[0] = capture ? 0 : 1;
   const made: Machine = new Machine(subject, {
     imports: { env: { tell: (n: number) => (capture ? made.unwind() : n) } },
-    memory: null,
+    memories: [],
     control,
     poll() {
       if (left-- === 0) throw new OutOfFuel();

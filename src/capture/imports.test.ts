@@ -40,7 +40,7 @@ function sameCaptured(builder: ModuleBuilder, make: () => Values): unknown {
           },
         },
       },
-      memory: null,
+      memories: [],
       control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
       poll() {},
     });

@@ -18,6 +18,7 @@ const anyState: fc.Arbitrary<MachineState> = fc.record(
     frames: bytes,
     globals: bytes,
     references: fc.array(functionIndex).map((list) => Int32Array.from(list)),
+    exceptions: fc.array(bytes, { maxLength: 5 }),
     tables: fc.array(
       fc.record(
         {
@@ -78,10 +79,11 @@ test('counts are believed only as far as there are bytes for them', () => {
     frames: new Uint8Array(),
     globals: new Uint8Array(),
     references: new Int32Array(),
+    exceptions: [],
     tables: [],
     hostReference: false,
   });
-  for (const at of [5, 9, 13, 17]) {
+  for (const at of [5, 9, 13, 17, 21]) {
     const claims = Uint8Array.from(empty);
     new DataView(claims.buffer).setUint32(at, 0xffff_ffff, true);
     assert.throws(() => decodeState(claims), { code: 'corrupt' }, `count at ${at}`);
@@ -89,6 +91,9 @@ test('counts are believed only as far as there are bytes for them', () => {
   // Tables take more memory than bytes here, even if each is empty.
   const many = new Uint8Array(empty.length + 8 * 70_000);
   many.set(empty);
-  new DataView(many.buffer).setUint32(17, 70_000, true);
+  new DataView(many.buffer).setUint32(21, 70_000, true);
   assert.throws(() => decodeState(many), { code: 'corrupt', message: /70000 tables/ });
+  // So do exceptions.
+  new DataView(many.buffer).setUint32(17, 70_000, true);
+  assert.throws(() => decodeState(many), { code: 'corrupt', message: /70000 exceptions/ });
 });

@@ -112,7 +112,8 @@ function readState(r: ByteReader): MachineState {
   const globals = sized(LIMITS.savedStackBytes);
   const references = indices(0);
   const exceptionCount = r.u32();
-  if (exceptionCount * 4 > r.remaining) throw new GodwitError('corrupt', `a state with ${exceptionCount} exceptions`);
+  if (exceptionCount > LIMITS.listEntries)
+    throw new GodwitError('corrupt', `a state with ${exceptionCount} exceptions`);
   const exceptions = Array.from({ length: exceptionCount }, () => sized(LIMITS.savedStackBytes));
   const count = r.u32();
   if (count > LIMITS.listEntries) throw new GodwitError('corrupt', `a state with ${count} tables`);

@@ -50,7 +50,7 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
     detach() {},
   };
   const session = new GuestSession(
-    { pid: PID, home: HOME, module, pages: { initialPages: 1, maximumPages: 1 } },
+    { pid: PID, home: HOME, module, memories: { sizes: [{ initialPages: 1, maximumPages: 1, wide: false }], host: 0 } },
     { self, pool, homeSide, homeCalls, reported: (_session, report) => reported.resolve(report) },
   );
   const reply = (bytes: readonly number[]): void =>

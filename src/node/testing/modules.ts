@@ -6,7 +6,7 @@ import type { LoadedModule } from '../modules.ts';
 /** @param describe adds imports and the code; @returns the index of the function that is `_start` */
 export function programOf(name: string, describe: (builder: ModuleBuilder) => number): LoadedModule {
   const builder = new ModuleBuilder();
-  builder.memory = { minimum: 1, maximum: 1 };
+  builder.memories.push({ minimum: 1, maximum: 1 });
   builder.export('_start', 'function', describe(builder));
   const bytes = builder.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
