@@ -8,11 +8,7 @@
  * rewritten nor captured, and so do those that it is linked to.
  */
 export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
-  ['exceptions', 'tags, throw and try_table, and the legacy form'],
   ['garbage collection', 'structs, arrays, i31 and casts: a graph of objects cannot be read from outside'],
-  ['memory64', 'memories and tables with 64-bit addresses'],
-  ['multi-memory', 'a second memory'],
-  ['tail calls', 'return_call and its kin'],
   ['threads', 'shared memories of the program, and atomics'],
   ['typed function references', 'references with a type index, or without null'],
 ]);

@@ -1,6 +1,15 @@
 /** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
-import { Machine, Program, CONTROL_PAGES, decodeState, encodeState, locate, rewrite } from '../../src/capture/index.ts';
-import type { MachineState, Outcome } from '../../src/capture/index.ts';
+import {
+  Machine,
+  Program,
+  CONTROL_PAGES,
+  createMemory,
+  decodeState,
+  encodeState,
+  locate,
+  rewrite,
+} from '../../src/capture/index.ts';
+import type { MachineState, MemorySize, Outcome } from '../../src/capture/index.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
 import { World } from './world.ts';
@@ -33,13 +42,16 @@ export class RewrittenWorld extends World {
     return this.imports(program.imports, print);
   }
 
-  /** The memory that the module imports, made if it is the module's own. @throws WebAssembly.LinkError */
-  memoryFor(program: Program): WebAssembly.Memory | null {
-    const imported = program.original.imports.find(({ kind }) => kind === 'memory');
-    if (imported === undefined) {
-      const own = program.memory;
-      return own && new WebAssembly.Memory({ initial: own.initialPages, maximum: own.maximumPages, shared: true });
-    }
+  /** The memories that the module imports, and behind them its own, made. @throws WebAssembly.LinkError */
+  memoriesFor(program: Program): WebAssembly.Memory[] {
+    const imported = program.original.imports.filter(({ kind }) => kind === 'memory');
+    return program.memories.map((size, i) => {
+      const entry = imported[i];
+      return entry === undefined ? createMemory(size) : this.#importedMemory(entry);
+    });
+  }
+
+  #importedMemory(imported: { readonly module: string; readonly name: string }): WebAssembly.Memory {
     const memory = this.imports([imported], () => {})[imported.module]![imported.name];
     // All memories are shared here, but only one is to the scripts, and no module that the rewriter takes wants it.
     if (memory instanceof WebAssembly.Memory && imported.name !== 'shared_memory') return memory;
@@ -64,9 +76,9 @@ class RewrittenGuest implements Guest {
   readonly #captor: Captor | null;
   readonly #imports: WebAssembly.Imports;
   readonly #capturing: Capturing;
-  /** False if others see the memory too: then a fresh instance gets the same one. */
-  readonly #ownMemory: boolean;
-  #memory: WebAssembly.Memory | null;
+  /** How many memories others see too: a fresh instance gets the same ones. */
+  readonly #importedMemories: number;
+  #memories: WebAssembly.Memory[];
   #machine: Machine;
   #control: WebAssembly.Memory;
   /** An import that was captured is called again by the resume: that call goes through. */
@@ -77,8 +89,8 @@ class RewrittenGuest implements Guest {
     this.#program = program;
     this.#capturing = capturing;
     this.#captor = capturing === 'never' ? null : world.captor;
-    this.#ownMemory = !program.original.imports.some(({ kind }) => kind === 'memory');
-    this.#memory = world.memoryFor(program);
+    this.#importedMemories = program.original.imports.filter(({ kind }) => kind === 'memory').length;
+    this.#memories = world.memoriesFor(program);
     this.#imports = world.importsFor(program, (call) => {
       this.#imported();
       world.printed.push(call);
@@ -122,7 +134,9 @@ class RewrittenGuest implements Guest {
       return this.#machine.resume(state, NO_ENTRY);
     }
     const attention = this.#attention;
-    if (this.#ownMemory) this.#memory = copyOf(this.#memory, this.#program);
+    this.#memories = this.#memories.map((memory, i) =>
+      i < this.#importedMemories ? memory : copyOf(memory, this.#program.memories[i]!),
+    );
     [this.#machine, this.#control] = this.#fresh();
     this.#watch(attention);
     return this.#machine.resume(decodeState(encodeState(state)), NO_ENTRY);
@@ -131,7 +145,7 @@ class RewrittenGuest implements Guest {
   #fresh(): [Machine, WebAssembly.Memory] {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
     const poll = (): void => this.#safepoint();
-    const host = { imports: this.#imports, memory: this.#memory, control, poll };
+    const host = { imports: this.#imports, memories: this.#memories, control, poll };
     return [new Machine(this.#program, host), control];
   }
 
@@ -165,10 +179,8 @@ class RewrittenGuest implements Guest {
 }
 
 /** A copy of a memory, as another machine would load it. */
-function copyOf(memory: WebAssembly.Memory | null, program: Program): WebAssembly.Memory | null {
-  if (memory === null) return null;
-  const maximum = program.memory!.maximumPages;
-  const copy = new WebAssembly.Memory({ initial: memory.buffer.byteLength / 65_536, maximum, shared: true });
+function copyOf(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
+  const copy = createMemory({ ...size, initialPages: memory.buffer.byteLength / 65_536 });
   new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
   return copy;
 }
