@@ -191,11 +191,14 @@ export class Machine {
 
   /**
    * Takes up a captured state and runs on.
+   * @param takenUp called in between: all that can fail has been done, and no code has run yet
    * @throws GodwitError `corrupt` if the state does not fit the program, `limit` if the engine has no room for it;
    *   and what {@link start} throws: a forged frame can make the program's code do anything that code can do
    */
-  resume(state: MachineState, entry = '_start'): Outcome {
-    const outcome = this.#run(state.root, this.#restore(state), []);
+  resume(state: MachineState, entry = '_start', takenUp?: () => void): Outcome {
+    const outermost = this.#restore(state);
+    takenUp?.();
+    const outcome = this.#run(state.root, outermost, []);
     if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
     return this.#afterStart(entry);
   }

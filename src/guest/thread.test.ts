@@ -37,10 +37,13 @@ function threadOf(code: Uint8Array): {
   return { thread, control: new ControlBlock(control), close: () => port1.close() };
 }
 
+/** A start takes no state up. */
+const never = (): void => assert.fail('nothing is taken up at a start');
+
 function run(code: Uint8Array): GuestReport {
   const { thread, close } = threadOf(code);
   try {
-    return thread.run({ context: CONTEXT, state: null });
+    return thread.run({ context: CONTEXT, state: null }, never);
   } finally {
     close();
   }
@@ -97,16 +100,32 @@ test('a thread that is to be captured leaves at a safepoint, and goes on in anot
   const second = threadOf(COUNTING);
   try {
     first.control.raise(Attention.capture);
-    const captured = first.thread.run({ context: CONTEXT, state: null });
+    const captured = first.thread.run({ context: CONTEXT, state: null }, never);
     assert.ok(captured.type === 'captured');
-    const ended = second.thread.run({ context: CONTEXT, state: captured.state });
+    const taken: number[] = [];
+    const ended = second.thread.run({ context: CONTEXT, state: captured.state }, () => taken.push(captured.localCalls));
+    assert.equal(taken.length, 1, 'a state is said to be taken up once');
     assert.ok(ended.type === 'exited' && ended.status === ROUNDS);
     // The first may go on as well, if nobody else has.
     first.control.lower(Attention.capture);
-    const again = first.thread.run({ context: CONTEXT, state: captured.state });
+    const again = first.thread.run({ context: CONTEXT, state: captured.state }, () => {});
     assert.ok(again.type === 'exited' && again.status === ROUNDS);
   } finally {
     first.close();
     second.close();
+  }
+});
+
+test('a state that does not fit is never said to be taken up', () => {
+  const { thread, close } = threadOf(COUNTING);
+  try {
+    const nothing = new Uint8Array(0);
+    const root = { type: 'export', name: '_start' } as const;
+    const empty = { globals: nothing, references: new Int32Array(0), tables: [], hostReference: false };
+    const report = thread.run({ context: CONTEXT, state: { root, frames: nothing, ...empty } }, never);
+    assert.ok(report.type === 'failed');
+    assert.match(report.message, /outermost frame/);
+  } finally {
+    close();
   }
 });

@@ -4,8 +4,9 @@
  */
 import { assert } from '../base/assert.ts';
 import { locate } from '../capture/locate.ts';
-import { Machine } from '../capture/machine.ts';
+import { Machine, type Outcome } from '../capture/machine.ts';
 import type { Program } from '../capture/program.ts';
+import type { MachineState } from '../capture/state.ts';
 import { type GuestCalls, type RunningProcess, guestCalls } from './calls.ts';
 import { Attention, ControlBlock } from './control.ts';
 import { DescriptorTable } from './descriptors.ts';
@@ -48,8 +49,11 @@ export class GuestThread {
     this.#machine.prepare();
   }
 
-  /** Runs until the code has left the stack. */
-  run({ context, state }: GuestOrder): GuestReport {
+  /**
+   * Runs until the code has left the stack.
+   * @param takenUp called when a state has been taken up, before any of its code runs
+   */
+  run({ context, state }: GuestOrder, takenUp: () => void): GuestReport {
     this.#process ??= this.#begin(context);
     const { clocks } = this.#process;
     const calls = this.#calls;
@@ -59,9 +63,7 @@ export class GuestThread {
       monotonic: clocks.monotonic(),
     });
     try {
-      this.#control.holdWhileStopped();
-      if (state) calls.progress.resumed();
-      const outcome = state ? this.#machine.resume(state) : this.#machine.start();
+      const outcome = state ? this.#resume(state, takenUp) : this.#start();
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
       return { type: 'exited', status: 0, ...common() };
     } catch (error) {
@@ -72,6 +74,20 @@ export class GuestThread {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
       return { type: 'failed', message, ...common() };
     }
+  }
+
+  #start(): Outcome {
+    this.#control.holdWhileStopped();
+    return this.#machine.start();
+  }
+
+  /** A process that is stopped is taken up all the same: it has arrived, and whoever moved it wants to know. */
+  #resume(state: MachineState, takenUp: () => void): Outcome {
+    this.#calls.progress.resumed();
+    return this.#machine.resume(state, undefined, () => {
+      takenUp();
+      this.#control.holdWhileStopped();
+    });
   }
 
   #begin({ args, env, monotonicOffset, cpuNanos }: GuestContext): RunningProcess {

@@ -97,7 +97,7 @@ export class Guests {
 
   // Events of the host.
 
-  /** The guest executes, or is about to: home hears of it before anything that the guest asks of it. */
+  /** The guest executes, or is at the point of doing so: home hears of it before anything that the guest asks of it. */
   started(pid: Pid): void {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'starting') return;

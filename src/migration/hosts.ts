@@ -92,8 +92,8 @@ export interface DestinationHost {
    */
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void;
   /**
-   * Run it, under this incarnation; if `paused`, not before {@link GuestHost.go}. → `started(pid)`, or
-   * `startFailed(pid, reason)` if nothing of the guest has executed.
+   * Run it, under this incarnation; if `paused`, not before {@link GuestHost.go}. → `started(pid)` when its state has
+   * been taken up, paused or not, or `startFailed(pid, reason)` if that failed: nothing of the guest has executed.
    */
   start(pid: Pid, incarnation: Incarnation, home: NodeId, paused: boolean): void;
   /** Drop the reservation and all that belongs to it. No event follows. */
@@ -134,7 +134,7 @@ export interface HomeHost {
 /** What a move took. */
 export interface MoveStats {
   /**
-   * Milliseconds in which the process did not run: from the stop at S to its start at D, measured on the home
+   * Milliseconds in which the process did not run: from the stop at S until its code goes on at D, measured on the home
    * node's clock and so, where S or D are elsewhere, up to one message each way too long, never too short.
    */
   readonly freezeMs: number;

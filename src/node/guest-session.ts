@@ -58,6 +58,8 @@ export interface SessionEnvironment {
   readonly pool: WorkerPool;
   readonly homeSide: HomeSide;
   readonly homeCalls: HomeCalls;
+  /** The guest goes on from the state that `run` was given: nothing of it has executed before. */
+  readonly takenUp: (session: GuestSession) => void;
   /** The guest has left its code: captured, ended or failed. */
   readonly reported: (session: GuestSession, report: GuestReport) => void;
 }
@@ -94,6 +96,7 @@ export class GuestSession {
     this.spec = spec;
     this.#environment = environment;
     this.guest = new Guest(spec.module, spec.memories, environment.pool, {
+      takenUp: () => environment.takenUp(this),
       called: (call) => this.#called(call),
       reported: (report) => this.#reported(report),
     });

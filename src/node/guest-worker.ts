@@ -1,6 +1,6 @@
 /**
  * The worker that a guest runs in. It is started before it is needed, gets its setup as its first message and then
- * orders; each order is answered with one report. When its guest has left for another node it may be kept for the next
+ * orders; each order is answered with one report, and one to go on from a state first with `taken_up`. When its guest has left for another node it may be kept for the next
  * one of the same program: what has been made to take up frames is there already then, and the engine's code is warm.
  */
 import { parentPort } from 'node:worker_threads';
@@ -15,7 +15,11 @@ export type ToGuestWorker =
   | { readonly type: 'setup'; readonly setup: GuestSetup }
   | { readonly type: 'run'; readonly order: GuestOrder }
   | { readonly type: 'forget' };
-export type FromGuestWorker = { readonly type: 'ready' } | { readonly type: 'report'; readonly report: GuestReport };
+export type FromGuestWorker =
+  | { readonly type: 'ready' }
+  /** The state is taken up; its code runs from now on. */
+  | { readonly type: 'taken_up' }
+  | { readonly type: 'report'; readonly report: GuestReport };
 
 /** getrandom(2) and Node give at most this many bytes at once. */
 const RANDOM_CHUNK_BYTES = 0x7fff_ffff;
@@ -53,6 +57,6 @@ port.on('message', (message: ToGuestWorker) => {
   } else if (message.type === 'forget') {
     thread = null;
   } else if (thread) {
-    post({ type: 'report', report: thread.run(message.order) });
+    post({ type: 'report', report: thread.run(message.order, () => post({ type: 'taken_up' })) });
   }
 });

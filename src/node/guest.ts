@@ -16,6 +16,8 @@ import type { LoadedModule, ModuleHash } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface GuestEvents {
+  /** A state has been taken up: the code goes on. Before anything else of it; without this nothing of it has run. */
+  takenUp(): void;
   /** The thread waits for this call: answer with `answer` or, if a capture is wanted and the call can wait, `interrupt`. */
   called(call: RawCall): void;
   /** The code has left the stack; the worker is idle. */
@@ -48,6 +50,8 @@ export class Guest {
   readonly #descriptors: MessagePort;
   #ready: Promise<void>;
   #state: 'idle' | 'running' | 'ended' = 'idle';
+  /** Running, but its code does not go on yet. */
+  #takingUp = false;
   /** What the worker had used before {@link run}: its own start, and compiling. */
   #cpuBefore: Promise<bigint> = Promise.resolve(0n);
   #cpu = { at: -1, nanos: 0n };
@@ -79,18 +83,20 @@ export class Guest {
     this.#ready = new Promise((resolve, reject) => {
       const taken = (message: FromGuestWorker): void => {
         if (message.type === 'report') return this.#reported(message.report);
+        if (message.type === 'taken_up') return this.#tookUp();
         this.#clean = true;
         resolve();
       };
       this.#worker.on('message', taken);
-      const failed = (reason: string): void => {
+      let reason = 'the guest thread has ended';
+      this.#worker.once('error', (error) => {
+        reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      });
+      // Not at `error`, which may overtake the thread's last messages.
+      this.#worker.once('exit', () => {
         reject(new GodwitError('internal', reason));
         this.#fail(reason);
-      };
-      this.#worker.once('error', (error) =>
-        failed(error instanceof Error ? (error.stack ?? error.message) : String(error)),
-      );
-      this.#worker.once('exit', () => failed('the guest thread has ended'));
+      });
     });
     // Someone who awaits `ready` hears of a failure; if no one does, `reported` tells it.
     this.#ready.catch(() => {});
@@ -123,6 +129,7 @@ export class Guest {
   run(context: GuestContext, state: MachineState | null): void {
     assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
     this.#state = 'running';
+    this.#takingUp = state !== null;
     this.#cpuBefore = this.#workerCpuNanos().catch(() => 0n);
     this.#cpu = { at: -1, nanos: 0n };
     this.#control.lower(Attention.capture);
@@ -206,7 +213,16 @@ export class Guest {
   async #serveCalls(): Promise<void> {
     const called = await this.#control.called();
     // It may have been ended between the thread's call and now.
-    if (called && this.#state !== 'ended') this.#events.called(this.#control.pendingCall());
+    if (!called || this.#state === 'ended') return;
+    // A call may overtake the message that was sent before it.
+    this.#tookUp();
+    this.#events.called(this.#control.pendingCall());
+  }
+
+  #tookUp(): void {
+    if (!this.#takingUp) return;
+    this.#takingUp = false;
+    this.#events.takenUp();
   }
 
   #reported(report: GuestReport): void {

@@ -25,6 +25,8 @@ interface Entry {
   readonly session: GuestSession;
   readonly home: NodeId;
   incarnation: Incarnation | null;
+  /** It has arrived and is being taken up: nothing of it has executed here yet. */
+  starting: boolean;
   /** Set from `freeze` until it is resumed or gone. */
   freezing: MoveId | null;
   /** Captured: what it goes on from. */
@@ -35,7 +37,7 @@ interface Entry {
   broken: GodwitError | null;
 }
 
-export interface GuestsEnvironment extends Omit<SessionEnvironment, 'reported'> {
+export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'reported'> {
   readonly log: Log;
   readonly roles: () => Roles;
   /** The module with that hash: from memory, the cache, or the node that sends the process. @throws GodwitError */
@@ -197,8 +199,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     entry.incarnation = incarnation;
     this.#expected.delete(pid);
     if (paused) entry.session.guest.stop();
-    // First, for home must hear of it before anything that the guest asks of it.
-    this.#environment.roles().started(pid);
+    entry.starting = true;
     entry.session.run(rest.baggage, rest.state, incarnation);
   }
 
@@ -223,9 +224,25 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     try {
       const session = new GuestSession(
         { pid, home, module, memories },
-        { self, pool, homeSide, homeCalls, reported: (_session, report) => this.#reported(pid, report) },
+        {
+          self,
+          pool,
+          homeSide,
+          homeCalls,
+          takenUp: () => this.#takenUp(pid),
+          reported: (_session, report) => this.#reported(pid, report),
+        },
       );
-      const entry: Entry = { session, home, incarnation: null, freezing: null, rest: null, loader: null, broken: null };
+      const entry: Entry = {
+        session,
+        home,
+        incarnation: null,
+        starting: false,
+        freezing: null,
+        rest: null,
+        loader: null,
+        broken: null,
+      };
       this.#entries.set(pid, entry);
       return entry;
     } catch (error) {
@@ -235,10 +252,24 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     }
   }
 
+  /** Home hears of a start before anything that the guest asks of it. */
+  #takenUp(pid: Pid): void {
+    const entry = this.#entries.get(pid);
+    if (!entry?.starting) return;
+    entry.starting = false;
+    this.#environment.roles().started(pid);
+  }
+
   #reported(pid: Pid, report: GuestReport): void {
     const entry = this.#entries.get(pid);
     if (!entry) return;
     const { session } = entry;
+    if (entry.starting) {
+      // It could not be taken up, and can go on where it was: the source still has it.
+      const reason = 'message' in report ? report.message : `it ${report.type} before it ran`;
+      this.#environment.roles().startFailed(pid, reason);
+      return;
+    }
     if (report.type === 'captured') {
       const rest = { state: report.state, baggage: session.pack(report) };
       if (entry.freezing === null) {

@@ -136,6 +136,7 @@ class Chain {
     let blocked: Waiting<CallResult<Preview1Name>> | null = null;
     let leaving = false;
     const guest: Guest = new Guest(this.#module, { sizes: memories, host: hostMemory }, this.#pool, {
+      takenUp() {},
       called: (call) => {
         blocked = this.#called(guest, call, () => (blocked = null));
         if (leaving) withdraw();

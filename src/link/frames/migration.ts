@@ -98,12 +98,12 @@ export const MIGRATION_FRAMES = {
   },
   running: {
     type: 0x6d,
-    doc: 'D to H: it runs. Sent before the guest’s first home call.',
+    doc: 'D to H: its state is taken up and its code runs. Sent before the guest’s first home call.',
     fields: { pid: pidField, incarnation: incarnationField },
   },
   start_failed: {
     type: 0x6e,
-    doc: 'D to H: it did not start, or there is no such reservation any more. Nothing of it has run here.',
+    doc: 'D to H: it could not be taken up, or there is no such reservation any more. Nothing of it has run here.',
     fields: { pid: pidField, incarnation: incarnationField, reason: str },
   },
   go_on: {
