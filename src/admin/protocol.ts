@@ -11,7 +11,7 @@
  */
 import { ERRNO, type Errno } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
-import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { ByteReader, ByteWriter, setU32 } from '../base/bytes.ts';
 import { ERROR_CODES, type ErrorCode, GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
@@ -209,7 +209,7 @@ function encodeFrame<T extends Table>(table: T, message: Message<T>): Uint8Array
   if (length > LIMITS.controlFrameBytes) {
     throw new GodwitError('limit', `a control message of ${length} bytes, ${LIMITS.controlFrameBytes} are allowed`);
   }
-  new DataView(frame.buffer).setUint32(0, length, true);
+  setU32(frame, 0, length);
   return frame;
 }
 

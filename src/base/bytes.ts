@@ -19,12 +19,10 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
 
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
   offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get remaining(): number {
@@ -41,23 +39,24 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    const at = this.#take(1);
+    return this.bytes[at]!;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    return u16At(this.bytes, this.#take(2));
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return u32At(this.bytes, this.#take(4));
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    return this.#view(8).getBigUint64(0, true);
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
+    return this.#view(8).getFloat64(0, true);
   }
 
   /** The next `size` bytes as a view, not a copy. */
@@ -65,16 +64,67 @@ export class ByteReader {
     const at = this.#take(size);
     return this.bytes.subarray(at, at + size);
   }
+
+  #view(size: number): DataView {
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#take(size), size);
+  }
 }
+
+// Most messages hold small numbers only, and making a DataView costs more than reading them byte by byte.
+
+/** The u16 at `at`, which lies within. */
+export function u16At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+/** The u32 at `at`, which lies within. */
+export function u32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+/** Writes a u32 at `at`, which lies within. */
+export function setU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+/**
+ * Memory that short results share, for making an ArrayBuffer takes longer than filling it. It is small, because one
+ * short result that is kept keeps all of it.
+ */
+const SLAB_BYTES = 8192;
+/** A writer that starts larger has memory of its own. */
+const SHARED_CAPACITY = 512;
+
+let slab = new ArrayBuffer(SLAB_BYTES);
+let slabView = new DataView(slab);
+let slabUsed = 0;
 
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
+  /** Of the whole buffer, in which `#bytes` begin at `#base`. */
   #view: DataView;
+  #base: number;
   length = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    if (capacity <= SHARED_CAPACITY) {
+      if (slabUsed + capacity > SLAB_BYTES) {
+        slab = new ArrayBuffer(SLAB_BYTES);
+        slabView = new DataView(slab);
+        slabUsed = 0;
+      }
+      this.#bytes = new Uint8Array(slab, slabUsed, capacity);
+      this.#view = slabView;
+      this.#base = slabUsed;
+      slabUsed += capacity;
+    } else {
+      this.#bytes = new Uint8Array(capacity);
+      this.#view = new DataView(this.#bytes.buffer);
+      this.#base = 0;
+    }
   }
 
   #room(size: number): number {
@@ -85,6 +135,7 @@ export class ByteWriter {
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
       this.#view = new DataView(grown.buffer);
+      this.#base = 0;
     }
     this.length = needed;
     return at;
@@ -94,27 +145,27 @@ export class ByteWriter {
 
   u8(value: number): void {
     const at = this.#room(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
   }
 
   u16(value: number): void {
     const at = this.#room(2);
-    this.#view.setUint16(at, value, true);
+    this.#view.setUint16(this.#base + at, value, true);
   }
 
   u32(value: number): void {
     const at = this.#room(4);
-    this.#view.setUint32(at, value, true);
+    this.#view.setUint32(this.#base + at, value, true);
   }
 
   u64(value: bigint): void {
     const at = this.#room(8);
-    this.#view.setBigUint64(at, value, true);
+    this.#view.setBigUint64(this.#base + at, value, true);
   }
 
   f64(value: number): void {
     const at = this.#room(8);
-    this.#view.setFloat64(at, value, true);
+    this.#view.setFloat64(this.#base + at, value, true);
   }
 
   raw(bytes: Uint8Array): void {
@@ -122,7 +173,7 @@ export class ByteWriter {
     this.#bytes.set(bytes, at);
   }
 
-  /** What has been written, as a view that later writes may leave behind. */
+  /** What has been written, as a view (maybe of a larger buffer) that later writes may leave behind. */
   done(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.length);
   }

@@ -83,7 +83,7 @@ test('the header has the documented size', () => {
   assert.equal(header.length, HEADER_BYTES);
   const frame = encodeFrame({ frame: 'ack' });
   stamp(frame, 0x0102_0304, 0x0506_0708);
-  assert.deepEqual(decodeHeader(frame.parts[0] ?? new Uint8Array(), 0), {
+  assert.deepEqual(decodeHeader(frame.parts[0] ?? new Uint8Array(), 0, 0), {
     length: 0,
     type: FRAMES.ack.type,
     sequence: 0x0102_0304,

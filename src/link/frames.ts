@@ -8,7 +8,7 @@
  *     length u32 | type u16 | sequence u32 | acknowledged u32     (little-endian, without padding)
  */
 import { assert } from '../base/assert.ts';
-import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { ByteReader, ByteWriter, setU32, u16At, u32At } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { BytesCodec, Codec, Struct } from '../base/schema.ts';
@@ -55,6 +55,7 @@ export function isSessionFrame(frame: Frame): frame is SessionFrame {
 export const HEADER = { length: u32, type: u16, sequence: u32, acknowledged: u32 } as const;
 /** Length u32, type u16, sequence u32, acknowledged u32; a test compares it with {@link HEADER}. */
 export const HEADER_BYTES = 14;
+const TYPE_AT = 4;
 const SEQUENCE_AT = 6;
 const ACKNOWLEDGED_AT = 10;
 
@@ -157,7 +158,7 @@ export function encodeFrame(frame: Frame, byReference = false): EncodedFrame {
   if (bytes - HEADER_BYTES > LIMITS.frameBytes) {
     throw new GodwitError('protocol', `a frame ${frame.frame} of ${bytes} bytes is over ${LIMITS.frameBytes}`);
   }
-  new DataView(head.buffer).setUint32(0, bytes - HEADER_BYTES, true);
+  setU32(head, 0, bytes - HEADER_BYTES);
   return { parts: payload ? [head, payload] : [head], bytes };
 }
 
@@ -165,16 +166,17 @@ export function encodeFrame(frame: Frame, byReference = false): EncodedFrame {
 export function stamp(frame: EncodedFrame, sequence: number, acknowledged: number): void {
   const head = frame.parts[0];
   assert(head, 'an encoded frame has a head');
-  const view = new DataView(head.buffer, head.byteOffset);
-  view.setUint32(SEQUENCE_AT, sequence, true);
-  view.setUint32(ACKNOWLEDGED_AT, acknowledged, true);
+  setU32(head, SEQUENCE_AT, sequence);
+  setU32(head, ACKNOWLEDGED_AT, acknowledged);
 }
 
-/** @throws GodwitError('protocol') if the type is unknown or the length over `limit`: rubbish is seen in its first 14 bytes */
-export function decodeHeader(bytes: Uint8Array, limit: number): FrameHeader {
-  const reader = new ByteReader(bytes);
-  const length = reader.u32();
-  const type = reader.u16();
+/**
+ * @param at where the header's {@link HEADER_BYTES} bytes begin
+ * @throws GodwitError('protocol') if the type is unknown or the length over `limit`: rubbish is seen in its first 14 bytes
+ */
+export function decodeHeader(bytes: Uint8Array, at: number, limit: number): FrameHeader {
+  const length = u32At(bytes, at);
+  const type = u16At(bytes, at + TYPE_AT);
   const codec = BY_TYPE.get(type);
   if (!codec) throw new GodwitError('protocol', `0x${type.toString(16)} is no frame type`);
   if (length > limit) {
@@ -183,8 +185,8 @@ export function decodeHeader(bytes: Uint8Array, limit: number): FrameHeader {
   return {
     length,
     type,
-    sequence: reader.u32(),
-    acknowledged: reader.u32(),
+    sequence: u32At(bytes, at + SEQUENCE_AT),
+    acknowledged: u32At(bytes, at + ACKNOWLEDGED_AT),
     transient: codec.spec.transient === true,
   };
 }

@@ -435,7 +435,13 @@ export class Link {
   #acknowledge(bytes: number): void {
     this.#unacknowledged += bytes;
     if (this.#unacknowledged >= ACK_BYTES) this.#sendAck();
-    else this.#ackTimer ??= this.#config.clock.after(TIMING.ackDelayMs, () => this.#sendAck());
+    else this.#ackTimer ??= this.#config.clock.after(TIMING.ackDelayMs, () => this.#ackDue());
+  }
+
+  /** The timer runs on when an acknowledgement rides on a frame: to stop it each time would cost more than this. */
+  #ackDue(): void {
+    this.#ackTimer = null;
+    if (this.#unacknowledged > 0) this.#sendAck();
   }
 
   #sendAck(): void {
@@ -444,8 +450,6 @@ export class Link {
 
   #acknowledgementSent(): void {
     this.#unacknowledged = 0;
-    this.#ackTimer?.cancel();
-    this.#ackTimer = null;
   }
 
   #offerRoom(): void {

@@ -34,12 +34,12 @@ export class FrameParser {
     for (;;) {
       if (!this.#header) {
         if (this.#filled === 0 && slice.length - at >= HEADER_BYTES) {
-          this.#header = decodeHeader(slice.subarray(at, at + HEADER_BYTES), this.limit);
+          this.#header = decodeHeader(slice, at, this.limit);
           at += HEADER_BYTES;
         } else {
           at += this.#collect(slice, at);
           if (this.#filled < HEADER_BYTES) return;
-          this.#header = decodeHeader(this.#head, this.limit);
+          this.#header = decodeHeader(this.#head, 0, this.limit);
           this.#filled = 0;
         }
       }

@@ -25,7 +25,7 @@ function sendAll(session: Session): number[] {
   for (let next = session.next(); next; next = session.next()) {
     const [head] = next.parts;
     assert(head);
-    sequences.push(decodeHeader(head.subarray(0, 14), LIMITS.frameBytes).sequence);
+    sequences.push(decodeHeader(head, 0, LIMITS.frameBytes).sequence);
   }
   return sequences;
 }

@@ -14,6 +14,7 @@ import { type CallNumber, callNumber, type Incarnation, nextCall, type NodeId, t
 import { Waiting } from '../base/waiting.ts';
 import type { MachineState } from '../capture/state.ts';
 import type { RawCall } from '../guest/control.ts';
+import { GuestMemory } from '../guest/memory.ts';
 import type { GuestContext, GuestReport } from '../guest/messages.ts';
 import type { HomeCalls } from '../kernel/homecall.ts';
 import type { ArgsOf } from '../kernel/calls/implementation.ts';
@@ -75,6 +76,7 @@ export class GuestSession {
   readonly spec: SessionSpec;
   readonly guest: Guest;
   readonly #environment: SessionEnvironment;
+  readonly #views: GuestMemory;
   #baggage: GuestBaggage | null = null;
   /** Whether its calls can be made: from `run` until it is packed or ended. */
   #connected = false;
@@ -100,6 +102,7 @@ export class GuestSession {
       called: (call) => this.#called(call),
       reported: (report) => this.#reported(report),
     });
+    this.#views = new GuestMemory(this.guest.memory);
   }
 
   get atHome(): boolean {
@@ -217,7 +220,7 @@ export class GuestSession {
   }
 
   get #memory(): Uint8Array {
-    return new Uint8Array(this.guest.memory.buffer);
+    return this.#views.current();
   }
 
   #called(call: RawCall): void {
