@@ -19,7 +19,14 @@ const HEAP_GROWTH_PERCENT = 300;
 /** For guests, wherever they run. */
 export const GUEST_OPTIONS: readonly string[] = [`--wasm-inlining-factor=${INLINING_FACTOR}`];
 
-const DAEMON_OPTIONS: readonly string[] = [`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`];
+/**
+ * Every 64 MB of such buffers would still begin a collection of the whole heap. With this they count as part of it, and
+ * are mostly gone before: the threads of the collector need half the time. V8 has it since version 14.
+ */
+const COUNT_BUFFERS =
+  Number.parseInt(process.versions.v8, 10) >= 14 ? ['--external-memory-accounted-in-global-limit'] : [];
+
+const DAEMON_OPTIONS: readonly string[] = [`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`, ...COUNT_BUFFERS];
 
 /** For a process that runs guests for a command. */
 export function setGuestOptions(): void {
