@@ -50,7 +50,7 @@ export class ModuleExchange {
   /** The module with this hash. @throws GodwitError `move_refused` if that node does not give it; what loading throws */
   async module(hash: Uint8Array, from: NodeId): Promise<LoadedModule> {
     const name = nameOf(hash);
-    const known = this.#store.get(name);
+    const known = this.#store.get(name) ?? (await this.#store.loadKept(name));
     if (known) return known;
     await new Promise<void>((resolve, reject) => {
       this.frames.fetch(hash, from, (failure) => {
@@ -61,6 +61,8 @@ export class ModuleExchange {
     const bytes = this.#arrived.get(name);
     this.#arrived.delete(name);
     // Another request for the same module may have taken the bytes: then it is in the store.
-    return bytes ? this.#store.loadBytes(bytes) : (this.#store.get(name) ?? this.module(hash, from));
+    if (!bytes) return this.#store.get(name) ?? this.module(hash, from);
+    this.#store.keep(name, bytes);
+    return this.#store.loadBytes(bytes);
   }
 }

@@ -2,6 +2,9 @@
  * The modules that a node knows, by the SHA-256 of their original bytes: the bytes, the rewritten module and its
  * compiled form. Rewriting runs in a worker of its own, for a large module takes seconds, and its result is kept on
  * disk by the hash of the input and the engine's version; what is read back is checked against the hash stored with it.
+ *
+ * Beside it on disk are the originals that have come from other nodes: a process of the same program may come again
+ * after this node has forgotten the module, or has been started anew. They are named by their hash, and checked by it.
  */
 import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -30,7 +33,7 @@ export type RewriteAnswer =
 
 /** Compiled modules kept beyond their last use. */
 const KEPT_MODULES = 16;
-/** Bytes of rewritten modules on disk; the least recently used go first. */
+/** Bytes of modules on disk, rewritten and original; the least recently used go first. */
 const CACHE_BYTES = 2 * 1024 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 
@@ -42,7 +45,7 @@ export class ModuleStore {
   /** Of all modules that someone still uses, dropped from the list above or not. */
   readonly #originals = new Map<ModuleHash, WeakRef<Uint8Array>>();
 
-  /** @param directory where rewritten modules are kept; made when first needed */
+  /** @param directory where modules are kept; made when first needed */
   constructor(directory: string, log: Log) {
     this.#directory = directory;
     this.#log = log;
@@ -64,7 +67,25 @@ export class ModuleStore {
 
   /** As {@link loadFile}, for bytes that are there already, for example from another node. */
   async loadBytes(bytes: Uint8Array): Promise<LoadedModule> {
-    const hash = hashOf('sha256', bytes, 'hex');
+    return this.#loadOnce(hashOf('sha256', bytes, 'hex'), bytes);
+  }
+
+  /** The module of that hash from the originals on disk, or null if it is not there. @throws as {@link loadBytes} */
+  async loadKept(hash: ModuleHash): Promise<LoadedModule | null> {
+    const file = this.#originalFile(hash);
+    const original = readUsed(file);
+    if (original === null) return null;
+    if (hashOf('sha256', original, 'hex') === hash) return this.#loadOnce(hash, original);
+    this.#refuse(file);
+    return null;
+  }
+
+  /** Keeps the original bytes of a module on disk, for {@link loadKept}. @param bytes whose hash is `hash` */
+  keep(hash: ModuleHash, bytes: Uint8Array): void {
+    this.#write(this.#originalFile(hash), [bytes]);
+  }
+
+  async #loadOnce(hash: ModuleHash, bytes: Uint8Array): Promise<LoadedModule> {
     const known = this.#loaded.get(hash);
     this.#loaded.delete(hash);
     const loading = known ?? this.#load(hash, bytes);
@@ -102,35 +123,41 @@ export class ModuleStore {
     return path.join(this.#directory, `${hash}.${ENGINE_VERSION}.wasm`);
   }
 
+  #originalFile(hash: ModuleHash): string {
+    return path.join(this.#directory, `${hash}.original.wasm`);
+  }
+
   /** A cache file is the SHA-256 of the module, then the module. One that fails its check is removed. */
   #readCache(hash: ModuleHash): Uint8Array<ArrayBuffer> | null {
     const file = this.#cacheFile(hash);
-    let stored: Buffer<ArrayBuffer>;
-    try {
-      stored = readFileSync(file);
-      utimesSync(file, new Date(), new Date());
-    } catch {
-      return null;
-    }
+    const stored = readUsed(file);
+    if (stored === null) return null;
     const module = stored.subarray(DIGEST_BYTES);
     if (createHash('sha256').update(module).digest().equals(stored.subarray(0, DIGEST_BYTES))) return module;
-    this.#log.warn('a cached module failed its check and is made again', { file });
-    rmSync(file, { force: true });
+    this.#refuse(file);
     return null;
   }
 
-  /** Written beside and renamed, so that no reader sees half a file. A full disk costs the cache, not the program. */
   #writeCache(hash: ModuleHash, module: Uint8Array): void {
-    const file = this.#cacheFile(hash);
+    this.#write(this.#cacheFile(hash), [createHash('sha256').update(module).digest(), module]);
+  }
+
+  #refuse(file: string): void {
+    this.#log.warn('a cached module failed its check and is made again', { file });
+    rmSync(file, { force: true });
+  }
+
+  /** Written beside and renamed, so that no reader sees half a file. A full disk costs the cache, not the program. */
+  #write(file: string, parts: readonly Uint8Array[]): void {
     const temporary = `${file}.${randomUUID()}`;
     try {
       makePrivateDirectory(this.#directory);
-      writeFileSync(temporary, Buffer.concat([createHash('sha256').update(module).digest(), module]), { mode: 0o600 });
+      writeFileSync(temporary, Buffer.concat(parts), { mode: 0o600 });
       renameSync(temporary, file);
       this.#trimCache();
     } catch (error) {
       rmSync(temporary, { force: true });
-      this.#log.warn('a rewritten module could not be kept on disk', { file, reason: String(error) });
+      this.#log.warn('a module could not be kept on disk', { file, reason: String(error) });
     }
   }
 
@@ -144,6 +171,17 @@ export class ModuleStore {
       total += stat.size;
       if (total > CACHE_BYTES) rmSync(file, { force: true });
     }
+  }
+}
+
+/** A file of the cache, which counts as used now; null if it is not there. */
+function readUsed(file: string): Buffer<ArrayBuffer> | null {
+  try {
+    const bytes = readFileSync(file);
+    utimesSync(file, new Date(), new Date());
+    return bytes;
+  } catch {
+    return null;
   }
 }
 
