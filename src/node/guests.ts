@@ -11,7 +11,6 @@ import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
 import type { MachineState } from '../capture/state.ts';
 import type { MemorySize } from '../capture/memory.ts';
-import { Program } from '../capture/program.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { GuestReport } from '../guest/messages.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../migration/hosts.ts';
@@ -219,8 +218,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     if (this.#entries.size >= LIMITS.guestsPerNode) {
       throw new GodwitError('limit', `this node runs ${LIMITS.guestsPerNode} guests already`);
     }
-    const program = Program.open(module.original, module.rewritten);
-    const memories = { sizes: reserved(program.memories, memoryBytes), host: program.hostMemory };
+    const memories = { sizes: reserved(module.memories, memoryBytes), host: module.hostMemory };
     const { pool, homeSide, homeCalls, self } = this.#environment;
     try {
       const session = new GuestSession(

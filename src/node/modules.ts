@@ -10,6 +10,8 @@ import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { MemorySize } from '../capture/memory.ts';
+import { Program } from '../capture/program.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError, type ErrorCode } from '../base/errors.ts';
@@ -24,6 +26,9 @@ export interface LoadedModule {
   /** Over shared memory, so that workers read it without a copy. */
   readonly original: Uint8Array<SharedArrayBuffer>;
   readonly rewritten: WebAssembly.Module;
+  /** The memories that its guests need, and which of them calls refer to. Found once: a large module takes long to decode. */
+  readonly memories: readonly MemorySize[];
+  readonly hostMemory: number;
 }
 
 /** What the rewriting worker answers. */
@@ -115,8 +120,9 @@ export class ModuleStore {
     const module = cached ?? (await rewriteInWorker(original));
     if (!cached) this.#writeCache(hash, module);
     const rewritten = await compile(module);
+    const { memories, hostMemory } = Program.open(original, rewritten);
     this.#originals.set(hash, new WeakRef(original));
-    return { hash, original, rewritten };
+    return { hash, original, rewritten, memories, hostMemory };
   }
 
   #cacheFile(hash: ModuleHash): string {
