@@ -82,6 +82,15 @@ export class Home {
     return this.#processes.get(pid);
   }
 
+  /**
+   * Whether that guest is the frozen copy at the source of a move whose target does not run yet, and so may be the only
+   * one. A late report of what it has used, or a call that it has left, may still speak for it; it must not be told to stop.
+   */
+  needs(node: NodeId, pid: Pid, incarnation: Incarnation): boolean {
+    const move = this.#processes.get(pid)?.move;
+    return move?.phase === 'commit' && move.source === node && move.from === incarnation;
+  }
+
   /** A new process, whose guest is (about to be) on this node. */
   create(pid: Pid): Incarnation {
     const first = this.#nextIncarnation();
@@ -264,6 +273,7 @@ export class Home {
   #current(from: NodeId, pid: Pid, incarnation: Incarnation): Process | undefined {
     const process = this.#processes.get(pid);
     if (process?.place === from && process.incarnation === incarnation) return process;
+    if (this.needs(from, pid, incarnation)) return undefined;
     this.#send(from, { frame: 'free', pid, incarnation });
     return undefined;
   }

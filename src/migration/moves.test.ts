@@ -140,6 +140,25 @@ test('a target that never gets ready is given up', () => {
   assert.equal(placeOf(world, pid), 1);
 });
 
+test('what a frozen copy has used may be told while its move ends, and costs no copy', () => {
+  const { world, pid, move, settle } = setUp(counting(2_000));
+  move(2);
+  settle(1_000);
+  assert.equal(placeOf(world, pid), 2);
+  world.network.onDelivery = (_from, to, { frame }) => {
+    if (frame !== 'commit' || to !== 3) return;
+    world.node(2).roles.reportUsage(pid, { cpuMs: 1, memoryBytes: 1n, localCalls: 1n });
+    world.node(3).kill();
+  };
+  const asked = move(3);
+  settle(40_000);
+  assert.equal(asked.result?.ok, false);
+  assert.equal(placeOf(world, pid), 2);
+  settle(120_000);
+  const { end } = world.process(pid);
+  assert.deepEqual([end?.cause, end?.status, end?.node], ['exit', 7, 2]);
+});
+
 test('a kill in the middle of a move wins', () => {
   const { world, pid, move } = setUp();
   const asked = move(2);

@@ -224,7 +224,7 @@ export class Guest {
     if (!called || this.#state === 'ended') return;
     // A call may overtake the message that was sent before it.
     this.#tookUp();
-    this.#events.called(this.#control.pendingCall());
+    if (this.running) this.#events.called(this.#control.pendingCall());
   }
 
   #tookUp(): void {

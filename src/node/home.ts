@@ -102,6 +102,7 @@ export class HomeProcesses implements HomeSide {
   /** A home call of a guest elsewhere. */
   remoteCall(from: NodeId, message: Named<ProcessMessage, 'call'>): void {
     const { pid, incarnation } = message;
+    if (this.#environment.roles().home.needs(from, pid, incarnation)) return;
     const resident = this.#residents.get(pid);
     if (resident) resident.deputy.call(from, message);
     else this.#environment.send(from, { frame: 'free', pid, incarnation });

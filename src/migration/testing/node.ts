@@ -152,6 +152,7 @@ export class SimNode implements Peer {
 
   #remoteCall(from: NodeId, message: Named<ProcessMessage, 'call'>): void {
     const { pid, incarnation } = message;
+    if (this.roles.home.needs(from, pid, incarnation)) return;
     const deputy = this.deputies.get(pid);
     if (deputy) deputy.call(from, message);
     else this.#send(from, { frame: 'free', pid, incarnation });
