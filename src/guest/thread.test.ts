@@ -121,7 +121,7 @@ test('a state that does not fit is never said to be taken up', () => {
   try {
     const nothing = new Uint8Array(0);
     const root = { type: 'export', name: '_start' } as const;
-    const empty = { globals: nothing, references: new Int32Array(0), tables: [], hostReference: false };
+    const empty = { globals: nothing, references: new Int32Array(0), tables: [], exceptions: [], hostReference: false };
     const report = thread.run({ context: CONTEXT, state: { root, frames: nothing, ...empty } }, never);
     assert.ok(report.type === 'failed');
     assert.match(report.message, /outermost frame/);

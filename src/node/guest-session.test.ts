@@ -50,8 +50,8 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
     detach() {},
   };
   const session = new GuestSession(
-    { pid: PID, home: HOME, module, memories: { sizes: [{ initialPages: 1, maximumPages: 1, wide: false }], host: 0 } },
-    { self, pool, homeSide, homeCalls, reported: (_session, report) => reported.resolve(report) },
+    { pid: PID, home: HOME, module, memories: { sizes: module.memories, host: module.hostMemory } },
+    { self, pool, homeSide, homeCalls, takenUp() {}, reported: (_session, report) => reported.resolve(report) },
   );
   const reply = (bytes: readonly number[]): void =>
     homeCalls.reply(HOME, {

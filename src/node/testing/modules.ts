@@ -11,6 +11,6 @@ export function programOf(name: string, describe: (builder: ModuleBuilder) => nu
   const bytes = builder.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
   original.set(bytes);
-  const memory = { initialPages: 1, maximumPages: 1 };
-  return { hash: name, original, rewritten: new WebAssembly.Module(rewrite(bytes).module), memory };
+  const memories = [{ initialPages: 1, maximumPages: 1, wide: false }];
+  return { hash: name, original, rewritten: new WebAssembly.Module(rewrite(bytes).module), memories, hostMemory: 0 };
 }
