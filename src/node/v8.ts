@@ -2,12 +2,16 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * V8 inlines calls into a function of WebAssembly until the code has grown by this factor, counted in bytes of the
- * module; its own choice is 3. What makes a function movable counts as well, so small functions that call each other
- * would be inlined less than in the original. With 5, recursion is inlined
- * about as deep as it was: fib of the benchmark `overhead` went from 1.55 to 1.2, and nothing became slower.
+ * For guests, wherever they run. V8 inlines functions of WebAssembly of at most so many bytes, until the code has grown by a factor and to a size. What
+ * makes a function movable is bytes too, so with V8's own choices (500, 3, 5000) less would be inlined than in the
+ * original: fib of the benchmark `overhead` went from 1.55 of the unmodified time to 1.2, the Lisp interpreter from 1.07
+ * to 0.9, and nothing became slower.
  */
-const INLINING_FACTOR = 5;
+export const GUEST_OPTIONS: readonly string[] = [
+  '--wasm-inlining-max-size=1000',
+  '--wasm-inlining-factor=5',
+  '--wasm-inlining-budget=10000',
+];
 
 /**
  * How far the heap grows before it is collected: to so many percent more than what lived on after the last time. A
@@ -15,9 +19,6 @@ const INLINING_FACTOR = 5;
  * receives an image collects all of its heap after every 9 MB.
  */
 const HEAP_GROWTH_PERCENT = 300;
-
-/** For guests, wherever they run. */
-export const GUEST_OPTIONS: readonly string[] = [`--wasm-inlining-factor=${INLINING_FACTOR}`];
 
 /**
  * Every 64 MB of such buffers would still begin a collection of the whole heap. With this they count as part of it, and
