@@ -157,6 +157,8 @@ class Chain {
       }
       const delay = this.#options.delay(number);
       const offset = { args: before.args, env: before.env, monotonicOffset: 0n, cpuNanos: 0n };
+      // Held at its first safepoint, or a fast program could get away before the capture is asked for.
+      if (delay === 0) guest.stop();
       guest.run(offset, state);
       const capture = (): void => {
         leaving = true;
