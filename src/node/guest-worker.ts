@@ -8,15 +8,12 @@ import { randomFillSync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Program } from '../capture/program.ts';
 import { GuestThread } from '../guest/thread.ts';
-import { touchPages } from '../guest/touch.ts';
 import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
 import { realClock } from './runtime.ts';
 
 export type ToGuestWorker =
   | { readonly type: 'setup'; readonly setup: GuestSetup }
-  /** An image of so many bytes comes, which the main thread will write into memory. */
-  | { readonly type: 'expect'; readonly bytes: number }
   | { readonly type: 'run'; readonly order: GuestOrder }
   | { readonly type: 'forget' };
 export type FromGuestWorker =
@@ -47,7 +44,6 @@ const machinery: Machinery = {
 const port = parentPort;
 if (!port) throw new Error('guest-worker.ts is started as a worker');
 let thread: GuestThread | null = null;
-let memory: WebAssembly.Memory | null = null;
 let opened: { readonly hash: string; readonly program: Program } | null = null;
 
 function open({ hash, original, rewritten }: GuestSetup): Program {
@@ -59,14 +55,10 @@ const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 
 port.on('message', (message: ToGuestWorker) => {
   if (message.type === 'setup') {
-    ({ memory } = message.setup);
     thread = new GuestThread(message.setup, open(message.setup), machinery);
     post({ type: 'ready' });
   } else if (message.type === 'forget') {
     thread = null;
-    memory = null;
-  } else if (message.type === 'expect') {
-    if (memory) touchPages(memory, message.bytes);
   } else if (thread) {
     post({ type: 'report', report: thread.run(message.order, () => post({ type: 'taken_up' })) });
   }

@@ -125,14 +125,6 @@ export class Guest {
     return this.#state === 'running';
   }
 
-  /**
-   * An image of so many bytes is about to be written into memory by the caller. Most of it goes to the beginning, and
-   * the worker has nothing to do yet. No more memory is taken for it than twice what the image needs.
-   */
-  expect(bytes: number): void {
-    this.#post({ type: 'expect', bytes });
-  }
-
   /** Runs from the start (`state` null) or goes on from a state. */
   run(context: GuestContext, state: MachineState | null): void {
     assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);

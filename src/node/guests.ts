@@ -157,9 +157,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     }
   }
 
-  open(pid: Pid, bytes: number): string | null {
+  open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.session.guest.expect(bytes);
     entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memories, entry.session.guest.sizes);
     return null;
   }
