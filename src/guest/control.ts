@@ -15,7 +15,6 @@
 import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
 import { signatureOf } from '../abi/signature.ts';
 import { assert } from '../base/assert.ts';
-import { type WaitWhile, sleepWhile } from './looking.ts';
 
 /** Why a thread must leave its code at the next safepoint: bits of the attention word. */
 export const Attention = { capture: 1, stop: 2 } as const;
@@ -42,12 +41,9 @@ export interface RawCall {
 export class ControlBlock {
   readonly #words: Int32Array;
   readonly #longs: BigInt64Array;
-  readonly #wait: WaitWhile;
   #released = false;
 
-  /** @param wait in the thread: how it waits for an answer */
-  constructor(memory: WebAssembly.Memory, wait: WaitWhile = sleepWhile) {
-    this.#wait = wait;
+  constructor(memory: WebAssembly.Memory) {
     this.#words = new Int32Array(memory.buffer, 0, 2 * (ARGUMENTS + MAX_ARGUMENTS));
     this.#longs = new BigInt64Array(memory.buffer, 0, ARGUMENTS + MAX_ARGUMENTS);
   }
@@ -74,7 +70,7 @@ export class ControlBlock {
   }
 
   /**
-   * In the thread: hands a call to the main thread and waits until it is answered.
+   * In the thread: hands a call to the main thread and sleeps until it is answered.
    * @returns the errno of the call, or null if the thread has to unwind and make the call again after it was resumed
    */
   call(index: number, args: readonly (number | bigint)[]): number | null {
@@ -86,7 +82,7 @@ export class ControlBlock {
     this.#words[CALL] = index;
     Atomics.store(this.#words, STATE, CallState.calling);
     Atomics.notify(this.#words, STATE);
-    this.#wait(this.#words, STATE, CallState.calling);
+    while (Atomics.wait(this.#words, STATE, CallState.calling) === 'ok' || this.state === CallState.calling);
     const interrupted = this.state === CallState.interrupted;
     Atomics.store(this.#words, STATE, CallState.running);
     return interrupted ? null : (this.#words[ERRNO] ?? 0);

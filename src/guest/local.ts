@@ -9,12 +9,8 @@ import { ClockId } from '../abi/types.ts';
 export interface Machinery {
   /** Wall clock, nanoseconds since 1970. */
   wallNanos(): bigint;
-  /** How many processors the daemon can use at the same time. */
-  readonly processors: number;
   /** Monotonic clock of this machine, nanoseconds. */
   monotonicNanos(): bigint;
-  /** A clock that only goes on, milliseconds; for short times of the daemon's own. */
-  monotonicMs(): number;
   /** CPU time of the calling thread, nanoseconds. */
   cpuNanos(): bigint;
   randomFill(bytes: Uint8Array): void;

@@ -13,7 +13,6 @@ import { DescriptorTable } from './descriptors.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
 import { GuestClocks, GuestExit, type Machinery } from './local.ts';
 import { RandomSupply } from './random.ts';
-import { Looking } from './looking.ts';
 import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
 
 export class GuestThread {
@@ -28,8 +27,7 @@ export class GuestThread {
   /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
   constructor(setup: GuestSetup, program: Program, machinery: Machinery) {
     const { memories, memory, control: controlMemory, descriptors } = setup;
-    const looking = new Looking(machinery.processors, () => machinery.monotonicMs());
-    const control = new ControlBlock(controlMemory, (words, index, value) => looking.wait(words, index, value));
+    const control = new ControlBlock(controlMemory);
     this.#program = program;
     this.#control = control;
     this.#machinery = machinery;

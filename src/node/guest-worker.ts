@@ -5,7 +5,6 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { Program } from '../capture/program.ts';
 import { GuestThread } from '../guest/thread.ts';
 import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
@@ -26,10 +25,8 @@ export type FromGuestWorker =
 const RANDOM_CHUNK_BYTES = 0x7fff_ffff;
 
 const machinery: Machinery = {
-  processors: availableParallelism(),
   wallNanos: () => realClock.wallNanos(),
   monotonicNanos: () => process.hrtime.bigint(),
-  monotonicMs: () => realClock.now(),
   cpuNanos() {
     const { user, system } = process.threadCpuUsage();
     return BigInt(user + system) * 1000n;

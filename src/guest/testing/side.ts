@@ -27,13 +27,11 @@ export class NotingControl extends ControlBlock {
 
 /** A machine whose clocks stand still unless they are set, and whose random numbers count. */
 export class FakeMachinery implements Machinery {
-  processors = 1;
   wall = 1_700_000_000_000_000_000n;
   monotonic = 5_000_000_000n;
   cpu = 7_000_000n;
   #next = 0;
   wallNanos = (): bigint => this.wall;
-  monotonicMs = (): number => Number(this.monotonic) / 1e6;
   monotonicNanos = (): bigint => this.monotonic;
   cpuNanos = (): bigint => this.cpu;
   randomFill = (bytes: Uint8Array): void => {
