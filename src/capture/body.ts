@@ -342,6 +342,9 @@ export class BodyRewriter extends BranchCopier {
     this.out.u8(OP.if);
     this.target.types.writeBlockType(this.out, NO_TYPES, this.walker.frameResults[counted.frame]!);
     this.labels.depth++;
+    // Where calls without loops bring a program to many such loops, one after the other, each still has a poll. It is
+    // the same site as the head of the other part: the loop has not begun.
+    this.#writePoll(this.sites);
   }
 
   #stretchEnd(): number {
@@ -460,9 +463,13 @@ export class BodyRewriter extends BranchCopier {
    * 1.08). A host that only wants to look in is served by unwinding and resuming at once.
    */
   protected poll(): void {
-    const { out, target } = this;
     const site = this.site();
     this.#polls.add(site);
+    this.#writePoll(site);
+  }
+
+  #writePoll(site: number): void {
+    const { out, target } = this;
     this.constant(0);
     out.u8(OP.i32Load);
     if (target.controlMemory === 0) out.u8(2);

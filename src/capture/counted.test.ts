@@ -9,6 +9,7 @@ import { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';
 import { countedLoop } from './counted.ts';
 import type { CountedLoop } from './counted.ts';
+import { rewrite } from './rewrite.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 import type { Run } from './testing/harness.ts';
 
@@ -89,6 +90,7 @@ function withBody(body: (code: Assembler) => void, depth = 0): Uint8Array {
   const b = new ModuleBuilder();
   const leaf = b.define([], [], [], new Assembler().done());
   b.table(1);
+  b.memories.push({ minimum: 1, maximum: 9 });
   const code = new Assembler().raw(OP.block, 0x40, OP.loop, 0x40);
   body(code);
   code.get(0).constant(1).op(OP.i32Add).op(OP.localTee, 0).constant(9).op(OP.i32Ne).op(OP.brIf, depth);
@@ -113,6 +115,7 @@ test('loops that are not counted', () => {
     'another way back': (code) => code.get(1).op(OP.brIf, 0),
     'a table of labels': (code) => code.raw(OP.block, 0x40).get(1).op(OP.brTable, 1, 0, 0).raw(OP.end),
     'a call': (code) => code.op(OP.call, 0),
+    'more memory': (code) => code.constant(1).op(OP.memoryGrow, 0).op(OP.drop),
     'a call through a table': (code) => code.constant(0).op(OP.callIndirect, 0, 0),
     'too large': (code) => {
       for (let i = 0; i < 600; i++) code.op(OP.nop);
@@ -152,7 +155,11 @@ test('counted loops run alike, whole and in stretches, captured between them', (
   assert.ok(captures > 150, `${captures} captures were made`);
 });
 
-test('a loop that ends soon is not polled', () => {
-  const program = subject(module({ ...SHAPE, bound: 500, most: 2000 }), 'run', [], () => ({}));
-  assert.equal(runCaptured(program, () => false).ticks, 0);
+test('each of the two forms has a poll before its loop, and both are one safepoint', () => {
+  const { module: rewritten, stats } = rewrite(module(SHAPE));
+  assert.deepEqual([stats.sites, stats.polls], [1, 1]);
+  // One function has hints, function 0, and these are two.
+  const compiled = new WebAssembly.Module(rewritten);
+  const [hints] = WebAssembly.Module.customSections(compiled, 'metadata.code.branch_hint');
+  assert.deepEqual([...new Uint8Array(hints ?? assert.fail()).subarray(0, 3)], [1, 0, 2]);
 });

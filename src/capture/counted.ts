@@ -33,8 +33,8 @@ export interface CountedLoop {
 }
 
 /**
- * How much code may pass between two polls, in bytes of the original: some tens of microseconds in optimised code, about
- * a millisecond where each round misses the cache.
+ * How much code may pass between two polls, in bytes of the original: some tens of microseconds in optimised code, some
+ * milliseconds where each round misses the cache or touches a page for the first time.
  */
 const STRETCH_BYTES = 1 << 18;
 
@@ -45,9 +45,16 @@ const MOST_BYTES = 512;
 const MOST_STEP = 4096;
 
 /** Calls take a time that the size of the loop does not tell; these others may lead back to its head. */
-const NOT_PLAIN: ReadonlySet<number> = new Set([OP.call, OP.callIndirect, OP.brTable, OP.try, OP.tryTable]);
+const NOT_PLAIN: ReadonlySet<number> = new Set([
+  OP.call,
+  OP.callIndirect,
+  OP.brTable,
+  OP.try,
+  OP.tryTable,
+  OP.memoryGrow,
+]);
 
-/** The time of bulk instructions is not told by the size either. */
+/** The time of bulk instructions, and of giving a memory more pages, is not told by the size either. */
 function isPlain(opcode: number): boolean {
   if (opcode >= PREFIX_FC && opcode < PREFIX_FD) return opcode < OP.memoryInit;
   return !NOT_PLAIN.has(opcode);

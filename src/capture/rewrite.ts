@@ -87,7 +87,6 @@ class CodeSection {
   readonly code: WasmWriter;
   readonly hints = new WasmWriter(1024);
   hinted = 0;
-  polls = 0;
   readonly sizes: WasmWriter;
   count = 0;
 
@@ -109,7 +108,6 @@ class CodeSection {
     this.count++;
     if (hints.length === 0) return;
     this.hinted++;
-    this.polls += hints.length;
     this.hints.u32(index);
     this.hints.u32(hints.length);
     for (const offset of hints) {
@@ -212,7 +210,7 @@ class ModuleRewriter {
     const module = this.#module;
     const codeBefore = sum(module.bodyEnds) - sum(module.bodyStarts);
     const code = new CodeSection(Math.ceil(codeBefore * 1.25) + 65_536, module.functionTypes.length);
-    const { wrapped, sites } = this.#bodies(code);
+    const { wrapped, sites, polls } = this.#bodies(code);
     const appended = appendedFunctions(module, this.#n, this.#target.types);
     for (const { body } of appended) code.addRaw(body);
     const { out, dropped } = this.#sections(code, appended);
@@ -222,7 +220,7 @@ class ModuleRewriter {
         functions: module.bodyStarts.length,
         wrapped,
         sites,
-        polls: code.polls,
+        polls,
         codeBytesBefore: codeBefore,
         codeBytesAfter: code.code.length,
         bytesBefore: module.bytes.length,
@@ -232,13 +230,14 @@ class ModuleRewriter {
     };
   }
 
-  #bodies(code: CodeSection): { wrapped: number; sites: number } {
+  #bodies(code: CodeSection): { wrapped: number; sites: number; polls: number } {
     const module = this.#module;
     const graph = this.#graph;
     const body = new BodyRewriter(module, graph, this.#target);
     const locals = new WasmWriter(256);
     let wrapped = 0;
     let sites = 0;
+    let polls = 0;
     for (let i = 0; i < module.bodyStarts.length; i++) {
       const index = module.importedFunctions + i;
       if (graph.capturable[index] === 0 && graph.patched[index] === 0) {
@@ -252,8 +251,9 @@ class ModuleRewriter {
       if (plan === null) continue;
       wrapped++;
       sites += plan.sites;
+      polls += plan.polls.size;
     }
-    return { wrapped, sites };
+    return { wrapped, sites, polls };
   }
 
   #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {
