@@ -236,6 +236,8 @@ export class Node implements Daemon {
   }
 
   #signal(process: Process, signal: number): void {
+    // Asks only whether the process is there.
+    if (signal === 0) return;
     const known = signalByNumber(signal);
     if (!known) throw new GodwitError('usage', `there is no signal ${signal}`);
     this.#parts.core.home.kernel.processes.signal(process, known);

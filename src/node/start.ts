@@ -46,11 +46,21 @@ const BUILD: Build = { build: VERSION, capabilities: [ENGINE], required: [ENGINE
  */
 export async function startNode(options: NodeOptions): Promise<Daemon> {
   setDaemonOptions();
+  // Before anything is kept: an address that is none would be asked for again at every later start.
+  if (options.listen !== null) parseAddress(options.listen);
   const state = options.state ?? stateDirectory();
   makeDirectory(state);
   const store = new SqliteStore(path.join(state, 'node.db'));
   try {
-    const identity = store.load().identity ?? (await newIdentity(store, options));
+    const known = store.load().identity;
+    if (known && options.join) {
+      throw new GodwitError(
+        'state_in_use',
+        `cannot join with ${state}: it belongs to a node of a cluster already; start that node without --join, ` +
+          'or choose another --state',
+      );
+    }
+    const identity = known ?? (await newIdentity(store, options));
     return await runNode(state, store, identity, options);
   } catch (error) {
     store.close();

@@ -183,8 +183,17 @@ describe('a node that cannot start', () => {
   });
 
   test('on a port that is in use', async () => {
-    const { address } = lab.node('node1').ready;
+    const { address, token } = await joining();
     checkRefused(await up('port', [], address), 1, /in use/);
+    // The state directory is that of a new cluster now, which is not left by the way.
+    const options = ['--join', address, '--token', token];
+    checkRefused(await up('port', options), 1, /port: it belongs to a node of a cluster already; .*without --join/);
+  });
+
+  test('on an address that is none, which is forgotten', async () => {
+    checkRefused(await up('nowhere', [], '127.0.0.1:99999'), 2, /127\.0\.0\.1:99999/);
+    const { address } = await joining();
+    checkRefused(await up('nowhere', ['--join', address, '--token', 'garbage']), 1, /token/);
   });
 
   test('on a state directory that another node uses', async () => {

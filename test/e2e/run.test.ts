@@ -157,6 +157,7 @@ const gone = (pid: number): Promise<true> =>
 describe('with a daemon', () => {
   test('kill -KILL is status 137', async () => {
     const { running, pid } = await startWaiting();
+    assert.equal((await lab.run(['kill', '-0', String(pid)])).status, 0);
     const { stderr, status } = await lab.run(['kill', '-KILL', String(pid)]);
     assert.deepEqual([stderr, status], ['', 0]);
     assert.equal((await running.result()).status, 137);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAdmin } from '../../admin/client.ts';
 import { serveAdmin } from '../../admin/server.ts';
 import { isNamedPipe } from '../../admin/socket-path.ts';
@@ -139,13 +140,20 @@ function announce(ready: UpJson, invocation: Invocation, context: Context): void
   }
 }
 
+/** How long a node that is ready waits for the line by which others join: it has to be fetched from the founding node. */
+const JOIN_LINE_MS = 1000;
+
 /** A node that cannot give out tokens, because it does not reach the one that can, is up all the same. */
 async function joinToken(daemon: Daemon): Promise<JoinToken | null> {
+  const enough = new AbortController();
+  const late = sleep(JOIN_LINE_MS, null, { signal: enough.signal }).catch(() => null);
   try {
-    return await daemon.token();
+    return await Promise.race([daemon.token(), daemon.ended.then(() => null), late]);
   } catch (error) {
     if (error instanceof GodwitError) return null;
     throw error;
+  } finally {
+    enough.abort();
   }
 }
 
