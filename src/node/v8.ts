@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
  * For guests, wherever they run. V8 inlines functions of WebAssembly of at most so many bytes, until the code has grown by a factor and to a size. What
  * makes a function movable is bytes too, so with V8's own choices (500, 3, 5000) less would be inlined than in the
  * original: fib of the benchmark `overhead` went from 1.55 of the unmodified time to 1.2, the Lisp interpreter from 1.07
- * to 0.9, and nothing became slower.
+ * to 0.9, and no other kernel changed by more than it does from run to run.
  */
 export const GUEST_OPTIONS: readonly string[] = [
   '--wasm-inlining-max-size=1000',
