@@ -43,7 +43,9 @@ async function fakeNode(t: TestContext): Promise<Here> {
     socketPath,
     inTerminal(program, line) {
       daemon.programs.set('p.wasm', program);
-      return start(t, 'script', ['-qefc', inShell(line), '/dev/null'], { cwd: directory });
+      // The terminal's Ctrl-C reaches its shell too, and a shell may end of that: dash does, bash does not.
+      const env = { ...process.env, SHELL: '/bin/sh' };
+      return start(t, 'script', ['-qefc', `trap : INT; ${inShell(line)}`, '/dev/null'], { cwd: directory, env });
     },
     run(program, options = [], args = []) {
       daemon.programs.set('p.wasm', program);
