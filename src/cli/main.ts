@@ -1,112 +1,8 @@
-/** The `godwit` command: finds the command in the table, carries it out, tells what went wrong. */
-import { readFileSync } from 'node:fs';
-import { connectAdmin } from '../admin/client.ts';
-import { controlSocketPath } from '../admin/socket-path.ts';
-import { GodwitError } from '../base/errors.ts';
-import type { Command } from './command.ts';
-import { COMMANDS } from './commands.ts';
-import type { Context } from './context.ts';
-import { commandHelp, overview } from './help.ts';
-import { type Invocation, parseInvocation } from './parse.ts';
-import { asGodwitError, errorJson, errorLine } from './report.ts';
-import { nearest } from './suggest.ts';
+/** The `godwit` command, loaded by bin/main.js. */
+import { setEngineOptions } from '../node/v8.ts';
 
 /** SIGPIPE's exit status, which a shell expects of `godwit ps | head -1`. */
 const PIPE_CLOSED = 141;
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
-}
-
-function findCommand(name: string): Command {
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command) return command;
-  if (name.startsWith('-')) {
-    throw new GodwitError(
-      'usage',
-      `unknown option ${name}; options stand behind the command, "godwit --help" names them`,
-    );
-  }
-  const meant = nearest(
-    name,
-    COMMANDS.map(({ name }) => name),
-  );
-  const hint = meant ? `did you mean "${meant}"?` : '"godwit --help" names them all';
-  throw new GodwitError('usage', `unknown command "${name}"; ${hint}`);
-}
-
-function makeContext(invocation: Invocation): Context {
-  const socketPath = controlSocketPath(invocation.value('socket'), process.env);
-  return {
-    env: process.env,
-    cwd: process.cwd(),
-    socketPath,
-    out: (text) => void process.stdout.write(`${text}\n`),
-    err: (text) => void process.stderr.write(`${text}\n`),
-    get columns() {
-      // Some terminals do not know their size and say 0.
-      return process.stdout.isTTY ? process.stdout.columns || null : null;
-    },
-    connect: () => connectAdmin(socketPath),
-  };
-}
-
-async function dispatch(name: string | undefined, words: readonly string[]): Promise<number> {
-  if (name === undefined || name === '--help' || name === '-h' || (name === 'help' && words.length === 0)) {
-    const text = `${overview(COMMANDS, version())}\n`;
-    if (name !== undefined) process.stdout.write(text);
-    else process.stderr.write(text);
-    return name === undefined ? 2 : 0;
-  }
-  if (name === '--version') {
-    process.stdout.write(`godwit ${version()}\n`);
-    return 0;
-  }
-  if (name === 'help') {
-    process.stdout.write(`${commandHelp(findCommand(words[0]!))}\n`);
-    return 0;
-  }
-  const command = findCommand(name);
-  const invocation = parseInvocation(command, words);
-  if (invocation.flag('help')) {
-    process.stdout.write(`${commandHelp(command)}\n`);
-    return 0;
-  }
-  return command.run(invocation, makeContext(invocation));
-}
-
-async function main([name, ...words]: readonly string[]): Promise<number> {
-  try {
-    return await dispatch(name, words);
-  } catch (error) {
-    const known = asGodwitError(error);
-    // A bug of ours: with its stack, so that it can be reported.
-    if (!known) {
-      process.stderr.write(`godwit: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
-      return 125;
-    }
-    const json = wantsJson(
-      COMMANDS.find((command) => command.name === name),
-      words,
-    );
-    process.stderr.write(`${json ? errorJson(known) : errorLine(known)}\n`);
-    return name === 'run' ? runFailure(known) : known.exitStatus;
-  }
-}
-
-/** Of `run`: the small numbers are the program's, as 1 and 2 would seem to be. */
-function runFailure({ exitStatus }: GodwitError): number {
-  return exitStatus < 125 ? 125 : exitStatus;
-}
-
-/** Also when the rest of the command line is wrong. Words behind a program's name are the program's. */
-function wantsJson(command: Command | undefined, words: readonly string[]): boolean {
-  const knows = command?.options.some(({ name }) => name === 'json') ?? false;
-  return knows && !command?.optionsFirst && words.includes('--json');
-}
 
 /** `godwit ps | head -1` ends quietly. `run` writes past these streams and never comes here. */
 function endQuietly(error: NodeJS.ErrnoException): void {
@@ -118,4 +14,7 @@ if (process.argv[2] !== 'run') {
   process.stdout.on('error', endQuietly);
   process.stderr.on('error', endQuietly);
 }
-process.exit(await main(process.argv.slice(2)));
+// Before the rest is loaded: code that was compiled under other options is not taken from the cache.
+setEngineOptions();
+const { commandLine } = await import('./command-line.ts');
+process.exit(await commandLine(process.argv.slice(2)));

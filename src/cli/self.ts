@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 
 /** @returns file and arguments for `spawn` */
 export function godwitCommand(args: readonly string[]): [file: string, args: string[]] {
-  // This file's own ending, because a package is installed as compiled JavaScript.
-  const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
   return [process.execPath, [...process.execArgv, main, ...args]];
 }

@@ -15,13 +15,11 @@ import { ModuleStore } from './modules.ts';
 import { Node } from './node.ts';
 import { cacheDirectory } from './paths.ts';
 import { realClock, realRandom } from './runtime.ts';
-import { setGuestOptions } from './v8.ts';
 
 const SELF = nodeId(1);
 
 /** @returns the node, which runs until its `shutdown` */
 export async function startEmbedded(): Promise<Daemon> {
-  setGuestOptions();
   const log = silentLog;
   const modules = new ModuleStore(path.join(cacheDirectory(), 'modules'), log);
   const core = new NodeCore({

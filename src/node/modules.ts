@@ -9,7 +9,6 @@
 import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { MemorySize } from '../capture/memory.ts';
 import { Program } from '../capture/program.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
@@ -17,6 +16,7 @@ import type { Log } from '../base/env.ts';
 import { GodwitError, type ErrorCode } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { makePrivateDirectory } from './paths.ts';
+import { startWorker } from './start-worker.ts';
 
 /** The SHA-256 of a module's original bytes in hexadecimal. */
 export type ModuleHash = string;
@@ -224,9 +224,7 @@ function readProgram(file: string): Uint8Array {
 
 function rewriteInWorker(original: Uint8Array<SharedArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(`./rewriter${path.extname(import.meta.url)}`, import.meta.url), {
-      workerData: original,
-    });
+    const worker = startWorker('rewriter', original);
     worker.once('message', (answer: RewriteAnswer) => {
       if (answer.type === 'done') resolve(answer.module);
       else reject(new GodwitError(answer.code, answer.message));

@@ -3,10 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { GodwitError } from '../base/errors.ts';
 import { rewrite } from '../capture/rewrite.ts';
 import type { RewriteAnswer } from './modules.ts';
+import type { WorkerData } from './start-worker.ts';
 
 function answer(): RewriteAnswer {
   try {
-    const { module } = rewrite(workerData as Uint8Array);
+    const { module } = rewrite((workerData as WorkerData<Uint8Array>).data);
     return { type: 'done', module: new Uint8Array(module) };
   } catch (error) {
     if (error instanceof GodwitError) return { type: 'failed', code: error.code, message: error.message };

@@ -24,7 +24,6 @@ import { Node } from './node.ts';
 import { cacheDirectory, directoryFailure, makePrivateDirectory, stateDirectory } from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
-import { setDaemonOptions } from './v8.ts';
 
 /** Only this machine reaches a node that is started without --listen: nothing is opened to a network unasked. */
 const DEFAULT_LISTEN = '127.0.0.1:0';
@@ -45,7 +44,6 @@ const BUILD: Build = { build: VERSION, capabilities: [ENGINE], required: [ENGINE
  * @throws GodwitError `state_in_use`, `address_in_use`, `token_invalid`, `version_mismatch`, `node_down`, `io`, `corrupt`
  */
 export async function startNode(options: NodeOptions): Promise<Daemon> {
-  setDaemonOptions();
   // Before anything is kept: an address that is none would be asked for again at every later start.
   if (options.listen !== null) parseAddress(options.listen);
   const state = options.state ?? stateDirectory();

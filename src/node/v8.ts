@@ -29,12 +29,7 @@ const COUNT_BUFFERS =
 
 const DAEMON_OPTIONS: readonly string[] = [`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`, ...COUNT_BUFFERS];
 
-/** For a process that runs guests for a command. */
-export function setGuestOptions(): void {
-  for (const option of GUEST_OPTIONS) setFlagsFromString(option);
-}
-
-/** For a node. */
-export function setDaemonOptions(): void {
+/** For this process, before anything else is loaded. */
+export function setEngineOptions(): void {
   for (const option of [...GUEST_OPTIONS, ...DAEMON_OPTIONS]) setFlagsFromString(option);
 }

@@ -3,9 +3,9 @@
  * reserve. A worker serves one process; one whose process has moved on is kept for the next of the same program, which
  * may well be that process coming back.
  */
-import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { ModuleHash } from './modules.ts';
+import { startWorker } from './start-worker.ts';
 
 /** Started workers that wait for a guest. */
 const SPARE_WORKERS = 1;
@@ -36,7 +36,7 @@ export class WorkerPool {
   /** A worker that runs guest-worker.ts and waits for its setup. It keeps the daemon alive until it is terminated. */
   take(hash: ModuleHash): Worker {
     const warm = this.#warm.findLastIndex((one) => one.hash === hash);
-    const worker = this.#warm.splice(warm, warm === -1 ? 0 : 1)[0]?.worker ?? this.#spare.pop() ?? startWorker();
+    const worker = this.#warm.splice(warm, warm === -1 ? 0 : 1)[0]?.worker ?? this.#spare.pop() ?? startGuestWorker();
     worker.ref();
     setTimeout(() => this.#refill(), REFILL_MS).unref();
     return worker;
@@ -61,7 +61,7 @@ export class WorkerPool {
 
   #refill(): void {
     while (!this.#closed && this.#spare.length < SPARE_WORKERS) {
-      const worker = startWorker();
+      const worker = startGuestWorker();
       worker.unref();
       worker.once('exit', () => remove(this.#spare, worker));
       this.#spare.push(worker);
@@ -74,8 +74,8 @@ function remove<T>(list: T[], entry: T): void {
   if (at !== -1) list.splice(at, 1);
 }
 
-function startWorker(): Worker {
-  const worker = new Worker(new URL(`./guest-worker${path.extname(import.meta.url)}`, import.meta.url), {
+function startGuestWorker(): Worker {
+  const worker = startWorker('guest-worker', null, {
     // A guest's output goes through its descriptors; nothing in a worker writes to the daemon's own streams.
     stdout: false,
     stderr: false,
