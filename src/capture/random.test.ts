@@ -25,14 +25,35 @@ function observable({ log, end, where, memory }: Run): unknown {
   return { log, end, where, memory };
 }
 
+/** Programs that are captured at many safepoints one by one, and ones that are captured at a few of a single run. */
 const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 60);
+const QUICK_RUNS = Number(process.env['GODWIT_RANDOM_QUICK_RUNS'] ?? 2500);
 /** Safepoints of one program that are captured one by one. */
 const SINGLE_CAPTURES = 12;
+
+const random = (most: number) => fc.array(fc.nat(255), { minLength: 60, maxLength: most, size: 'max' });
+
+/** Most programs of many are right everywhere or wrong at the first place looked at: more of them find more. */
+test('many random programs run alike, captured at a few safepoints', () => {
+  let captures = 0;
+  fc.assert(
+    fc.property(random(500), fc.nat(40), fc.integer({ min: 1, max: 60 }), (choices, from, step) => {
+      const program = subject(generateModule(choices), 'run', [], imports);
+      const original = observable(runOriginal(program));
+      const wanted = (tick: number): boolean => tick > from && (tick - from) % step === 0 && tick < from + 4 * step;
+      const run = runCaptured(program, wanted);
+      captures += run.captures;
+      assert.deepEqual(observable(run), original);
+    }),
+    { numRuns: QUICK_RUNS },
+  );
+  assert.ok(captures > QUICK_RUNS / 2, `${captures} captures were made`);
+});
 
 test('random programs run alike, rewritten and captured anywhere', () => {
   let captures = 0;
   fc.assert(
-    fc.property(fc.array(fc.nat(255), { minLength: 60, maxLength: 1200, size: 'max' }), (choices) => {
+    fc.property(random(1200), (choices) => {
       const bytes = generateModule(choices);
       assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
       const program = subject(bytes, 'run', [], imports);
