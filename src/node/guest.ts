@@ -66,7 +66,7 @@ export class Guest {
    */
   constructor(module: LoadedModule, { sizes, host }: GuestMemories, pool: WorkerPool, events: GuestEvents) {
     this.sizes = sizes;
-    this.memories = sizes.map(createMemory);
+    this.memories = sizes.map((size) => pool.memories.take(size));
     this.memory = this.memories[host] ?? createMemory({ initialPages: 0, maximumPages: 0, wide: false });
     const control = new WebAssembly.Memory({
       initial: CONTROL_PAGES,
@@ -182,11 +182,16 @@ export class Guest {
 
   /** Ends the thread wherever it is. No event follows. */
   async end(): Promise<void> {
-    const warm = this.#clean && this.#state === 'idle' && this.memoryBytes <= WARM_BYTES;
+    const hasLeft = this.#clean && this.#state === 'idle';
     this.#state = 'ended';
     this.#control.release();
     this.#descriptors.close();
-    if (!warm) {
+    if (!hasLeft) {
+      await this.#worker.terminate();
+      return;
+    }
+    this.sizes.forEach((size, index) => this.#pool.memories.giveBack(this.memories[index]!, size));
+    if (this.memoryBytes > WARM_BYTES) {
       await this.#worker.terminate();
       return;
     }

@@ -4,6 +4,7 @@
  * may well be that process coming back.
  */
 import type { Worker } from 'node:worker_threads';
+import { MemoryPool } from './memory-pool.ts';
 import type { ModuleHash } from './modules.ts';
 import { startWorker } from './start-worker.ts';
 
@@ -24,6 +25,7 @@ interface Warm {
 const REFILL_MS = 100;
 
 export class WorkerPool {
+  readonly memories = new MemoryPool();
   readonly #spare: Worker[] = [];
   /** Oldest first. */
   readonly #warm: Warm[] = [];

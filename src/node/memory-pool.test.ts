@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MemorySize } from '../capture/memory.ts';
+import { MemoryPool } from './memory-pool.ts';
+
+const PAGE_BYTES = 65_536;
+const MB = 16;
+const narrow = (initialPages: number, maximumPages = 4096): MemorySize => ({ initialPages, maximumPages, wide: false });
+
+test('a memory that comes back is given out again, without what was in it', () => {
+  const pool = new MemoryPool();
+  const first = pool.take(narrow(10 * MB));
+  new Uint8Array(first.buffer).fill(7);
+  pool.giveBack(first, narrow(10 * MB));
+  const again = pool.take(narrow(12 * MB));
+  assert.equal(again, first);
+  assert.equal(again.buffer.byteLength, 12 * MB * PAGE_BYTES);
+  assert.ok(new Uint8Array(again.buffer).every((byte) => byte === 0));
+  assert.notEqual(pool.take(narrow(12 * MB)), first, 'it is given out once');
+});
+
+test('only one that can have the wanted form', () => {
+  const pool = new MemoryPool();
+  const grown = pool.take(narrow(10 * MB));
+  pool.giveBack(grown, narrow(10 * MB));
+  assert.notEqual(pool.take(narrow(9 * MB)), grown, 'memories do not shrink');
+  assert.notEqual(pool.take(narrow(10 * MB, 2048)), grown, 'nor change their maximum');
+  assert.notEqual(pool.take({ ...narrow(10 * MB), wide: true }), grown, 'nor their addresses');
+  assert.equal(pool.take(narrow(10 * MB)), grown);
+});
+
+test('a wide one too', () => {
+  const pool = new MemoryPool();
+  const size = { ...narrow(10 * MB), wide: true };
+  const memory = pool.take(size);
+  pool.giveBack(memory, size);
+  assert.equal(pool.take({ ...size, initialPages: 11 * MB }), memory);
+  assert.equal(memory.buffer.byteLength, 11 * MB * PAGE_BYTES);
+});
+
+test('small ones are not kept, nor too many, nor for long', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pool = new MemoryPool();
+  const back = (pages: number): WebAssembly.Memory => {
+    const memory = pool.take(narrow(pages));
+    pool.giveBack(memory, narrow(pages));
+    return memory;
+  };
+  const small = back(MB);
+  assert.notEqual(pool.take(narrow(MB)), small);
+  const [first, second] = [narrow(200 * MB), narrow(201 * MB)].map((size) => ({ size, memory: pool.take(size) }));
+  const third = { size: narrow(202 * MB), memory: pool.take(narrow(202 * MB)) };
+  for (const { memory, size } of [first!, second!, third]) pool.giveBack(memory, size);
+  assert.notEqual(pool.take(first!.size), first!.memory, 'the oldest had to go');
+  assert.equal(pool.take(second!.size), second!.memory);
+  t.mock.timers.tick(10_000);
+  assert.notEqual(pool.take(third.size), third.memory, 'its time was up');
+});
