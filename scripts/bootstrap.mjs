@@ -29,6 +29,7 @@ const TORTURE_FILES = [
   'src/capture/random.test.ts',
   'test/safepoints.test.ts',
   'test/spec/captured.test.ts',
+  'test/e2e/programs.test.ts',
 ];
 const TORTURE = {
   GODWIT_SEEDS: '20000',
@@ -37,6 +38,7 @@ const TORTURE = {
   GODWIT_RANDOM_QUICK_RUNS: '50000',
   GODWIT_SAFEPOINTS: '1000',
   GODWIT_SPEC_ALL: '1',
+  GODWIT_ROUNDS: '10',
 };
 
 /** Each task is a list of programs for Node, run one after the other until one fails. */
