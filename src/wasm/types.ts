@@ -11,6 +11,9 @@ export const V128 = 0x7b;
 export const FUNCREF = 0x70;
 export const EXTERNREF = 0x6f;
 export const EXNREF = 0x69;
+/** Before a heap type: the type of references to it, with and without null. */
+export const NULLABLE_PREFIX = 0x63;
+export const NON_NULL_PREFIX = 0x64;
 /** The operand type "any" that unreachable code produces in the validation algorithm. Never in a binary. */
 export const UNKNOWN = 0;
 
