@@ -42,10 +42,10 @@ const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
 ]);
 
 /** Position of the spill locals for caught exceptions, by frame depth: far above any operand. */
-const CAUGHT = 1 << 20;
+export const CAUGHT: number = 1 << 20;
 
 /** Where the local for the end of a stretch stands among the temporaries, whose other keys are positions of operands. */
-const STRETCH_END = -1;
+export const STRETCH_END = -1;
 
 /** What there was before a loop was written. */
 interface LoopStart {

@@ -265,10 +265,20 @@ export function recallBody(
   n: Numbering,
   link: ContinuationTarget,
 ): Uint8Array {
+  return recallCode(module, index, plan, n, link).body(Uint8Array.of(...typeOf(module, index).params, I32));
+}
+
+/** The code of {@link recallBody}. */
+export function recallCode(
+  module: Module,
+  index: number,
+  plan: FramePlan,
+  n: Numbering,
+  link: ContinuationTarget,
+): Assembler {
   const { params } = typeOf(module, index);
   const code = new Assembler(256);
   restoreFrame(code, plan, n, link, params.length, params.length);
   params.forEach((_, local) => code.get(local));
-  code.op(OP.call, link.functionIndex(index));
-  return code.body(Uint8Array.of(...params, I32));
+  return code.op(OP.call, link.functionIndex(index));
 }

@@ -44,6 +44,8 @@ export interface RewriteStats {
   /** Safepoints: calls that can unwind, and polls. */
   readonly sites: number;
   readonly polls: number;
+  /** The longest frame record, and the function that writes it; null if no frame is ever saved. */
+  readonly largestFrame: { readonly index: number; readonly bytes: number } | null;
   readonly codeBytesBefore: number;
   readonly codeBytesAfter: number;
   readonly bytesBefore: number;
@@ -210,7 +212,7 @@ class ModuleRewriter {
     const module = this.#module;
     const codeBefore = sum(module.bodyEnds) - sum(module.bodyStarts);
     const code = new CodeSection(Math.ceil(codeBefore * 1.25) + 65_536, module.functionTypes.length);
-    const { wrapped, sites, polls } = this.#bodies(code);
+    const bodies = this.#bodies(code);
     const appended = appendedFunctions(module, this.#n, this.#target.types);
     for (const { body } of appended) code.addRaw(body);
     const { out, dropped } = this.#sections(code, appended);
@@ -218,9 +220,7 @@ class ModuleRewriter {
       module: out.done(),
       stats: {
         functions: module.bodyStarts.length,
-        wrapped,
-        sites,
-        polls,
+        ...bodies,
         codeBytesBefore: codeBefore,
         codeBytesAfter: code.code.length,
         bytesBefore: module.bytes.length,
@@ -230,7 +230,7 @@ class ModuleRewriter {
     };
   }
 
-  #bodies(code: CodeSection): { wrapped: number; sites: number; polls: number } {
+  #bodies(code: CodeSection): Pick<RewriteStats, 'wrapped' | 'sites' | 'polls' | 'largestFrame'> {
     const module = this.#module;
     const graph = this.#graph;
     const body = new BodyRewriter(module, graph, this.#target);
@@ -238,6 +238,7 @@ class ModuleRewriter {
     let wrapped = 0;
     let sites = 0;
     let polls = 0;
+    let largestFrame: RewriteStats['largestFrame'] = null;
     for (let i = 0; i < module.bodyStarts.length; i++) {
       const index = module.importedFunctions + i;
       if (graph.capturable[index] === 0 && graph.patched[index] === 0) {
@@ -252,8 +253,9 @@ class ModuleRewriter {
       wrapped++;
       sites += plan.sites;
       polls += plan.polls.size;
+      if (plan.frameBytes > (largestFrame?.bytes ?? 0)) largestFrame = { index, bytes: plan.frameBytes };
     }
-    return { wrapped, sites, polls };
+    return { wrapped, sites, polls, largestFrame };
   }
 
   #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {

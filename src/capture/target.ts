@@ -46,6 +46,10 @@ export class TypeTable {
     return index;
   }
 
+  at(index: number): FunctionType | undefined {
+    return this.#module.types[index] ?? this.#added[index - this.#module.types.length];
+  }
+
   writeBlockType(out: WasmWriter, params: TypeList, results: TypeList): void {
     if (params.length > 0 || results.length > 1) out.s32(this.index(params, results));
     else out.u8(results[0] ?? 0x40);

@@ -82,7 +82,7 @@ describe('disassembling', () => {
       '   drop',
       '   i32.const 0',
       '   i32.const -129',
-      '   i32.store offset=8 align=1',
+      '   i32.store $memory0 offset=8 align=1',
       '   i32.const 0',
       '   i32.load $memory1',
       '   drop',

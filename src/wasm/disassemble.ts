@@ -10,7 +10,7 @@ import { NON_NULL_PREFIX, NULLABLE_PREFIX, isValueType, typeName } from './types
 /** What an index counts. */
 export type Space = 'function' | 'table' | 'memory' | 'global' | 'tag' | 'local' | 'type' | 'data' | 'elem';
 
-/** How an index is shown. */
+/** How an index is shown; a type as it stands in an instruction: `(type 0)`, or what it is. */
 export type Namer = (space: Space, index: number) => string;
 
 export interface Line {
@@ -21,7 +21,7 @@ export interface Line {
   readonly text: string;
 }
 
-export const plainNames: Namer = (_space, index) => String(index);
+export const plainNames: Namer = (space, index) => (space === 'type' ? `(type ${index})` : String(index));
 
 /** The indices that follow an opcode, in the order of the binary; 'label' has no names. */
 const INDICES: ReadonlyMap<number, readonly (Space | 'label')[]> = new Map<number, readonly (Space | 'label')[]>([
@@ -92,7 +92,7 @@ class CodeReader extends WasmReader {
     const opcode = this.#opcode();
     const known = mnemonic(opcode);
     if (known === undefined) invalid(at, `illegal opcode ${hex(this.bytes[at]!)}`);
-    return { opcode, text: [known, ...this.#immediates(opcode)].join(' ') };
+    return { opcode, text: [known, ...this.#immediates(opcode)].filter(Boolean).join(' ') };
   }
 
   #opcode(): number {
@@ -131,12 +131,16 @@ class CodeReader extends WasmReader {
     }
   }
 
-  /** An index 0 of a memory or table that need not be written in the text format is left out. */
+  /** Memories are left out where the text format need not have them: if all are the first one and that has no name. */
   #indices(opcode: number, spaces: readonly (Space | 'label')[]): string[] {
-    const read = spaces.map((space) => ({ space, index: this.u32() }));
-    const shown = read.filter(({ space, index }) => space !== 'memory' || index !== 0);
+    const read = spaces.map((space) => {
+      const index = this.u32();
+      return { space, text: space === 'label' ? String(index) : this.#name(space, index) };
+    });
+    const plain = read.every(({ space, text }) => space !== 'memory' || text === '0');
+    const shown = plain ? read.filter(({ space }) => space !== 'memory') : read;
     if (opcode === OP.callIndirect || opcode === OP.returnCallIndirect) shown.reverse();
-    return shown.map(({ space, index }) => (space === 'label' ? String(index) : this.#name(space, index)));
+    return shown.map(({ text }) => text);
   }
 
   #special(opcode: number): string[] {
@@ -176,7 +180,7 @@ class CodeReader extends WasmReader {
     if (isValueType(byte) || byte === NULLABLE_PREFIX || byte === NON_NULL_PREFIX) {
       return [`(result ${this.#valueType()})`];
     }
-    return [`(type ${this.#name('type', this.signed(33))})`];
+    return [this.#name('type', this.signed(33))];
   }
 
   #valueType(): string {
@@ -188,7 +192,7 @@ class CodeReader extends WasmReader {
   #heapType(): string {
     const byte = this.pos < this.end ? this.bytes[this.pos]! : 0;
     const heap = this.signed(33);
-    return heap >= 0 ? this.#name('type', heap) : typeName(byte).replace(/ref$/, '');
+    return heap >= 0 ? String(heap) : typeName(byte).replace(/ref$/, '');
   }
 
   #memoryArgument(opcode: number): string[] {
@@ -199,8 +203,9 @@ class CodeReader extends WasmReader {
       memory = this.u32();
     }
     const offset = this.u64();
+    const name = this.#name('memory', memory);
     return [
-      ...(memory === 0 ? [] : [this.#name('memory', memory)]),
+      ...(name === '0' ? [] : [name]),
       ...(offset === 0 ? [] : [`offset=${offset}`]),
       ...(alignment === alignmentOf[opcode] ? [] : [`align=${2 ** alignment}`]),
     ];

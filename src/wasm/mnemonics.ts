@@ -30,11 +30,20 @@ const RUNS: readonly (readonly [number, string])[] = [
   [PREFIX_FC + 4, of('i64', 'trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u')],
   [PREFIX_FC + 8, 'memory.init data.drop memory.copy memory.fill table.init elem.drop table.copy table.grow'],
   [PREFIX_FC + 16, 'table.size table.fill'],
-  [PREFIX_FD, 'v128.load v128.load8x8_s v128.load8x8_u v128.load16x4_s v128.load16x4_u v128.load32x2_s v128.load32x2_u'],
+  [
+    PREFIX_FD,
+    'v128.load v128.load8x8_s v128.load8x8_u v128.load16x4_s v128.load16x4_u v128.load32x2_s v128.load32x2_u',
+  ],
   [PREFIX_FD + 7, 'v128.load8_splat v128.load16_splat v128.load32_splat v128.load64_splat v128.store v128.const'],
-  [PREFIX_FD + 13, 'i8x16.shuffle i8x16.swizzle i8x16.splat i16x8.splat i32x4.splat i64x2.splat f32x4.splat f64x2.splat'],
+  [
+    PREFIX_FD + 13,
+    'i8x16.shuffle i8x16.swizzle i8x16.splat i16x8.splat i32x4.splat i64x2.splat f32x4.splat f64x2.splat',
+  ],
   [PREFIX_FD + 21, 'i8x16.extract_lane_s i8x16.extract_lane_u i8x16.replace_lane'],
-  [PREFIX_FD + 24, 'i16x8.extract_lane_s i16x8.extract_lane_u i16x8.replace_lane i32x4.extract_lane i32x4.replace_lane'],
+  [
+    PREFIX_FD + 24,
+    'i16x8.extract_lane_s i16x8.extract_lane_u i16x8.replace_lane i32x4.extract_lane i32x4.replace_lane',
+  ],
   [PREFIX_FD + 29, 'i64x2.extract_lane i64x2.replace_lane f32x4.extract_lane f32x4.replace_lane'],
   [PREFIX_FD + 33, 'f64x2.extract_lane f64x2.replace_lane'],
   [PREFIX_FD + 35, of('i8x16', 'eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u')],
