@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
+import type { Description } from '../capture/describe.ts';
 import { LIMITS } from '../base/limits.ts';
 import { reasonOf } from './report.ts';
 
@@ -38,6 +39,8 @@ export interface Inspection {
     readonly capturable: number;
     readonly safepoints: number;
     readonly polls: number;
+    /** The longest frame record that a function writes; null if none ever does. */
+    readonly largest_frame: { readonly function: number; readonly name: string | null; readonly bytes: number } | null;
     readonly code_bytes: number;
     readonly rewritten_code_bytes: number;
     readonly rewritten_bytes: number;
@@ -48,8 +51,9 @@ export interface Inspection {
 const WASI = 'wasi_snapshot_preview1';
 
 export async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  const [{ decodeModule }, { I64 }, { rewrite }] = await Promise.all([
+  const [{ decodeModule }, { functionName }, { I64 }, { rewrite }] = await Promise.all([
     import('../wasm/decode.ts'),
+    import('../wasm/names.ts'),
     import('../wasm/types.ts'),
     import('../capture/rewrite.ts'),
   ]);
@@ -70,11 +74,17 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
       })),
     };
     const { stats } = rewrite(bytes);
+    const largest = stats.largestFrame;
     const rewritten = {
       functions: stats.functions,
       capturable: stats.wrapped,
       safepoints: stats.sites,
       polls: stats.polls,
+      largest_frame: largest && {
+        function: largest.index,
+        name: functionName(module, largest.index),
+        bytes: largest.bytes,
+      },
       code_bytes: stats.codeBytesBefore,
       rewritten_code_bytes: stats.codeBytesAfter,
       rewritten_bytes: stats.bytesAfter,
@@ -87,6 +97,15 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
     if (error instanceof GodwitError) return { ...known, refused: { code: error.code, message: error.message } };
     throw error;
   }
+}
+
+/** @throws GodwitError as decoding and validating do */
+export async function describe(bytes: Uint8Array): Promise<Description> {
+  const [{ decodeModule }, { Description }] = await Promise.all([
+    import('../wasm/decode.ts'),
+    import('../capture/describe.ts'),
+  ]);
+  return new Description(decodeModule(bytes));
 }
 
 const fullName = ({ module, name }: { readonly module: string; readonly name: string }): string => `${module}.${name}`;

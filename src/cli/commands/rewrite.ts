@@ -5,7 +5,7 @@ import { GodwitError } from '../../base/errors.ts';
 import type { Rewritten } from '../../capture/rewrite.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { readModule } from '../engine.ts';
-import { byteSize } from '../format.ts';
+import { byteSize, printable } from '../format.ts';
 import { reasonOf } from '../report.ts';
 
 export const rewrite: Command = {
@@ -32,12 +32,26 @@ export const rewrite: Command = {
     }
     if (invocation.flag('json')) {
       context.out(
-        JSON.stringify({ input, output, bytes: stats.bytesBefore, rewritten_bytes: stats.bytesAfter }, null, 2),
+        JSON.stringify(
+          {
+            input,
+            output,
+            bytes: stats.bytesBefore,
+            rewritten_bytes: stats.bytesAfter,
+            dropped_sections: stats.droppedSections,
+          },
+          null,
+          2,
+        ),
       );
     } else {
       context.out(
         `${output}: ${byteSize(stats.bytesAfter)} (before: ${byteSize(stats.bytesBefore)}), ${stats.sites} safepoints`,
       );
+      if (stats.droppedSections.length > 0) {
+        const names = stats.droppedSections.map(printable).join(', ');
+        context.out(`left out, since their offsets would be wrong: ${names}`);
+      }
     }
     return 0;
   },

@@ -1,0 +1,121 @@
+/** `godwit inspect` and `godwit rewrite` as their user sees them. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, describe, test } from 'node:test';
+import { moduleBytes } from '../../../test/spec/text.ts';
+import { temporaryDirectory } from '../../admin/testing/served.ts';
+import { type Outcome, startGodwit } from '../testing/commands.ts';
+
+/** A loop behind a call, of which an operand is kept. */
+const PROGRAM = `(module
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (memory (export "memory") 1)
+  (func $sum (param $n i32) (result i32)
+    (i32.add (local.get $n) (call $yield)))
+  (func $small (param i32) (result i32) (local.get 0))
+  (func $main (export "_start") (drop (call $sum (call $small (i32.const 1)))))
+  (@custom ".debug_info" "x"))`;
+
+async function inspected(t: TestContext, text: string, ...words: string[]): Promise<Outcome & { file: string }> {
+  const file = path.join(temporaryDirectory(t), 'prog.wasm');
+  writeFileSync(file, await moduleBytes(text));
+  return { file, ...(await startGodwit(t, ['inspect', file, ...words]).outcome) };
+}
+
+describe('godwit inspect', () => {
+  test('says in short what there is', async (t) => {
+    const { file, stdout, stderr, status } = await inspected(t, PROGRAM);
+    assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+    const lines = stdout.split('\n');
+    assert.equal(lines[0], file);
+    for (const line of [
+      '  runs        yes',
+      '  memory      1 pages',
+      '  imports     1, 0 of them unknown',
+      '  functions   3, 2 can be on a captured stack',
+      '  safepoints  2, 0 of them polls',
+      '  frames      at most 20 bytes a record, of function 1 (sum)',
+      '  dropped     .debug_info',
+    ]) {
+      assert.ok(lines.includes(line), `${line} in ${stdout}`);
+    }
+  });
+
+  test('--functions: a line a function', async (t) => {
+    const { stdout } = await inspected(t, PROGRAM, '--functions');
+    const lines = stdout.split('\n').map((line) => line.trim().replaceAll(/ +/g, ' '));
+    assert.ok(lines.includes('INDEX SAFEPOINTS POLLS FRAME CODE REWRITTEN NAME'));
+    assert.ok(lines.includes('0 1 0 16 - - yield'));
+    assert.ok(
+      lines.some((line) => /^1 1 0 20 6 \d+ sum$/.test(line)),
+      stdout,
+    );
+    assert.ok(lines.includes('2 0 0 - 3 3 small'));
+  });
+
+  test('--function: safepoints, frame, code and continuation', async (t) => {
+    const { stdout, status } = await inspected(t, PROGRAM, '--function', 'sum', '--code', '--continuation', '0');
+    assert.equal(status, 0);
+    const lines = stdout.split('\n');
+    assert.equal(lines[0], 'function 1 $sum (param i32) (result i32)');
+    for (const line of [
+      'frame record, 20 bytes',
+      '   0  i32  $operand0',
+      '  -     call $yield',
+      '  +     call $wrapped:yield',
+      'continuation 0',
+      '      call_indirect $continuations (result i32)',
+    ]) {
+      assert.ok(lines.includes(line), `${line} in ${stdout}`);
+    }
+    assert.match(stdout, /\n {2}0 {2}call {4}0x[0-9a-f]+ {4,}call \$yield\n/);
+  });
+
+  test('--json has the same for programs', async (t) => {
+    const all = await inspected(t, PROGRAM, '--functions', '--json');
+    const { functions } = JSON.parse(all.stdout) as { functions: { name: string; frame_bytes: number }[] };
+    assert.deepEqual(
+      functions.map(({ name, frame_bytes }) => [name, frame_bytes]),
+      [
+        ['yield', 16],
+        ['sum', 20],
+        ['small', 0],
+        ['main', 16],
+      ],
+    );
+    const one = await inspected(t, PROGRAM, '--function', '1', '--continuation=0', '--json');
+    const { function: found } = JSON.parse(one.stdout) as { function: Record<string, unknown> };
+    assert.equal(found['name'], 'sum');
+    assert.equal((found['safepoints'] as unknown[]).length, 1);
+    assert.ok((found['continuation'] as string[]).includes('global.set $savePointer'));
+    assert.equal('code' in found, false);
+  });
+
+  test('says what is wrong', async (t) => {
+    const cases: [string[], number, RegExp][] = [
+      [['--function', 'none'], 2, /the module has no function none/],
+      [['--function', 'sum', '--continuation', '7'], 2, /\$sum has no safepoint 7/],
+      [['--function', 'sum', '--continuation', 'x'], 2, /wants the number of a safepoint, not x/],
+      [['--code'], 2, /need --function NAME/],
+    ];
+    for (const [words, status, message] of cases) {
+      const outcome = await inspected(t, PROGRAM, ...words);
+      assert.equal(outcome.status, status);
+      assert.match(outcome.stderr, message);
+    }
+    const refused = await inspected(t, '(module (import "env" "f" (func)))', '--functions');
+    assert.equal(refused.status, 126);
+    assert.match(refused.stdout, /runs {8}no: no one provides env\.f/);
+  });
+});
+
+test('godwit rewrite says which sections it left out', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(path.join(directory, 'in.wasm'), await moduleBytes(PROGRAM));
+  const rewrite = (...words: string[]) =>
+    startGodwit(t, ['rewrite', 'in.wasm', '-o', 'out.wasm', ...words], { cwd: directory }).outcome;
+  assert.match((await rewrite()).stdout, /\nleft out, since their offsets would be wrong: \.debug_info\n$/);
+  const { dropped_sections } = JSON.parse((await rewrite('--json')).stdout) as { dropped_sections: string[] };
+  assert.deepEqual(dropped_sections, ['.debug_info']);
+});
