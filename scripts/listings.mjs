@@ -59,5 +59,5 @@ function withoutEnd(lines) {
 function body(lines) {
   const first = lines.findIndex(({ depth, text }) => depth === 1 && text.startsWith('try_table'));
   const end = lines.findIndex(({ depth, text }, i) => i > first && depth === 1 && text === 'end');
-  return lines.slice(first + 1, end).map((line) => ({ ...line, depth: line.depth - 2 }));
+  return lines.slice(first + 1, end).map(({ text, depth }) => ({ text, depth: depth - 2 }));
 }

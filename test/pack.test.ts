@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { moduleBytes } from './spec/text.ts';
 import { fixture } from './support/build.ts';
 
 const run = promisify(execFile);
@@ -82,5 +83,40 @@ describe('the published package', () => {
     const code =
       "import * as all from 'godwit'; import * as own from 'godwit/capture'; if (all !== own) process.exit(1)";
     await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: project, env });
+  });
+
+  test('runs the example of docs/CAPTURE.md', async () => {
+    const text = await readFile(path.join(installed, 'docs/CAPTURE.md'), 'utf8');
+    const [, wat = ''] = /<!-- module example -->\n```wat\n([^]*?)```/.exec(text) ?? [];
+    const [, example = ''] = /```js\n([^]*?)```/.exec(text) ?? [];
+    const bytes = await moduleBytes(wat);
+    await writeFile(path.join(project, 'example.wasm'), bytes);
+    await writeFile(path.join(project, 'example.mjs'), example);
+    const { stdout, stderr } = await run(process.execPath, ['example.mjs'], { cwd: project, env });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { begin: () => {} } });
+    const { memory, _start: start } = exports as unknown as { memory: WebAssembly.Memory; _start: () => void };
+    start();
+    const sum = new DataView(memory.buffer).getUint32(0, true);
+    assert.deepEqual({ stdout, stderr }, { stdout: `2 safepoints\ncaptured\nreturned ${sum}\n`, stderr: '' });
+  });
+
+  test('has types that the compiler takes', async () => {
+    const program = `
+      import { Execution, Program, capture, createControl, resume, rewrite } from 'godwit/capture';
+      import type { Ended } from 'godwit/capture';
+      const sites: number = rewrite(new Uint8Array()).stats.sites;
+      const program = Program.compile(new Uint8Array(sites));
+      const imports = (self: Execution) => ({ env: { wait: (): never => self.capture() } });
+      const control = createControl();
+      capture(control);
+      let ended: Ended = new Execution(program, { imports, control }).start();
+      while (ended.type === 'captured') ended = resume(program, ended.execution.image(), { imports });
+      const value: unknown = ended.value;
+      // @ts-expect-error -- an image is bytes
+      resume(program, value as string);`;
+    await writeFile(path.join(project, 'user.mts'), program);
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+    const options = ['--noEmit', '--strict', '--target', 'esnext', '--module', 'nodenext', '--types', '', 'user.mts'];
+    await run(process.execPath, [tsc, ...options], { cwd: project, env });
   });
 });

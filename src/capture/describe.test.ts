@@ -81,9 +81,9 @@ describe('a description', () => {
       safepoints.map(({ site, kind, text }) => ({ site, kind, text })),
       [{ site: 0, kind: 'call', text: 'call $f' }],
     );
-    const text = description.rewritten(1).map((line) => line.text);
+    const written = new Set(description.rewritten(1).map(({ text }) => text));
     for (const line of ['local.tee $operand0', 'local.set $pc', 'call $wrapped:f', 'call $save.1i64']) {
-      assert.ok(text.includes(line), line);
+      assert.ok(written.has(line), line);
     }
   });
 });

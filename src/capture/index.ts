@@ -1,17 +1,23 @@
 /**
- * The engine by itself: `import { rewrite, Program, Machine } from 'godwit/capture'`. Rewrites a WebAssembly module so
- * that a running program can be captured, and resumes the captured state in a fresh instance, in another thread or on
- * another machine.
+ * The engine by itself: `import { rewrite, capture, resume } from 'godwit/capture'`. Rewrites a WebAssembly module so that
+ * a running program can be captured, and resumes what was captured in a fresh instance, in another thread, process or
+ * machine. docs/CAPTURE.md has an example.
  *
- *     const rewritten = new WebAssembly.Module(rewrite(original).module);
- *     const program = Program.open(original, rewritten);
- *     const machine = new Machine(program, { imports, memory, control, poll });
- *     const outcome = machine.start();             // { type: 'captured', state } after machine.unwind()
- *     … encodeState(outcome.state) …               // and the memory, which is the host's
- *     new Machine(program, host).resume(decodeState(bytes));
+ *     const program = Program.compile(original);               // or open(original, …) with what rewrite() gave
+ *     const execution = new Execution(program, { imports });
+ *     let ended = execution.start();                           // meanwhile, in another thread: capture(control)
+ *     if (ended.type === 'captured') {
+ *       const image = ended.execution.image();                 // bytes: keep them, send them
+ *       ended = resume(program, image, { imports });
+ *     }
+ *
+ * Below that are the parts: a {@link Machine} runs one thread on memories of the host's and is what nodes use.
  */
 export { CONTROL_PAGES, ENGINE_VERSION, rewrite } from './rewrite.ts';
 export type { RewriteStats, Rewritten } from './rewrite.ts';
+export { Execution, capture, createControl, resume } from './execution.ts';
+export type { Embedding, Ended } from './execution.ts';
+export { GodwitError } from '../base/errors.ts';
 export { Program } from './program.ts';
 export { Machine } from './machine.ts';
 export type { Host, Outcome } from './machine.ts';

@@ -16,6 +16,7 @@ import { Linker } from './link.ts';
 import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 import { Numbering } from './numbering.ts';
+import { rewrite } from './rewrite.ts';
 
 /** A compiled continuation, and the functions of the rewritten module that it imports. */
 export interface CompiledContinuation {
@@ -37,6 +38,15 @@ export class Program {
     this.facts = facts;
     this.numbering = new Numbering(original, facts);
     this.linker = new Linker(original, facts, this.numbering);
+  }
+
+  /**
+   * Rewrites and compiles a module. Whoever runs it often, or in several threads, does that once and uses {@link open}.
+   * @param original a core module in the binary format
+   * @throws GodwitError as `rewrite` does
+   */
+  static compile(original: Uint8Array): Program {
+    return Program.open(original, new WebAssembly.Module(rewrite(original).module));
   }
 
   /**

@@ -2,13 +2,13 @@
  * The image of one guest (capture/image.ts) as it is sent and received when the guest moves: with this daemon's
  * checksums, and the baggage of the guest as the part that is opaque to the engine.
  */
-import { createCipheriv, createHash } from 'node:crypto';
 import { ByteReader } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
 import { callNumber } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { branded, bytes, decode, encode, list, struct, u32, u64 } from '../base/schema.ts';
-import { CHECKSUM_BYTES, type ImageHasher, ImageReader, ImageWriter } from '../capture/image.ts';
+import { hasher } from '../capture/hasher.ts';
+import { ImageReader, ImageWriter } from '../capture/image.ts';
 import { growMemory, type MemorySize } from '../capture/memory.ts';
 import { decodeState, encodeState, type MachineState } from '../capture/state.ts';
 import type { ImageSource } from '../migration/hosts.ts';
@@ -24,22 +24,6 @@ const baggageCodec = struct({
   cpuNanos: u64,
   nextCall: branded(u32, 'call number', callNumber),
 });
-
-const GMAC_KEY = Buffer.from('godwit-image-v1\0');
-const GMAC_NONCE = Buffer.alloc(12);
-
-const hasher: ImageHasher = {
-  checksum(content) {
-    const mac = createCipheriv('aes-128-gcm', GMAC_KEY, GMAC_NONCE, { authTagLength: CHECKSUM_BYTES });
-    mac.setAAD(content);
-    mac.final();
-    return mac.getAuthTag();
-  },
-  digest() {
-    const hash = createHash('sha256');
-    return { update: (part) => void hash.update(part), final: () => hash.digest() };
-  },
-};
 
 /**
  * The image of a guest that is frozen: read piece by piece from the live memory.
