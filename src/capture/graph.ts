@@ -8,13 +8,16 @@
  * what called that function must know that the callee can unwind.
  *
  * Every cycle of calls must meet a poll. A call inside a loop has passed that loop's head, so only calls outside of
- * loops count here; each function on a cycle of such calls is polled at its entry.
+ * loops count here; each function on a cycle of such calls is polled at its entry. So are functions from which a tree
+ * of such calls can take too long (costs.ts).
  */
 import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { EXNREF, sameTypes } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
+import { pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
+import { Edges } from './edges.ts';
 
 /** What the rewriter has to know about the whole module before it can rewrite one function. */
 export interface Graph {
@@ -40,28 +43,6 @@ export interface SegmentUse {
   readonly segment: number;
   /** The table of table.init, the memory of memory.init, otherwise 0. */
   readonly target: number;
-}
-
-/** A growing list of (from, to) pairs. */
-class Edges {
-  from = new Uint32Array(1024);
-  to = new Uint32Array(1024);
-  count = 0;
-
-  add(from: number, to: number): void {
-    if (this.count === this.from.length) {
-      this.from = doubled(this.from);
-      this.to = doubled(this.to);
-    }
-    this.from[this.count] = from;
-    this.to[this.count++] = to;
-  }
-}
-
-function doubled(old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const grown = new Uint32Array(old.length * 2);
-  grown.set(old);
-  return grown;
 }
 
 /** For every type the first one with the same signature: indirect calls compare structure, not index. */
@@ -100,6 +81,8 @@ class Analysis {
   readonly #edges = new Edges();
   readonly #unguarded = new Edges();
   readonly #looping: Uint8Array;
+  /** By function: its instructions outside of loops. */
+  readonly #straight: Uint32Array;
   readonly #patched: Uint8Array;
   readonly #uses = new Map<string, SegmentUse>();
   readonly #changedTables: Uint8Array;
@@ -109,6 +92,7 @@ class Analysis {
     this.#functions = module.functionTypes.length;
     this.#canonical = canonicalTypes(module);
     this.#looping = new Uint8Array(this.#functions);
+    this.#straight = new Uint32Array(this.#functions);
     this.#patched = new Uint8Array(this.#functions);
     this.#changedTables = new Uint8Array(module.tables.length);
   }
@@ -121,6 +105,7 @@ class Analysis {
     const nodes = this.#functions + module.types.length;
     const cyclic = cyclicNodes(nodes, this.#unguarded.from, this.#unguarded.to, this.#unguarded.count);
     const entryPolls = cyclic.slice(0, this.#functions);
+    pollExpensive(this.#unguarded, nodes, this.#straight, entryPolls);
     const reachable = this.#reachable(nodes, entryPolls);
     return {
       capturable: reachable.slice(0, this.#functions),
@@ -142,6 +127,7 @@ class Analysis {
     let loops = 0;
     // Frames of loops, by depth, so that the matching `end` is known.
     while (walker.step()) {
+      if (loops === 0) this.#straight[index]!++;
       switch (walker.opcode) {
         case OP.loop:
           this.#looping[index] = 1;
@@ -221,13 +207,7 @@ class Analysis {
 
   /** Every node from which a safepoint can be reached: a search against the direction of the calls. */
   #reachable(nodes: number, entryPolls: Uint8Array): Uint8Array {
-    const { from, to, count } = this.#edges;
-    const first = new Uint32Array(nodes + 1);
-    for (let i = 0; i < count; i++) first[to[i]! + 1]!++;
-    for (let i = 0; i < nodes; i++) first[i + 1]! += first[i]!;
-    const callers = new Uint32Array(count);
-    const next = first.slice();
-    for (let i = 0; i < count; i++) callers[next[to[i]!]!++] = from[i]!;
+    const { first, sources } = this.#edges.incoming(nodes);
     const reached = new Uint8Array(nodes);
     const todo = new Uint32Array(nodes);
     let pending = 0;
@@ -240,7 +220,7 @@ class Analysis {
     while (pending > 0) {
       const node = todo[--pending]!;
       for (let i = first[node]!; i < first[node + 1]!; i++) {
-        const caller = callers[i]!;
+        const caller = sources[i]!;
         if (reached[caller] === 1) continue;
         reached[caller] = 1;
         todo[pending++] = caller;
