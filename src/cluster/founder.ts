@@ -90,7 +90,8 @@ export class Founder implements MembershipEngine {
     // Saved before anyone hears of it: a founder that crashes here has either used the token and made the member, or neither.
     store.save({ memberList: list, tokens });
     this.#tokens.adopt(tokens);
-    log.info('a node has joined', { node, name, address: application.address });
+    // Where it listens it says when it does: what it has applied with may be port 0.
+    log.info('a node has joined', { node, name });
     this.#publish(list);
     return { node, certificate, authority: certifier.certificate, list };
   }
@@ -100,6 +101,9 @@ export class Founder implements MembershipEngine {
     if (!known || known.state === 'left') return;
     const next = { ...known, ...seen };
     if (next.state === known.state && next.boot === known.boot && next.address === known.address) return;
+    if (next.address !== known.address) {
+      this.#config.log.info('a node has its address', { node, name: known.name, address: next.address });
+    }
     const list = this.#changed(this.#list.members.map((m) => (m.node === node ? next : m)));
     try {
       this.#config.store.save({ memberList: list });

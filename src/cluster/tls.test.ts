@@ -30,6 +30,7 @@ function credentials(authority: Authority, node: NodeId, claimed = node): Creden
 
 interface RealNode {
   readonly links: Links;
+  readonly dialer: TlsDialer;
   readonly listener: TlsListener;
   readonly address: string;
   readonly frames: PeerFrame[];
@@ -63,8 +64,9 @@ async function startNode(t: TestContext, own: Credentials, host = '127.0.0.1'): 
     capabilities: [],
     required: [],
   };
+  const dialer = new TlsDialer(own);
   const links = new Links(
-    { self, clock: realClock, random, log, dialer: new TlsDialer(own), admit: () => null },
+    { self, clock: realClock, random, log, dialer, admit: () => null },
     {
       onFrame(_peer, frame) {
         frames.push(frame);
@@ -97,7 +99,7 @@ async function startNode(t: TestContext, own: Credentials, host = '127.0.0.1'): 
       waiting.add(look);
       look();
     });
-  return { links, listener, address: formatAddress(listener.address), frames, events, warnings, until };
+  return { links, dialer, listener, address: formatAddress(listener.address), frames, events, warnings, until };
 }
 
 const announce = (i: number): PeerFrame => ({ frame: 'announce', address: `${i}` });
@@ -207,6 +209,22 @@ async function cuttingProxy(t: TestContext, target: number): Promise<{ port: num
   assert(address !== null && typeof address === 'object');
   return { port: address.port, cut };
 }
+
+test('a goodbye has been heard when the connections are closed, whoever had made them', async (t) => {
+  const authority = Authority.create('c0ffee');
+  const b = await startNode(t, credentials(authority, B));
+  for (const dials of [true, false]) {
+    const a = await startNode(t, credentials(authority, A));
+    if (dials) a.links.add(B, b.address);
+    else b.links.add(A, a.address);
+    await a.until(() => a.links.isUp(B));
+    await b.until(() => b.links.isUp(A));
+    a.links.close('it stops');
+    await Promise.all([a.listener.close(), a.dialer.closed()]);
+    assert.equal(b.events.at(-1), 'closed');
+    b.links.remove(A, 'over');
+  }
+});
 
 test('a node of another authority cannot connect, and is named in the log', async (t) => {
   const b = await startNode(t, credentials(Authority.create('c0ffee'), B));

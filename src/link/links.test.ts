@@ -312,6 +312,19 @@ test('goodbye closes the link and is told with its reason', () => {
   assert.deepEqual(a.events, ['up', 'reset', 'closed']);
 });
 
+test('who connects to a node that has said goodbye gets no link, and is not waited for', () => {
+  const { network, clock } = setUp(5);
+  const a = new TestNode(network, A, 1n);
+  const b = new TestNode(network, B, 2n);
+  pairUp(network, a, b);
+  b.links.close('stopping');
+  clock.advance(3 * TIMING.redialLastMs);
+  assert.deepEqual(a.events, ['up', 'reset', 'closed']);
+  byHand(network, b).say(HELLO);
+  clock.advance(1000);
+  assert.equal(network.connections, 0);
+});
+
 test('a queue that runs over gives the session up on both sides, and a new one follows', () => {
   const { network, clock } = setUp(6);
   const a = new TestNode(network, A, 1n);

@@ -47,6 +47,7 @@ export class Links {
   readonly #events: LinksEvents;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #linkEvents: LinkEvents;
+  #closed = false;
 
   constructor(config: LinksConfig, events: LinksEvents) {
     this.#config = config;
@@ -83,6 +84,11 @@ export class Links {
 
   /** Takes a connection that a peer has made; closes it if the peer is no member. */
   accept(transport: Transport): void {
+    // Its handshake was under way when the goodbyes were said: a link of its own would show this node as up again.
+    if (this.#closed) {
+      transport.abort();
+      return;
+    }
     const refusal = this.#config.admit(transport.peer);
     if (refusal !== null) {
       this.#config.log.warn('connection refused', { peer: transport.peer, reason: refusal });
@@ -126,8 +132,9 @@ export class Links {
     return this.#peers.get(node)?.state === 'up';
   }
 
-  /** Says goodbye to all peers. No event follows. */
+  /** Says goodbye to all peers, for good. No event follows. */
   close(reason: string): void {
+    this.#closed = true;
     for (const node of this.#peers.keys()) this.remove(node, reason);
   }
 

@@ -242,6 +242,7 @@ function dialTls(
 /** Connects to other members as the owner of the credentials. */
 export class TlsDialer implements Dialer {
   readonly #credentials: Credentials;
+  readonly #open = new Set<TLSSocket>();
 
   constructor(credentials: Credentials) {
     this.#credentials = credentials;
@@ -265,12 +266,22 @@ export class TlsDialer implements Dialer {
       }
       const proven = provenPeer(socket, cluster);
       if (proven === peer) {
+        this.#open.add(socket);
+        socket.on('close', () => this.#open.delete(socket));
         done(new TlsTransport(socket, peer));
         return;
       }
       socket.destroy();
       done({ failed: typeof proven === 'string' ? proven : `${text} is node ${proven}, not node ${peer}` });
     });
+  }
+
+  /**
+   * Resolves when all connections that were made are closed, once their owners have ended them: what was said last, a
+   * goodbye, has been read by then, or the peer does not answer any more.
+   */
+  async closed(): Promise<void> {
+    await Promise.all([...this.#open].map((socket) => new Promise((resolve) => socket.on('close', resolve))));
   }
 }
 

@@ -24,7 +24,7 @@ const pool = new WorkerPool();
 after(() => pool.close());
 
 /** Why a node refuses to reserve what is asked for, and what it logs as an error. */
-async function refusal(spec: ProcessSpec, module: () => Promise<LoadedModule>) {
+async function refusal(spec: ProcessSpec, module: () => Promise<LoadedModule>, leaving = false) {
   const refused = Promise.withResolvers<string>();
   const errors: unknown[] = [];
   const roles: Pick<Roles, 'refused' | 'reserved'> = {
@@ -41,6 +41,7 @@ async function refusal(spec: ProcessSpec, module: () => Promise<LoadedModule>) {
     roles: () => roles as Roles,
     module,
   });
+  if (leaving) guests.leave();
   guests.reserve(PID, moveId(1), spec, HOME);
   const reason = await refused.promise;
   assert.equal(guests.size, 0);
@@ -51,10 +52,15 @@ async function refusal(spec: ProcessSpec, module: () => Promise<LoadedModule>) {
 test('a process of another engine, or too large for this machine, is refused', async () => {
   const module = (): never => assert.fail('its module is not fetched');
   const other = await refusal({ ...SPEC, engine: '0' }, module);
-  assert.match(other.reason, /its engine is \d+, the process's 0/);
+  assert.match(other.reason, /its engine is \d+, the process's 0; install the same Godwit/);
   const large = await refusal({ ...SPEC, memoryBytes: 2n ** 62n }, module);
-  assert.match(large.reason, /it has 4611686018427387904 bytes of memory, \d+ are free here/);
+  assert.match(large.reason, /it needs 4611686018427387904 bytes of memory, \d+ are free there; choose another node/);
   assert.deepEqual([...other.errors, ...large.errors], []);
+});
+
+test('a node that is about to stop takes no guests any more', async () => {
+  const { reason } = await refusal(SPEC, () => assert.fail('its module is not fetched'), true);
+  assert.equal(reason, 'it is stopping; choose another node');
 });
 
 test('a bug while a reservation is made refuses that process, and is in the log', async () => {

@@ -48,6 +48,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   readonly #entries = new Map<Pid, Entry>();
   /** Reservations that are being made or stand: the move that each is for. */
   readonly #expected = new Map<Pid, MoveId>();
+  #leaving = false;
 
   constructor(environment: GuestsEnvironment) {
     this.#environment = environment;
@@ -80,6 +81,11 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       entry.incarnation = incarnation;
       entry.session.run({ args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL }, null, incarnation);
     };
+  }
+
+  /** Takes no guests from other nodes any more: this one is about to stop, and sends away those that it has. */
+  leave(): void {
+    this.#leaving = true;
   }
 
   /** Ends every guest here. */
@@ -138,11 +144,18 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     // The move may be given up, and another one begun, while this waits.
     const wanted = (): boolean => this.#expected.get(pid) === move;
     try {
+      if (this.#leaving) throw new GodwitError('node_down', 'it is stopping; choose another node');
       if (spec.engine !== String(ENGINE_VERSION)) {
-        throw new GodwitError('version_mismatch', `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}`);
+        throw new GodwitError(
+          'version_mismatch',
+          `its engine is ${ENGINE_VERSION}, the process's ${spec.engine}; install the same Godwit on all nodes`,
+        );
       }
       if (spec.memoryBytes > BigInt(freemem())) {
-        throw new GodwitError('limit', `it has ${spec.memoryBytes} bytes of memory, ${freemem()} are free here`);
+        throw new GodwitError(
+          'limit',
+          `it needs ${spec.memoryBytes} bytes of memory, ${freemem()} are free there; choose another node`,
+        );
       }
       const module = await this.#environment.module(spec.module, home);
       if (!wanted()) return;

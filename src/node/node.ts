@@ -179,6 +179,7 @@ export class Node implements Daemon {
   async #shutDown(): Promise<void> {
     const { core, close } = this.#parts;
     try {
+      core.guests.leave();
       await this.#expel();
       for (const process of core.home.kernel.processes.list()) this.#signal(process, HANGUP);
       await close();

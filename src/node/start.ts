@@ -132,6 +132,7 @@ async function runNode(
     founder: () => founderText(cluster),
     certificateBytes,
   });
+  const dialer = new TlsDialer(credentials);
   const listener = await listenTls({
     address: parseAddress(options.listen ?? lastAddress),
     credentials,
@@ -159,7 +160,7 @@ async function runNode(
       clock,
       random,
       log,
-      dialer: new TlsDialer(credentials),
+      dialer,
     },
     load: () => load.average,
     answers: {
@@ -196,7 +197,7 @@ async function runNode(
       joins.close();
       await core.close();
       cluster.stop();
-      await listener.close();
+      await Promise.all([listener.close(), dialer.closed()]);
       store.close();
       log.info('node stopped', { node: self });
     },
