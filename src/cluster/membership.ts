@@ -65,6 +65,8 @@ interface Observed {
   state: 'unknown' | 'up' | 'unreachable' | 'down';
   /** Of the last time that it was up; null: not since this node has started. */
   boot: bigint | null;
+  /** Why no link was possible the last time that one was tried; null: it was, or the node did not answer at all. */
+  refusal: string | null;
   timer: Timer | null;
 }
 
@@ -112,6 +114,11 @@ export class Membership {
     return member ? this.#stateOf(member) : null;
   }
 
+  /** Why this node and that one cannot work together, in words for people; null: nothing is known that forbids it. */
+  refusalOf(node: NodeId): string | null {
+    return this.#observed.get(node)?.refusal ?? null;
+  }
+
   /** Whether a node with a valid certificate may connect: a reason if not. For {@link Links}. */
   admit(node: NodeId): string | null {
     const member = this.#list.members.find((m) => m.node === node);
@@ -137,6 +144,7 @@ export class Membership {
         this.#onDown(node, observed, event.reason);
         return;
       case 'refused':
+        observed.refusal = event.refusal.reason;
         // The link has logged it. One that was up before may have to be waited for; another one cannot be used.
         if (observed.state === 'unknown') this.#onDown(node, observed, event.refusal.reason);
         return;
@@ -205,7 +213,7 @@ export class Membership {
 
   #watch({ node, address }: Member): void {
     if (node === this.#config.self) return;
-    const observed: Observed = { state: 'unknown', boot: null, timer: null };
+    const observed: Observed = { state: 'unknown', boot: null, refusal: null, timer: null };
     this.#observed.set(node, observed);
     this.#downLater(node, observed, 'it does not answer');
     this.#config.links.add(node, address);
@@ -226,6 +234,7 @@ export class Membership {
     observed.timer?.cancel();
     observed.timer = null;
     observed.state = 'up';
+    observed.refusal = null;
     const restarted = observed.boot !== null && observed.boot !== boot;
     observed.boot = boot;
     if (engine) {

@@ -28,6 +28,11 @@ export class ProcessCounters {
     }
   }
 
+  /** It is where it was wanted from the start, and has not run yet: what took it there was no move of its life. */
+  placed(): void {
+    this.moves = this.freezeMs.length = this.imageBytes.length = 0;
+  }
+
   addCpu(node: NodeId, milliseconds: number): void {
     this.cpuMs.set(node, (this.cpuMs.get(node) ?? 0) + milliseconds);
   }

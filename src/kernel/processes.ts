@@ -14,6 +14,7 @@ import { Process, type Surroundings } from './process.ts';
 import { LISTENER_RIGHTS, PREOPEN_RIGHTS, type RightsPair } from './rights.ts';
 import type { ExitStatus } from './status.ts';
 import type { StayReason } from './stay.ts';
+import { noSuchProcess } from './unknown.ts';
 
 /** One of the descriptors 0, 1 and 2; null: it is not open. */
 export type StdioFile = { readonly file: OpenFile; readonly rights: RightsPair } | null;
@@ -76,7 +77,7 @@ export class Processes {
   /** @throws GodwitError `unknown_process` */
   get(pid: number): Process {
     const process = this.find(pid);
-    if (process === null) throw new GodwitError('unknown_process', `there is no process ${pid}`);
+    if (process === null) throw new GodwitError('unknown_process', noSuchProcess(pid));
     return process;
   }
 

@@ -1,10 +1,11 @@
 /**
  * Stay reasons: why a process may not move now. The one table of them; `godwit ps` shows the names, a refused move
- * the meanings.
+ * the meanings: why, and what frees it.
  */
 export const STAY_REASONS = {
-  user_lock: 'the user pinned it (run --pin)',
-  host_reference: 'it holds a reference to an object of the host, which has no meaning elsewhere',
+  user_lock: 'it was started with --pin, which holds until it ends',
+  host_reference:
+    'it holds a reference to an object of the host, which has no meaning elsewhere; it may move when it has dropped it',
 } as const;
 
 export type StayReason = keyof typeof STAY_REASONS;

@@ -37,11 +37,12 @@ import type { HomeHost, Message, MoveResult, PeerEvent, ProcessEnd } from './hos
 import { LeaseGrants } from './lease.ts';
 import type { Answer, Move, Process } from './move.ts';
 import { commitTo, statsOf, takeBack } from './move.ts';
+import { hasEnded, noSuchProcess } from '../kernel/unknown.ts';
 import { explainStay } from '../kernel/stay.ts';
+import { type Failure, obstacle } from './obstacle.ts';
 import { TIMES } from './timing.ts';
 
 type Holding = Named<ProcessMessage, 'holdings'>['entries'][number];
-type Failure = readonly [code: ErrorCode, reason: string];
 
 /** 128 + SIGKILL: what a shell shows for a process that was killed, or that went down with its machine. */
 const KILLED = 128 + 9;
@@ -114,8 +115,7 @@ export class Home {
    */
   migrate(pid: Pid, target: NodeId, answer: Answer): void {
     const process = this.#processes.get(pid);
-    if (!process)
-      answer(refusal('unknown_process', `there is no process ${pid} that could move; "godwit ps" shows all`));
+    if (!process) answer(refusal('unknown_process', noSuchProcess(pid)));
     else if (!process.move) this.#begin(process, target, [answer]);
     else if (process.wish?.target === target) process.wish.answers.push(answer);
     else {
@@ -162,7 +162,8 @@ export class Home {
   refused(from: NodeId, { pid, move: id, reason }: Named<MigrationMessage, 'refused'>): void {
     const process = this.#processes.get(pid);
     const move = process?.move;
-    if (process && move?.id === id && move.target === from) this.#targetGone(process, move, ['move_refused', reason]);
+    if (!process || move?.id !== id || move.target !== from) return;
+    this.#targetGone(process, move, ['move_refused', `${this.#name(from)} refuses the process: ${reason}`]);
   }
 
   ready(from: NodeId, { pid, move: id, bytes, waitedMs }: Named<MigrationMessage, 'ready'>): void {
@@ -250,7 +251,7 @@ export class Home {
       const { move } = process;
       // The source has it and can go on, unless the target may be running it already, or has the only copy.
       if (move?.target !== node || move.phase === 'commit' || move.sourceGone) continue;
-      this.#abort(process, move, ['node_down', `node ${node} does not answer`]);
+      this.#abort(process, move, ['node_down', this.#host.silence(node)]);
     }
   }
 
@@ -282,7 +283,7 @@ export class Home {
 
   #begin(process: Process, target: NodeId, answers: Answer[]): void {
     const { pid, place: source } = process;
-    const failure = this.#obstacle(process, target);
+    const failure = obstacle(this.#host, this.#self, process, target);
     if (failure !== null || target === source) {
       for (const give of answers) give(failure ? refusal(...failure) : { ok: true, stats: null });
       return;
@@ -300,7 +301,8 @@ export class Home {
       imageBytes: 0,
       answers,
       timer: this.#clock.after(TIMES.prepareMs, () => {
-        this.#abort(process, move, ['move_failed', `node ${target} was not ready in ${TIMES.prepareMs / 1000} s`]);
+        const late = `${this.#name(target)} was not ready in ${TIMES.prepareMs / 1000} s`;
+        this.#abort(process, move, ['move_failed', `${late}; the process runs on where it was`]);
       }),
     };
     process.move = move;
@@ -309,15 +311,8 @@ export class Home {
     this.#send(target, { frame: 'prepare', pid, move: move.id, incarnation, source, spec: this.#host.spec(pid) });
   }
 
-  #obstacle({ pid, place }: Process, target: NodeId): Failure | null {
-    if (target === place) return null;
-    for (const node of [target, place]) {
-      const state = node === this.#self ? 'up' : this.#host.nodeState(node);
-      if (state === 'unknown') return ['unknown_node', `no node ${node}`];
-      if (state !== 'up') return ['node_down', `node ${node} is ${state}`];
-    }
-    const stay = this.#host.stayReasons(pid);
-    return stay.length > 0 ? ['cannot_move', explainStay(stay)] : null;
+  #name(node: NodeId): string {
+    return `node ${this.#host.nameOf(node)}`;
   }
 
   /** Before commit: it stays at the source. */
@@ -373,7 +368,12 @@ export class Home {
 
   #lost(process: Process, node: NodeId): void {
     this.#log.warn('process lost with its node', { pid: process.pid, node });
-    this.#end(process, { cause: 'lost', status: KILLED, report: `node ${node} was lost with the process`, node });
+    this.#end(process, {
+      cause: 'lost',
+      status: KILLED,
+      report: `${this.#name(node)} was lost with the process`,
+      node,
+    });
   }
 
   #end(process: Process, end: ProcessEnd): void {
@@ -387,7 +387,7 @@ export class Home {
     }
     this.#host.ended(pid, end);
     for (const give of [...(move?.answers ?? []), ...(wish?.answers ?? [])]) {
-      give(refusal('unknown_process', `process ${pid} has ended`));
+      give(refusal('unknown_process', hasEnded(pid)));
     }
   }
 
@@ -425,7 +425,7 @@ export class Home {
     if (frozen && move?.phase === 'freeze' && move.id === entry.move) return true;
     if (move?.phase === 'freeze') {
       // It never got the order to freeze, or its `cannot` was lost, or it is still frozen for an earlier move.
-      this.#abort(process, move, ['move_failed', `the connection to node ${place} was lost`]);
+      this.#abort(process, move, ['move_failed', `the connection to ${this.#name(place)} was lost`]);
     } else if (frozen && entry.move !== null) {
       this.#send(place, { frame: 'go_on', pid, move: entry.move, incarnation, stopped });
     }
@@ -444,7 +444,7 @@ export class Home {
   /** Whatever this home believes that the node holds of the process is not there. */
   #absent(process: Process, node: NodeId): void {
     const { move, place } = process;
-    const failure: Failure = ['node_down', `node ${node} was lost`];
+    const failure: Failure = ['node_down', `${this.#name(node)} was lost`];
     if (node === move?.target) this.#targetGone(process, move, failure);
     else if (node === move?.source) this.#sourceGone(process, move);
     else if (node === place) this.#lost(process, node);

@@ -114,12 +114,20 @@ export interface ProcessEnd {
 
 export type NodeState = 'up' | 'unreachable' | 'down' | 'unknown';
 
+/** The other nodes, as a home knows them. */
+export interface NodeView {
+  nodeState(node: NodeId): NodeState;
+  /** What people call the node. */
+  nameOf(node: NodeId): string;
+  /** Why a node that is not up cannot be asked anything: a clause that names it, and what helps. */
+  silence(node: NodeId): string;
+}
+
 /** Called for processes whose home is this node. */
-export interface HomeHost {
+export interface HomeHost extends NodeView {
   /** Why the process may not move now; empty if it may. */
   stayReasons(pid: Pid): readonly StayReason[];
   spec(pid: Pid): ProcessSpec;
-  nodeState(node: NodeId): NodeState;
   /** The process is at this node in this incarnation from now on: deputy and process table follow in the same step. */
   placed(pid: Pid, node: NodeId, incarnation: Incarnation): void;
   /** A move to this node is under way; null: none is. */

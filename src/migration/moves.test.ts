@@ -93,7 +93,7 @@ test('a refusal names its reason', () => {
   stay.push('user_lock');
   const locked = move(2);
   assert(locked.result?.ok === false && locked.result.code === 'cannot_move');
-  assert.match(locked.result.reason, /user_lock \(the user pinned it/);
+  assert.match(locked.result.reason, /user_lock \(it was started with --pin/);
   stay.length = 0;
   // The reason comes while the target prepares.
   const late = move(2);
@@ -104,7 +104,11 @@ test('a refusal names its reason', () => {
   world.node(2).refuses = 'its memory is full';
   const refused = move(2);
   settle();
-  assert.deepEqual(refused.result, { ok: false, code: 'move_refused', reason: 'its memory is full' });
+  assert.deepEqual(refused.result, {
+    ok: false,
+    code: 'move_refused',
+    reason: 'node 2 refuses the process: its memory is full',
+  });
   world.node(2).refuses = null;
   world.kill(pid);
   assert.equal(codeOf(move(2)), 'unknown_process');

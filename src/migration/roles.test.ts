@@ -22,6 +22,8 @@ const home: HomeHost = {
   stayReasons: unused,
   spec: unused,
   nodeState: unused,
+  nameOf: unused,
+  silence: unused,
   placed: unused,
   moving: unused,
   moved: unused,

@@ -9,9 +9,10 @@ import type { Founder } from '../cluster/founder.ts';
 import { findMember, type Member as MemberRecord } from '../cluster/members.ts';
 import { type MemberEvent, Membership } from '../cluster/membership.ts';
 import type { MembershipStore } from '../cluster/store.ts';
+import { noSuchProcess } from '../kernel/unknown.ts';
 import type { PeerFrame } from '../link/frames.ts';
 import { type LinksConfig, Links } from '../link/links.ts';
-import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.ts';
+import type { Message, Network, NodeState, NodeView, PeerEvent } from '../migration/hosts.ts';
 import type { ClusterView, Member } from './cluster-view.ts';
 import type { NodeCore, ProcessFrame } from './core.ts';
 import type { JoinToken, NodeInfo } from './daemon.ts';
@@ -26,6 +27,7 @@ import {
   type QuestionResult,
   Questions,
 } from './questions.ts';
+import { explainSilence } from './silence.ts';
 
 export interface ClusterOptions {
   readonly self: NodeId;
@@ -61,7 +63,7 @@ const MOVE_EVENTS: { readonly [E in MemberEvent['event']]: PeerEvent | null } = 
   left: 'down',
 };
 
-export class Cluster implements ClusterView {
+export class Cluster implements ClusterView, NodeView {
   readonly links: Links;
   readonly membership: Membership;
   readonly modules: ModuleExchange;
@@ -132,6 +134,12 @@ export class Cluster implements ClusterView {
     return state === null || state === 'left' ? 'unknown' : state;
   }
 
+  silence(node: NodeId): string {
+    const member = this.membership.list.members.find(({ node: id }) => id === node);
+    const { name = String(node), address = '' } = member ?? {};
+    return explainSilence({ name, address, state: this.nodeState(node), refusal: this.membership.refusalOf(node) });
+  }
+
   // ClusterView
 
   resolve(node: string): Member {
@@ -140,7 +148,7 @@ export class Cluster implements ClusterView {
 
   homeOf(pid: number): Member {
     const found = this.#present().find(({ node }) => node === this.#creator(pid));
-    if (!found) throw new GodwitError('unknown_process', `there is no process ${pid}`);
+    if (!found) throw new GodwitError('unknown_process', noSuchProcess(pid));
     return this.#member(found);
   }
 
@@ -165,8 +173,14 @@ export class Cluster implements ClusterView {
   }
 
   async token(): Promise<JoinToken> {
-    const { founder } = this.#options;
-    return founder ? this.#newToken() : this.#ask(this.membership.list.founder, 'token', {});
+    if (this.#options.founder) return this.#newToken();
+    try {
+      return await this.#ask(this.membership.list.founder, 'token', {});
+    } catch (error) {
+      if (!(error instanceof GodwitError) || error.code !== 'node_down') throw error;
+      const reason = `only the founding node gives out join tokens, and ${error.message}`;
+      throw new GodwitError(error.code, reason, { cause: error });
+    }
   }
 
   #creator(pid: number): NodeId | null {
@@ -205,13 +219,9 @@ export class Cluster implements ClusterView {
   async #ask<N extends QuestionName>(node: NodeId, what: N, args: QuestionArgs<N>): Promise<QuestionResult<N>> {
     const state = this.nodeState(node);
     if (state === 'down' || state === 'unknown' || (state === 'unreachable' && isImpatient(what))) {
-      throw new GodwitError('node_down', this.#silent(node));
+      throw new GodwitError('node_down', this.silence(node));
     }
     return this.#questions.ask(node, what, args);
-  }
-
-  #silent(node: NodeId): string {
-    return `node ${this.nameOf(node)} does not answer`;
   }
 
   async #nodeInfo({ node, name, address, state }: MemberRecord): Promise<NodeInfo> {
@@ -274,9 +284,9 @@ export class Cluster implements ClusterView {
   }
 
   #memberEvent({ event, node }: MemberEvent): void {
-    if (event === 'unreachable') this.#questions.unreachable(node, this.#silent(node));
+    if (event === 'unreachable') this.#questions.unreachable(node, this.silence(node));
     if (event === 'reset' || event === 'restarted' || event === 'down' || event === 'left') {
-      this.#questions.lost(node, this.#silent(node));
+      this.#questions.lost(node, this.silence(node));
       this.#waiting.delete(node);
     }
     const told = MOVE_EVENTS[event];

@@ -25,7 +25,7 @@ function setUp() {
     random: new SeededRandom(1),
     log: silentLog,
     firstSerial: 1,
-    nodeState: () => 'up',
+    nodes: { nodeState: () => 'up', nameOf: String, silence: () => assert.fail('all nodes are up') },
     module: () => assert.fail('no module is fetched'),
     ended() {},
     spawned() {},

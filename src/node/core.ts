@@ -9,7 +9,7 @@ import { HomeCalls } from '../kernel/homecall.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { Named } from '../link/frames/process.ts';
-import type { Message, Network, NodeState, PeerEvent } from '../migration/hosts.ts';
+import type { Message, Network, NodeView, PeerEvent } from '../migration/hosts.ts';
 import { Roles } from '../migration/roles.ts';
 import { NodeGuests } from './guests.ts';
 import { HomeProcesses } from './home.ts';
@@ -22,7 +22,7 @@ export interface CoreOptions {
   readonly random: Random;
   readonly log: Log;
   readonly firstSerial: number;
-  readonly nodeState: (node: NodeId) => NodeState;
+  readonly nodes: NodeView;
   readonly module: (hash: Uint8Array, from: NodeId) => Promise<LoadedModule>;
   readonly ended: (process: Process, status: ExitStatus) => void;
   /** A process was made; the next one gets this serial. */
@@ -56,7 +56,7 @@ export class NodeCore {
       firstSerial: options.firstSerial,
       roles,
       send,
-      nodeState: options.nodeState,
+      nodes: options.nodes,
       ended: options.ended,
     });
     this.guests = new NodeGuests({

@@ -28,7 +28,11 @@ export async function startEmbedded(): Promise<Daemon> {
     random: realRandom,
     log,
     firstSerial: 1,
-    nodeState: (node) => (node === SELF ? 'up' : 'unknown'),
+    nodes: {
+      nodeState: (node) => (node === SELF ? 'up' : 'unknown'),
+      nameOf: String,
+      silence: (node) => noSuch(`no node ${node}`).message,
+    },
     module: () => Promise.reject(new GodwitError('unknown_node', 'there are no other nodes')),
     ended: () => {},
     spawned: () => {},

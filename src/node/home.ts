@@ -19,7 +19,7 @@ import type { Process, Surroundings } from '../kernel/process.ts';
 import type { ProcessEvents } from '../kernel/processes.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
-import type { HomeHost, NodeState, ProcessEnd, ProcessSpec, Usage } from '../migration/hosts.ts';
+import type { HomeHost, NodeView, ProcessEnd, ProcessSpec, Usage } from '../migration/hosts.ts';
 import type { Roles } from '../migration/roles.ts';
 import type { Guest } from './guest.ts';
 import type { HomeSide } from './guest-session.ts';
@@ -43,7 +43,7 @@ export interface HomeEnvironment {
   readonly firstSerial: number;
   readonly roles: () => Roles;
   readonly send: (to: NodeId, message: ProcessMessage) => void;
-  readonly nodeState: (node: NodeId) => NodeState;
+  readonly nodes: NodeView;
   /** The process has ended and everything of it is over. */
   readonly ended: (process: Process, status: ExitStatus) => void;
 }
@@ -67,7 +67,9 @@ export class HomeProcesses implements HomeSide {
     this.host = {
       stayReasons: (pid) => [...this.#resident(pid).process.stay],
       spec: (pid) => this.#spec(pid),
-      nodeState: environment.nodeState,
+      nodeState: (other) => environment.nodes.nodeState(other),
+      nameOf: (other) => environment.nodes.nameOf(other),
+      silence: (other) => environment.nodes.silence(other),
       placed: (pid, node, incarnation) => this.#placed(pid, node, incarnation),
       moving: (pid, target) => {
         this.#resident(pid).process.movingTo = target;

@@ -8,6 +8,7 @@ import type { NodeId, Pid } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
+import { hasEnded } from '../kernel/unknown.ts';
 import type { MoveResult as RoleResult } from '../migration/hosts.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { NodeCore } from './core.ts';
@@ -127,11 +128,16 @@ export class Node implements Daemon {
     return home.id === this.self.id ? this.waitHere(pid) : home.wait(pid);
   }
 
-  logs(query: LogQuery): Promise<LogPage> {
-    const { core, book } = this.#parts;
+  async logs(query: LogQuery): Promise<LogPage> {
+    const { core, book, cluster } = this.#parts;
     const process = query.pid === null ? null : core.home.kernel.processes.find(query.pid);
     if (query.pid !== null && !process && !book.knows(query.pid)) {
-      throw new GodwitError('unknown_process', `this node has no log of a process ${query.pid}`);
+      const home = cluster.homeOf(query.pid);
+      const reason =
+        home.id === this.self.id
+          ? `nothing is known of a process ${query.pid}; "godwit ps" shows all that there are, "godwit logs" the node's own log`
+          : `the log of process ${query.pid} is at its home: run "godwit logs ${query.pid}" on node ${home.name}`;
+      throw new GodwitError('unknown_process', reason);
     }
     return book.read(query, () => query.pid !== null && (process === null || process.ended));
   }
@@ -157,7 +163,7 @@ export class Node implements Daemon {
   /** A pid that was one is told from one that never was, while this node remembers. @throws GodwitError `unknown_process` */
   #refuseEnded(pid: number): void {
     const ended = this.#ends.has(pid) || this.#parts.core.home.kernel.processes.find(pid)?.ended;
-    if (ended) throw new GodwitError('unknown_process', `process ${pid} has ended`);
+    if (ended) throw new GodwitError('unknown_process', hasEnded(pid));
   }
 
   /** @throws GodwitError `unknown_process`, `usage` for a signal that does not exist */
@@ -209,7 +215,10 @@ export class Node implements Daemon {
     const result = await new Promise<RoleResult>((resolve) =>
       core.roles.migrate(process.pid, self.id as NodeId, target, resolve),
     );
-    if (result.ok) this.#signal(process, CONT);
+    if (result.ok) {
+      process.counters.placed();
+      this.#signal(process, CONT);
+    }
     // Someone has ended it meanwhile.
     if (result.ok || process.ended) return;
     core.home.kernel.processes.end(process, { how: 'failed', report: result.reason, node: process.node });

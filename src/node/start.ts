@@ -179,7 +179,7 @@ async function runNode(
     log,
     network: cluster.network,
     firstSerial: serials.first,
-    nodeState: (other) => cluster.nodeState(other),
+    nodes: cluster,
     module: (hash, from) => cluster.modules.module(hash, from),
     ended: (process, status) => log.info('process ended', { pid: process.pid, how: status.how }),
     spawned: (serial) => serials.used(serial),

@@ -160,6 +160,15 @@ describe('a process that computes', () => {
   });
 });
 
+test('the start on another node is no move', async () => {
+  const file = path.join(lab.directory, 'placed.json');
+  const { path: program } = await fixture('hello');
+  const { status } = await lab.run(['run', '--node', 'node2', '--stats', file, program]);
+  assert.equal(status, 0);
+  const { moves, freeze_ms, image_bytes } = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  assert.deepEqual([moves, freeze_ms, image_bytes], [0, [], []]);
+});
+
 describe('what cannot be moved', () => {
   let held: Running;
   let process: ProcessInfo;
@@ -171,7 +180,7 @@ describe('what cannot be moved', () => {
   test('a pinned process, and why', async () => {
     assert.deepEqual(process.stay, ['user_lock']);
     const { stdout, stderr, status } = await lab.run(['migrate', String(process.pid), 'node2']);
-    assert.match(stderr, /^godwit: [^\n]*user_lock[^\n]*\n$/);
+    assert.match(stderr, /^godwit: [^\n]*user_lock \(it was started with --pin, which holds until it ends\)\n$/);
     assert.deepEqual([stdout, status], ['', 1]);
     assert.equal(await lab.placeOf(process.pid), 'node1');
   });
@@ -190,9 +199,18 @@ describe('what cannot be moved', () => {
       ['logs', '65000'],
     ]) {
       const { stderr, status } = await lab.run(command);
-      assert.match(stderr, /^godwit: [^\n]*65000[^\n]*\n$/);
+      assert.match(stderr, /^godwit: [^\n]*65000[^\n]*"godwit ps"[^\n]*\n$/);
       assert.equal(status, 1, command.join(' '));
     }
+  });
+
+  test('what is only known at its home', async () => {
+    const { stderr, status } = await lab.run(['logs', String(process.pid)], { node: 'node2' });
+    assert.equal(
+      stderr,
+      `godwit: the log of process ${process.pid} is at its home: run "godwit logs ${process.pid}" on node node1\n`,
+    );
+    assert.equal(status, 1);
   });
 
   test('a process that has ended', async () => {
@@ -204,7 +222,10 @@ describe('what cannot be moved', () => {
         String(process.pid),
         ...(command === 'migrate' ? ['node2'] : []),
       ]);
-      assert.match(stderr, new RegExp(`^godwit: [^\\n]*${process.pid}[^\\n]*\\n$`));
+      assert.match(
+        stderr,
+        new RegExp(`^godwit: process ${process.pid} has ended; "godwit wait ${process.pid}" [^\\n]*\\n$`),
+      );
       assert.equal(status, 1, command);
     }
   });

@@ -108,9 +108,12 @@ describe('nodes that refuse', () => {
   test('a move to a node without memory is refused, the process runs on where it was', async () => {
     const running = lab.spawn(['run', waits, '1', 'refused']);
     const { pid } = await lab.process('refused');
-    checkRefused(await lab.run(['migrate', String(pid), 'node2']), /bytes of memory, 0 are free here/);
+    checkRefused(
+      await lab.run(['migrate', String(pid), 'node2']),
+      /node node2 refuses the process: it needs \d+ bytes of memory, 0 are free there; choose another/,
+    );
     const started = await lab.run(['run', '--node', 'node2', waits, '1', 'never']);
-    assert.match(started.stderr, /^godwit: [^\n]*0 are free here[^\n]*\n$/);
+    assert.match(started.stderr, /^godwit: [^\n]*node2 [^\n]* 0 are free there; choose another[^\n]*\n$/);
     assert.deepEqual([started.stdout, started.status], ['', 125]);
     running.endInput('on\n');
     const { stdout, status } = await running.result();
@@ -141,12 +144,35 @@ describe('nodes that refuse', () => {
     await lab.up('node3', [], oddNode('other-build.ts?engine'));
     const running = lab.spawn(['run', waits, '1', 'mixed']);
     const { pid } = await lab.process('mixed');
-    checkRefused(await lab.run(['migrate', String(pid), 'node3']), /node3|node 3/);
+    const words = /node node3 cannot work with this one: .*lacks engine-4711: install the same Godwit on both nodes/;
+    // Whichever node is asked: the home decides, and knows why.
+    for (const node of ['node1', 'node2']) {
+      checkRefused(await lab.run(['migrate', String(pid), 'node3'], { node }), words);
+    }
     running.endInput('on\n');
     assert.equal((await running.result()).status, 0);
     const log = await lab.run(['logs']);
     assert.match(log.stdout, /no link is possible/);
   });
+});
+
+test('a node that has been told to stop is shown as down as soon as it has', async () => {
+  const lab = await start([['node1'], ['node2'], ['node3']]);
+  try {
+    const states = async (): Promise<string[]> => (await lab.nodeList('node3')).map(({ state }) => state);
+    const { stdout: log } = await lab.run(['logs']);
+    const { address } = lab.node('node3').ready;
+    assert.match(log, new RegExp(`a node has its address node=3 name=node3 address=${address}\n`));
+    assert(!log.includes('address=127.0.0.1:0'), log);
+    // Those that it has connected to, and those that have connected to it, by whichever way it is told.
+    for (const name of ['node1', 'node2']) {
+      const { status } = await lab.run(['down'], { node: name });
+      assert.equal(status, 0);
+      assert.deepEqual(await states(), name === 'node1' ? ['down', 'up', 'up'] : ['down', 'down', 'up']);
+    }
+  } finally {
+    await lab.stop();
+  }
 });
 
 test('a question to a node that is gone is answered at once', async () => {
@@ -155,8 +181,14 @@ test('a question to a node that is gone is answered at once', async () => {
     lab.node('node1').kill('SIGTERM');
     await lab.node('node1').running.result();
     await untilState(lab, 'node1', 'down', 'node2');
-    for (const args of [['token'], ['kill', '65537'], ['wait', '65537']]) {
-      checkRefused(await lab.run(args, { node: 'node2' }), /node node1 does not answer/);
+    const { address } = lab.node('node1').ready;
+    const silent = `node node1 does not answer: it is down; "godwit up" on its machine \\(${address}\\) starts it again`;
+    for (const [args, words] of [
+      [['token'], `only the founding node gives out join tokens, and ${silent}`],
+      [['kill', '65537'], silent],
+      [['wait', '65537'], silent],
+    ] as const) {
+      checkRefused(await lab.run(args, { node: 'node2' }), new RegExp(words));
     }
   } finally {
     await lab.stop();

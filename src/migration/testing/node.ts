@@ -460,6 +460,8 @@ export class SimNode implements Peer {
       stayReasons: () => (this.#mood(30) ? ['user_lock'] : this.stay),
       spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
+      nameOf: String,
+      silence: (node) => `node ${node} does not answer`,
       moving() {},
       moved() {},
       placed: (pid, node, incarnation) => {
