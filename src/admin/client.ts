@@ -24,7 +24,7 @@ import type {
   StdioPort,
 } from '../node/daemon.ts';
 import type { Settled } from '../vfs/openfile.ts';
-import { requireOwnDirectory } from './socket-path.ts';
+import { requireOwnDirectory, requireSocketPath, socketFailure } from './socket-path.ts';
 import { Connection } from './connection.ts';
 import {
   CONTROL_MAGIC,
@@ -54,9 +54,10 @@ interface Run {
 
 /**
  * @param socketPath of the node's control socket
- * @throws GodwitError `no_daemon` if no node is there, `version_mismatch`, `io`
+ * @throws GodwitError `no_daemon` if no node is there, `usage` if the path is too long, `version_mismatch`, `io`
  */
 export async function connectAdmin(socketPath: string): Promise<AdminClient> {
+  requireSocketPath(socketPath);
   requireOwnDirectory(socketPath);
   const socket = net.connect(socketPath);
   await new Promise<void>((resolve, reject) => {
@@ -74,9 +75,7 @@ function connectFailure(socketPath: string, error: NodeJS.ErrnoException): Godwi
     const way = 'start one with "godwit up", or try "godwit lab"';
     return new GodwitError('no_daemon', `no node answers on ${socketPath}; ${way}`, { cause: error });
   }
-  return new GodwitError('io', `cannot open the control socket ${socketPath}: ${error.code ?? error.message}`, {
-    cause: error,
-  });
+  return socketFailure('open', socketPath, error);
 }
 
 export class AdminClient implements Daemon {

@@ -9,9 +9,9 @@ import { GodwitError } from '../base/errors.ts';
 import type { Log } from '../base/env.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Daemon } from '../node/daemon.ts';
-import { isNamedPipe, requireOwnDirectory } from './socket-path.ts';
+import { isNamedPipe, OTHER_SOCKET, requireOwnDirectory, requireSocketPath, socketFailure } from './socket-path.ts';
 import { Session } from './session.ts';
-import { makePrivateDirectory } from '../node/paths.ts';
+import { directoryFailure, makePrivateDirectory } from '../node/paths.ts';
 
 export interface AdminServer {
   readonly path: string;
@@ -25,7 +25,7 @@ const CLOSING_GRACE = 1000;
 /**
  * Serves a node on a Unix socket that only its owner can open: directory 0700, socket 0600. On Windows `socketPath`
  * is the name of a pipe.
- * @throws GodwitError `state_in_use` if a node answers there already, `io` if the socket cannot be made
+ * @throws GodwitError `state_in_use` if a node answers there already, `usage` if the path is too long, `io` if the socket cannot be made
  */
 export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): Promise<AdminServer> {
   const sessions = new Set<Session>();
@@ -34,6 +34,7 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
     sessions.add(session);
   });
   server.maxConnections = LIMITS.controlClients;
+  requireSocketPath(socketPath);
   if (!isNamedPipe(socketPath)) {
     makeSocketDirectory(path.dirname(socketPath));
     requireOwnDirectory(socketPath);
@@ -56,16 +57,14 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
 }
 
 /** @throws GodwitError `io` */
-function makeSocketDirectory(directory: string): void {
+export function makeSocketDirectory(directory: string): void {
   try {
     makePrivateDirectory(directory);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new GodwitError(
-      'io',
-      `cannot make ${directory} for the control socket: ${code ?? message}; choose another place with --socket`,
-      { cause: error },
-    );
+    const reason = directoryFailure(directory, error);
+    throw new GodwitError('io', `cannot make ${directory} for the control socket: ${reason}; ${OTHER_SOCKET}`, {
+      cause: error,
+    });
   }
 }
 
@@ -83,11 +82,8 @@ async function listen(server: net.Server, socketPath: string): Promise<void> {
     });
     if (!isNamedPipe(socketPath)) chmodSync(socketPath, 0o600);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw inUse(socketPath);
-    throw new GodwitError('io', `cannot listen on the control socket ${socketPath}: ${code ?? message}`, {
-      cause: error,
-    });
+    const failure = error as NodeJS.ErrnoException;
+    throw failure.code === 'EADDRINUSE' ? inUse(socketPath) : socketFailure('listen on', socketPath, failure);
   } finally {
     process.umask(umask);
   }
@@ -104,7 +100,7 @@ async function removeStale(socketPath: string): Promise<void> {
   const found = lstatSync(socketPath, { throwIfNoEntry: false });
   if (!found) return;
   if (!found.isSocket()) {
-    throw new GodwitError('io', `cannot make the control socket ${socketPath}: a file of that name exists`);
+    throw new GodwitError('io', `cannot make the control socket ${socketPath}: that is another file; ${OTHER_SOCKET}`);
   }
   if (await answers(socketPath)) throw inUse(socketPath);
   const now = lstatSync(socketPath, { throwIfNoEntry: false });

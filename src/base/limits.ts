@@ -101,6 +101,8 @@ export const LIMITS = {
   controlCalls: 64,
   /** Ends of processes that a node remembers, for `wait`: a script that starts many and then waits for each. */
   rememberedEnds: 4096,
+  /** Bytes of log lines that wait while the log cannot be written, for example because the disk is full. */
+  logBacklogBytes: MIB,
   /** Lines in one answer to `logs`; the client asks again for more. */
   logPageLines: 512,
 } as const;

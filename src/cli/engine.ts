@@ -3,18 +3,17 @@ import { readFileSync } from 'node:fs';
 import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
-import { LIMITS } from '../base/limits.ts';
+import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
 
-/** @throws GodwitError `io` or `limit`, naming the file as it was given */
+/** @throws GodwitError `not_found` or `not_runnable`, naming the file as it was given */
 export function readModule(file: string, absolute: string): Uint8Array {
+  requireProgramFile('read', file, absolute);
   try {
-    const bytes = readFileSync(absolute);
-    if (bytes.length <= LIMITS.moduleBytes) return bytes;
+    return readFileSync(absolute);
   } catch (error) {
-    throw new GodwitError('io', `cannot read ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new GodwitError('not_runnable', `cannot read ${file}: ${reasonOf(error)}; try again`, { cause: error });
   }
-  throw new GodwitError('limit', `${file} is larger than the ${LIMITS.moduleBytes} bytes that a module may have`);
 }
 
 /** What `godwit inspect --json` prints; fields that a refused module does not have are null. */

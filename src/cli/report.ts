@@ -1,5 +1,6 @@
 /** How a failure is told: one line on stderr, or JSON, and the exit status that goes with it. */
 import { ERROR_CODES, type ErrorCode, GodwitError } from '../base/errors.ts';
+import { printable } from './format.ts';
 
 /** `Error: EACCES: permission denied, open 'x'` and the like become one of our errors, with their text kept. */
 export function asGodwitError(error: unknown): GodwitError | null {
@@ -10,7 +11,7 @@ export function asGodwitError(error: unknown): GodwitError | null {
 
 /** One line for people; the message may come from a node, so that control characters are taken out. */
 export function errorLine(error: GodwitError): string {
-  return `godwit: ${error.message.replaceAll(/[\r\n]+/g, ' ')}`;
+  return `godwit: ${printable(error.message.replaceAll(/[\r\n]+/g, ' '))}`;
 }
 
 /** The same for programs: `{"error": {"code", "message"}}`. */
@@ -31,13 +32,15 @@ export function parseErrorJson(line: string): GodwitError | null {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file',
+  ENOENT: 'it is not there',
+  ENOTDIR: 'it is not there',
   EISDIR: 'it is a directory',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EROFS: 'the file system is read-only',
-  ENOSPC: 'no space left on the device',
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the quota of disk space is used up',
+  EFBIG: 'the file would be larger than is allowed',
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
 };

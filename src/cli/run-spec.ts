@@ -5,6 +5,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { DirectoryGrant, RunSpec } from '../node/daemon.ts';
 import { parseInterval } from './format.ts';
 import type { Invocation } from './parse.ts';
+import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
 
 /** `HOST` or `HOST::GUEST`; the guest's name is HOST as it was written, unless given. */
@@ -14,8 +15,7 @@ function parseDirectory(text: string, cwd: string): DirectoryGrant {
     throw new GodwitError('usage', `run: --dir ${text} is not HOST or HOST::GUEST; "godwit help run" shows how`);
   }
   const absolute = path.resolve(cwd, host);
-  const stat = statOf(absolute, (reason) => new GodwitError('io', `cannot give directory ${host}: ${reason}`));
-  if (!stat.isDirectory()) throw new GodwitError('io', `cannot give directory ${host}: not a directory`);
+  requireDirectory('give directory', host, absolute);
   return { host: absolute, guest };
 }
 
@@ -25,49 +25,38 @@ function parseEnvironment(texts: readonly string[], env: NodeJS.ProcessEnv): str
   for (const text of texts) {
     const at = text.indexOf('=');
     const name = at === -1 ? text : text.slice(0, at);
-    if (name === '') throw new GodwitError('usage', `run: --env ${text} is not NAME or NAME=VALUE`);
+    if (name === '')
+      throw new GodwitError('usage', `run: --env ${text} is not NAME or NAME=VALUE; "godwit help run" shows how`);
     const value = at === -1 ? env[name] : text.slice(at + 1);
     if (value !== undefined) entries.set(name, value);
   }
   return [...entries].map(([name, value]) => `${name}=${value}`);
 }
 
-function statOf(file: string, failure: (reason: string, code: string) => GodwitError): fs.Stats {
+/** @param purpose what cannot be done with it. @throws GodwitError `io` */
+function requireDirectory(purpose: string, given: string, absolute: string): void {
+  const refuse = (reason: string): never => {
+    throw new GodwitError('io', `cannot ${purpose} ${given}: ${reason}`);
+  };
+  let stat: fs.Stats;
   try {
-    return fs.statSync(file);
+    stat = fs.statSync(absolute);
   } catch (error) {
-    throw failure(reasonOf(error), (error as NodeJS.ErrnoException).code ?? '');
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return refuse('there is no such directory; make it, or name another');
+    return refuse(`${reasonOf(error)}; name another directory`);
   }
-}
-
-/**
- * Looks at the program but does not open it: that is the node's.
- * @throws GodwitError `not_found` or `not_runnable`
- */
-function requireProgram(given: string, absolute: string): void {
-  const stat = statOf(
-    absolute,
-    (reason, code) =>
-      new GodwitError(
-        code === 'ENOENT' || code === 'ENOTDIR' ? 'not_found' : 'not_runnable',
-        `cannot read ${given}: ${reason}`,
-      ),
-  );
-  if (stat.isDirectory()) throw new GodwitError('not_runnable', `cannot run ${given}: it is a directory`);
-  try {
-    fs.accessSync(absolute, fs.constants.R_OK);
-  } catch {
-    throw new GodwitError('not_runnable', `cannot read ${given}: permission denied`);
-  }
+  if (!stat.isDirectory()) refuse('it is no directory; name the one that the file is in');
 }
 
 /** @throws GodwitError `usage`, `not_found`, `not_runnable`, `io` */
 export function runSpec(invocation: Invocation, here: string, env: NodeJS.ProcessEnv): RunSpec {
   const [program = '', ...args] = invocation.args;
   const absolute = path.resolve(here, program);
-  requireProgram(program, absolute);
-  const cwd = path.resolve(here, invocation.value('cwd') ?? '.');
-  statOf(cwd, (reason) => new GodwitError('io', `cannot use --cwd ${invocation.value('cwd') ?? '.'}: ${reason}`));
+  requireProgramFile('run', program, absolute);
+  const given = invocation.value('cwd') ?? '.';
+  const cwd = path.resolve(here, given);
+  requireDirectory('use --cwd', given, cwd);
   const dirs = invocation.values('dir');
   const hop = invocation.value('hop');
   return {

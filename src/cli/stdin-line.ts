@@ -27,7 +27,7 @@ export async function readLine(input: Readable, what: string): Promise<string> {
   }
   input.pause();
   const line = Buffer.concat(parts).toString().split('\n')[0]?.trim() ?? '';
-  if (line.length === 0) throw new GodwitError('usage', `standard input has no ${what}`);
+  if (line.length === 0) throw new GodwitError('usage', `standard input has no ${what}; give it as one line`);
   if (size > MAX_LINE_BYTES) throw new GodwitError('usage', `what standard input has is no ${what}: it is too long`);
   return line;
 }

@@ -96,7 +96,7 @@ test('a part that cannot be read is corrupt', (t) => {
   db.exec("UPDATE state SET value = x'00' WHERE part = 'memberList'");
   db.close();
   const again = new SqliteStore(file);
-  assert.throws(() => again.load(), { code: 'corrupt', message: /memberList/ });
+  assert.throws(() => again.load(), { code: 'corrupt', message: /memberList.*: restore it, or remove it/ });
   again.close();
 });
 
@@ -105,7 +105,10 @@ test('a full disk is an error, and what was saved before stays', (t) => {
   const store = new SqliteStore(file, { pages: 16 });
   store.save(STATE);
   const big = { ...STATE.identity!, key: 'k'.repeat(65_000) };
-  assert.throws(() => store.save({ identity: big, tokens: [] }), { code: 'io', message: /disk is full/ });
+  assert.throws(() => store.save({ identity: big, tokens: [] }), {
+    code: 'io',
+    message: /disk is full: free some of it, or choose/,
+  });
   assert.deepEqual(store.load(), STATE);
   store.save({ tokens: [] });
   store.close();
@@ -113,5 +116,5 @@ test('a full disk is an error, and what was saved before stays', (t) => {
 
 test('a directory that does not exist is named', (t) => {
   const file = path.join(stateFile(t), 'no', 'such');
-  assert.throws(() => new SqliteStore(file), { code: 'io', message: /no such file/ });
+  assert.throws(() => new SqliteStore(file), { code: 'io', message: /such: ENOENT: choose another --state$/ });
 });

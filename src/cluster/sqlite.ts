@@ -18,16 +18,37 @@ const LAYOUT = 1;
 
 const PARTS = Object.keys(STATE) as readonly (keyof typeof STATE)[];
 
-/** SQLite's primary result codes (https://sqlite.org/rescode.html) that mean something to the user. */
+const RIGHTS = 'its permissions, and those of its directory, must let you write it; or choose another --state';
+const RESTORE = 'restore it, or remove it and join again';
+const DISK = 'see whether the disk is full or damaged, or choose another --state';
+
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) that mean something to the user, and what helps. */
 const REASONS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
-  5: ['state_in_use', 'another godwit daemon uses it: stop that one with `godwit down`, or choose another --state'],
-  8: ['io', 'it cannot be written'],
-  10: ['io', 'the disk reports an error'],
-  11: ['corrupt', 'the file is damaged: restore it, or remove it and join again'],
-  13: ['io', 'the disk is full'],
-  14: ['io', 'it cannot be opened'],
-  26: ['corrupt', 'the file is not a database: restore it, or remove it and join again'],
+  5: ['state_in_use', 'another godwit daemon uses it: stop that one with "godwit down", or choose another --state'],
+  8: ['io', `it cannot be written: ${RIGHTS}`],
+  10: ['io', `it cannot be written: ${DISK}`],
+  11: ['corrupt', `the file is damaged: ${RESTORE}`],
+  13: ['io', 'the disk is full: free some of it, or choose another --state'],
+  14: ['io', `it cannot be opened: ${RIGHTS}`],
+  26: ['corrupt', `the file is not a database: ${RESTORE}`],
 };
+
+/** The system's codes where it refuses the file before SQLite sees it; its own message has the path once more. */
+const SYSTEM_REASONS: Readonly<Record<string, string>> = {
+  EACCES: `permission denied: ${RIGHTS}`,
+  EPERM: `permission denied: ${RIGHTS}`,
+  EROFS: 'the file system is read-only: choose another --state',
+  EISDIR: 'it is a directory: remove it, or choose another --state',
+  ENOSPC: 'the disk is full: free some of it, or choose another --state',
+  EDQUOT: 'the quota of disk space is used up: free some of it, or choose another --state',
+};
+
+/** @param error of SQLite (with `errcode`) or of the system */
+function reasonOf(error: unknown): readonly [code: ErrorCode, reason: string] {
+  const { errcode, code, message } = error as NodeJS.ErrnoException & { readonly errcode?: number };
+  const known = REASONS[(errcode ?? 0) & 0xff];
+  return known ?? ['io', SYSTEM_REASONS[code ?? ''] ?? `${code ?? message}: choose another --state`];
+}
 
 export class SqliteStore implements MembershipStore {
   readonly #file: string;
@@ -65,12 +86,15 @@ export class SqliteStore implements MembershipStore {
       );
     } else if (layout !== LAYOUT) {
       db.exec('ROLLBACK');
-      throw new GodwitError('version_mismatch', `${this.#file}: layout ${String(layout)} is of another Godwit`);
+      throw new GodwitError(
+        'version_mismatch',
+        `${this.#file}: layout ${String(layout)} is of another Godwit: start that one, or choose another --state`,
+      );
     }
     db.exec('COMMIT');
     if (pages !== undefined) db.exec(`PRAGMA max_page_count = ${pages}`);
     const check = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
-    if (check !== 'ok') throw new GodwitError('corrupt', `${this.#file}: ${String(check)}`);
+    if (check !== 'ok') throw new GodwitError('corrupt', `${this.#file}: ${String(check)}: ${RESTORE}`);
   }
 
   load(): ClusterState {
@@ -80,13 +104,13 @@ export class SqliteStore implements MembershipStore {
     for (const { part, value } of rows) {
       const name = PARTS.find((known) => known === part);
       if (!name || !(value instanceof Uint8Array)) {
-        throw new GodwitError('corrupt', `${this.#file}: unknown part ${String(part)}`);
+        throw new GodwitError('corrupt', `${this.#file}: unknown part ${String(part)}: ${RESTORE}`);
       }
       try {
         // Copied: byte strings of the decoded value are views of it.
         state[name] = decode<unknown>(STATE[name], new ByteReader(Uint8Array.from(value)));
       } catch (error) {
-        throw new GodwitError('corrupt', `${this.#file}: part ${name} cannot be read`, { cause: error });
+        throw new GodwitError('corrupt', `${this.#file}: part ${name} cannot be read: ${RESTORE}`, { cause: error });
       }
     }
     return state as ClusterState;
@@ -119,8 +143,7 @@ export class SqliteStore implements MembershipStore {
       return operation();
     } catch (error) {
       if (error instanceof GodwitError) throw error;
-      const { errcode, message } = error as { readonly errcode?: number; readonly message?: string };
-      const [code, reason] = REASONS[(errcode ?? 0) & 0xff] ?? (['io', String(message)] as const);
+      const [code, reason] = reasonOf(error);
       throw new GodwitError(code, `${this.#file}: ${reason}`, { cause: error });
     }
   }

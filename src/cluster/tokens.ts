@@ -36,7 +36,7 @@ export function parseToken(text: string): TokenParts {
     // The length tells.
   }
   if (all.length !== FINGERPRINT_BYTES + ID_BYTES + SECRET_BYTES) {
-    throw new GodwitError('token_invalid', 'that is not a join token: copy the whole line that `godwit token` prints');
+    throw new GodwitError('token_invalid', 'that is not a join token: copy the whole line that "godwit token" prints');
   }
   const secretAt = FINGERPRINT_BYTES + ID_BYTES;
   return {
@@ -115,10 +115,10 @@ export class Tokens {
     const { sha256 } = this.#config;
     const record = this.#held.find((held) => equal(held.record.id, id))?.record;
     if (!record || !equal(record.secretHash, sha256(secret))) {
-      throw new GodwitError('token_invalid', 'the token is unknown or has expired: make a new one with `godwit token`');
+      throw new GodwitError('token_invalid', 'the token is unknown or has expired: make a new one with "godwit token"');
     }
     if (record.used && !equal(record.used.keyHash, sha256(publicKey))) {
-      throw new GodwitError('token_invalid', 'the token has been used: make a new one with `godwit token`');
+      throw new GodwitError('token_invalid', 'the token has been used: make a new one with "godwit token"');
     }
     return record.used?.node ?? null;
   }

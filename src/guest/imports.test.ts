@@ -28,9 +28,9 @@ test('every import that there is not is named', () => {
   assert.throws(() => checkImports('odd.wasm', decodeModule(b.build())), {
     code: 'unknown_import',
     message:
-      'odd.wasm imports what Godwit does not provide: ' +
+      'cannot run odd.wasm: it imports what Godwit does not provide: ' +
       'wasi_snapshot_preview1.fd_write as (i32) -> (), which is (i32 i32 i32 i32) -> (i32), ' +
       'wasi_snapshot_preview1.toString, env.fd_close, env.base (a global); ' +
-      'programs for wasi_snapshot_preview1 can be run',
+      'build it for wasi_snapshot_preview1',
   });
 });

@@ -35,6 +35,6 @@ export function checkImports(file: string, module: Module): void {
   if (unknown.length === 0) return;
   throw new GodwitError(
     'unknown_import',
-    `${file} imports what Godwit does not provide: ${unknown.join(', ')}; programs for ${PREVIEW1_MODULE} can be run`,
+    `cannot run ${file}: it imports what Godwit does not provide: ${unknown.join(', ')}; build it for ${PREVIEW1_MODULE}`,
   );
 }

@@ -157,10 +157,24 @@ export function listenTls(options: ListenOptions): Promise<TlsListener> {
 
 function listenError(error: NodeJS.ErrnoException, address: Address): GodwitError {
   const where = formatAddress(address);
-  return error.code === 'EADDRINUSE'
-    ? new GodwitError('address_in_use', `${where} is in use: choose another address with --listen`, { cause: error })
-    : new GodwitError('io', `cannot listen on ${where}: ${error.message}`, { cause: error });
+  if (error.code === 'EADDRINUSE') {
+    return new GodwitError('address_in_use', `${where} is in use: choose another address with --listen`, {
+      cause: error,
+    });
+  }
+  const reason = LISTEN_FAILURES[error.code ?? ''] ?? error.message;
+  return new GodwitError('io', `cannot listen on ${where}: ${reason}; choose another address with --listen`, {
+    cause: error,
+  });
 }
+
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'ports below 1024 are the administrator’s',
+  ENOTFOUND: 'no machine has that name',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EAFNOSUPPORT: 'this machine has no addresses of that kind',
+};
 
 function onSecure(socket: TLSSocket, options: ListenOptions): void {
   const { credentials, log } = options;

@@ -87,7 +87,10 @@ function checkProgram(file: string, module: LoadedModule): void {
   const program = Program.open(module.original, module.rewritten);
   checkImports(file, program.original);
   if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
-    throw new GodwitError('not_runnable', `${file} exports no function _start: it is a library, not a program`);
+    throw new GodwitError(
+      'not_runnable',
+      `cannot run ${file}: it exports no function _start, so it is a library; build it as a program, with a main function`,
+    );
   }
 }
 

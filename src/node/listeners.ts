@@ -34,11 +34,18 @@ export function parseAddress(address: string): { readonly host: string; readonly
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
+const FAILURES: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'the node does not have that address',
+  EACCES: 'ports below 1024 are the administrator’s',
+  ENOTFOUND: 'no machine has that name',
+};
+
 function listenError(address: string, error: NodeJS.ErrnoException): GodwitError {
   if (error.code === 'EADDRINUSE') {
     return new GodwitError('address_in_use', `cannot listen on ${address}: the address is in use; choose another port`);
   }
-  return new GodwitError('io', `cannot listen on ${address}: ${error.code ?? error.message}`, { cause: error });
+  const reason = FAILURES[error.code ?? ''] ?? error.code ?? error.message;
+  return new GodwitError('io', `cannot listen on ${address}: ${reason}; choose another address`, { cause: error });
 }
 
 class NetListener implements ListenerEnd {

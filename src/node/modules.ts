@@ -15,6 +15,7 @@ import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError, type ErrorCode } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { withAdvice } from '../wasm/advice.ts';
 import { makePrivateDirectory } from './paths.ts';
 import { startWorker } from './start-worker.ts';
 
@@ -66,7 +67,7 @@ export class ModuleStore {
       return await this.loadBytes(bytes);
     } catch (error) {
       if (!(error instanceof GodwitError)) throw error;
-      throw new GodwitError(error.code, `cannot run ${file}: ${error.message}`, { cause: error });
+      throw new GodwitError(error.code, `cannot run ${file}: ${withAdvice(error)}`, { cause: error });
     }
   }
 
@@ -201,26 +202,33 @@ async function compile(module: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Mod
   }
 }
 
+/** What the command has looked at already may have changed, or not be there for the node. */
 function readProgram(file: string): Uint8Array {
   try {
     const stat = statSync(file);
-    if (stat.isDirectory()) throw new GodwitError('not_runnable', `${file} is a directory, not a WebAssembly module`);
+    if (stat.isDirectory()) throw unrunnable(file, 'it is a directory; give the path of a .wasm file');
     // A pipe or a device might never end, and the node would wait with all else that it does.
-    if (!stat.isFile()) throw new GodwitError('not_runnable', `${file} is no regular file, and so no program`);
+    if (!stat.isFile()) throw unrunnable(file, 'it is no regular file; give one that holds the program');
     if (stat.size > LIMITS.moduleBytes) {
-      throw new GodwitError('not_runnable', `${file} has ${stat.size} bytes; a module may have ${LIMITS.moduleBytes}`);
+      throw unrunnable(file, `it has ${stat.size} bytes, and a program may have ${LIMITS.moduleBytes}`);
     }
     return readFileSync(file);
   } catch (error) {
     if (error instanceof GodwitError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new GodwitError('not_found', `cannot run ${file}: there is no such file`, { cause: error });
+      const reason = 'there is no such file where its node is; check the path';
+      throw new GodwitError('not_found', `cannot run ${file}: ${reason}`, { cause: error });
     }
-    const reason = code === 'EACCES' ? 'permission denied' : String(code ?? error);
-    throw new GodwitError('not_runnable', `cannot read ${file}: ${reason}`, { cause: error });
+    throw unrunnable(
+      file,
+      code === 'EACCES' ? 'its node may not read it; change its permissions' : String(code ?? error),
+    );
   }
 }
+
+const unrunnable = (file: string, reason: string): GodwitError =>
+  new GodwitError('not_runnable', `cannot run ${file}: ${reason}`);
 
 function rewriteInWorker(original: Uint8Array<SharedArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {

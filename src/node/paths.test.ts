@@ -16,7 +16,7 @@ test('a private directory is made with those above it, and only for its owner', 
   writeFileSync(file, '');
   assert.throws(
     () => makePrivateDirectory(path.join(file, 'below')),
-    (error) => directoryFailure(error) === `${file} is there, and is no directory`,
+    (error) => directoryFailure(path.join(file, 'below'), error) === `${file}: it is there, and is no directory`,
   );
 });
 

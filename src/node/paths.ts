@@ -2,6 +2,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
+import { GodwitError } from '../base/errors.ts';
 
 const fromEnvironment = (variable: string): string | null => {
   const value = process.env[variable];
@@ -24,11 +25,36 @@ export function stateDirectory(): string {
   return path.join(fromEnvironment('XDG_STATE_HOME') ?? path.join(home(), '.local', 'state'), 'godwit');
 }
 
-/** Why {@link makePrivateDirectory} failed, in words. @param error what it threw */
-export function directoryFailure(error: unknown): string {
-  const { code, path: where, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || where === undefined) return message;
-  return code === 'EEXIST' || code === 'ENOTDIR' ? `${where} is there, and is no directory` : `${where}: ${code}`;
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: 'it is there, and is no directory',
+  ENOTDIR: 'it is there, and is no directory',
+  ENOENT: 'the system lets none be made there',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the quota of disk space is used up',
+  EFBIG: 'the file would be larger than is allowed',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** A file of the state directory that cannot be written. @param error the system's */
+export function stateFailure(file: string, error: unknown): GodwitError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const help = 'make room for it, or choose another directory with --state';
+  return new GodwitError('io', `cannot write ${file}: ${REASONS[code] ?? (code || message)}; ${help}`, {
+    cause: error,
+  });
+}
+
+/**
+ * Why {@link makePrivateDirectory} failed, in words; one above the directory is named.
+ * @param error what it threw
+ */
+export function directoryFailure(directory: string, error: unknown): string {
+  const { code = '', path: where, message } = error as NodeJS.ErrnoException;
+  const reason = REASONS[code] ?? (code || message);
+  return where === undefined || where === directory ? reason : `${where}: ${reason}`;
 }
 
 /**

@@ -4,6 +4,7 @@
 import { randomFillSync, randomInt } from 'node:crypto';
 import pino from 'pino';
 import type { Clock, Log, LogFields, Random } from '../base/env.ts';
+import { LIMITS } from '../base/limits.ts';
 import { fineWallClock } from './wall-clock.ts';
 
 /** Node clamps longer timers to 1 ms; a timer that is due later is set again on the way. */
@@ -44,12 +45,21 @@ const at =
   (message: string, fields: LogFields = {}): void =>
     write(fields, message);
 
-/** JSON lines to a file or to standard error. */
-export function openLog(destination: string | 2, level = 'info'): Log {
-  const logger = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: destination, sync: true, mkdir: true }),
-  );
+/**
+ * JSON lines into a file, one write each. A log that cannot be written must not take the node with it: its lines wait,
+ * as many as fit LIMITS.logBacklogBytes, until one can be written again.
+ * @param failed told when that begins
+ * @throws the system's error if the file cannot be opened
+ */
+export function openLog(file: string, failed: (error: Error) => void, level = 'info'): Log {
+  const destination = pino.destination({ dest: file, sync: true, mkdir: true, maxLength: LIMITS.logBacklogBytes });
+  let failing = false;
+  destination.on('error', (error: Error) => {
+    if (!failing) failed(error);
+    failing = true;
+  });
+  destination.on('write', () => (failing = false));
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   return {
     debug: at(logger.debug.bind(logger)),
     info: at(logger.info.bind(logger)),

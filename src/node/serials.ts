@@ -5,6 +5,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { PIDS_PER_NODE } from '../base/ids.ts';
+import { stateFailure } from './paths.ts';
 
 const BLOCK = 256;
 
@@ -15,25 +16,34 @@ export class PidSerials {
   /** The serial to begin with. */
   readonly first: number;
   #end: number;
+  /** The block has come to its end, and the next one could not be noted. */
+  #overdue = false;
 
-  /** @param file where the end of the present block is kept */
+  /** @param file where the end of the present block is kept. @throws GodwitError `io` */
   constructor(file: string) {
     this.#file = file;
     this.first = wrap(stored(file));
-    this.#end = this.first;
-    this.#reserve();
+    this.#end = this.#reserve(this.first);
   }
 
-  /** The next serial to be given is this one. */
+  /** The next serial to be given is this one. @throws GodwitError `io` if that cannot be noted: it must not be given */
   used(next: number): void {
-    if (next === this.#end) this.#reserve();
+    if (next !== this.#end && !this.#overdue) return;
+    this.#overdue = true;
+    this.#end = this.#reserve(next);
+    this.#overdue = false;
   }
 
-  #reserve(): void {
-    this.#end = wrap(this.#end + BLOCK);
+  #reserve(from: number): number {
+    const end = wrap(from + BLOCK);
     const temporary = `${this.#file}.new`;
-    writeFileSync(temporary, `${this.#end}\n`, { mode: 0o600 });
-    renameSync(temporary, this.#file);
+    try {
+      writeFileSync(temporary, `${end}\n`, { mode: 0o600 });
+      renameSync(temporary, this.#file);
+    } catch (error) {
+      throw stateFailure(this.#file, error);
+    }
+    return end;
   }
 }
 

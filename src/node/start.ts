@@ -21,7 +21,7 @@ import { LoadMeter } from './load.ts';
 import { LogBook } from './log-book.ts';
 import { ModuleStore } from './modules.ts';
 import { Node } from './node.ts';
-import { cacheDirectory, directoryFailure, makePrivateDirectory, stateDirectory } from './paths.ts';
+import { cacheDirectory, directoryFailure, makePrivateDirectory, stateDirectory, stateFailure } from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
 
@@ -70,8 +70,21 @@ function makeDirectory(directory: string): void {
   try {
     makePrivateDirectory(directory);
   } catch (error) {
-    const reason = `cannot make the state directory ${directory}: ${directoryFailure(error)}`;
+    const reason = `cannot make the state directory ${directory}: ${directoryFailure(directory, error)}`;
     throw new GodwitError('io', `${reason}; choose another with --state`, { cause: error });
+  }
+}
+
+/** @throws GodwitError `io` */
+function openNodeLog(file: string, book: LogBook): Log {
+  try {
+    return openLog(file, (error) => {
+      const { message } = stateFailure(file, error);
+      book.add('error', message, null);
+      process.stderr.write(`godwit: ${message}; "godwit logs" shows the last lines all the same\n`);
+    });
+  } catch (error) {
+    throw stateFailure(file, error);
   }
 }
 
@@ -115,8 +128,12 @@ async function runNode(
 ): Promise<Daemon> {
   const { node: self } = identity;
   const { name, address: lastAddress } = ownRecord(store, identity);
+  if (options.name !== null && options.name !== name) {
+    const called = `the node of ${state} is called ${name}, for good`;
+    throw new GodwitError('usage', `${called}; start it without --name ${options.name}, or choose another --state`);
+  }
   const book = new LogBook(Date.now);
-  const log = book.tee(openLog(path.join(state, 'node.log')));
+  const log = book.tee(openNodeLog(path.join(state, 'node.log'), book));
   const clock = realClock;
   const random = realRandom;
   const modules = new ModuleStore(path.join(cacheDirectory(), 'modules'), log);

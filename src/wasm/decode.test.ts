@@ -33,11 +33,26 @@ function isTaken(bytes: Uint8Array): boolean {
 }
 
 const refusals: readonly (readonly [string, readonly number[], string, RegExp])[] = [
-  ['text', [...Buffer.from('(module)')], 'not_a_module', /magic/],
-  ['nothing', [], 'not_a_module', /magic/],
-  ['a component', [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0], 'unsupported_feature', /component.*core module/],
+  ['text', [...Buffer.from('(module)')], 'not_a_module', /text form .* wat2wasm/],
+  ['nothing', [], 'not_a_module', /empty: build or copy it again/],
+  ['half a header', HEAD.slice(0, 5), 'not_a_module', /ends after 5 bytes, within its header: build or copy it again/],
+  [
+    'a native program',
+    [...Buffer.from('\x7fELF\x02\x01')],
+    'not_a_module',
+    /native program: build it for wasm32-wasip1/,
+  ],
+  ['a script', [...Buffer.from('#!/bin/sh')], 'not_a_module', /script: give the \.wasm file/],
+  ['a compressed module', [0x1f, 0x8b, 8, 0, 0, 0, 0, 0], 'not_a_module', /compressed: unpack it/],
+  ['anything', [...Buffer.from('nonsense')], 'not_a_module', /magic number .*: build the program for wasm32-wasip1/],
+  ['a component', [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0], 'not_a_module', /component.*core module/],
   ['another version', [0, 0x61, 0x73, 0x6d, 2, 0, 0, 0], 'invalid_module', /version 2/],
-  ['a section of 4 GB', [...HEAD, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
+  [
+    'a section of 4 GB',
+    [...HEAD, 1, 0xff, 0xff, 0xff, 0xff, 0x0f],
+    'invalid_module',
+    /4294967295 bytes where 0 are left: length out of bounds/,
+  ],
   ['4 G types', [...HEAD, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
   ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
   ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],

@@ -21,6 +21,7 @@ import type {
   Range,
   TableType,
 } from './module.ts';
+import { checkPreamble } from './preamble.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
 import { EXNREF, FUNCREF, I32, I64, isReference, isValueType } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
@@ -44,24 +45,6 @@ export function decodeModule(bytes: Uint8Array): Module {
     throw new GodwitError('limit', `the module has ${bytes.length} bytes; ${LIMITS.moduleBytes} are the most`);
   }
   return new ModuleDecoder(bytes).decode();
-}
-
-function checkPreamble(bytes: Uint8Array): void {
-  const magic = [0x00, 0x61, 0x73, 0x6d];
-  if (bytes.length < 8 || magic.some((byte, i) => bytes[i] !== byte)) {
-    throw new GodwitError('not_a_module', 'the bytes do not begin with the WebAssembly magic number');
-  }
-  const version = (bytes[4]! | (bytes[5]! << 8)) >>> 0;
-  const layer = (bytes[6]! | (bytes[7]! << 8)) >>> 0;
-  if (layer === 1) {
-    throw new GodwitError(
-      'unsupported_feature',
-      'this is a WebAssembly component; a core module is wanted (build for wasm32-wasip1, or extract the core module)',
-    );
-  }
-  if (version !== 1 || layer !== 0) {
-    throw new GodwitError('invalid_module', `offset 0x4: unknown binary version ${version}, layer ${layer}`);
-  }
 }
 
 class ModuleDecoder {
@@ -104,7 +87,8 @@ class ModuleDecoder {
       const id = r.u8();
       const size = r.u32();
       const start = r.pos;
-      if (size > this.#bytes.length - start) invalid(at, `section ${id} claims ${size} bytes: length out of bounds`);
+      const left = this.#bytes.length - start;
+      if (size > left) invalid(at, `section ${id} claims ${size} bytes where ${left} are left: length out of bounds`);
       r.end = start + size;
       if (id === 0) this.#custom();
       else {

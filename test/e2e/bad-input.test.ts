@@ -1,14 +1,12 @@
 /** What wrong input gets: one clear line on stderr, the right exit status, nothing left running and nothing lost. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import http from 'node:http';
+import { chmod, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { UpJson } from '../../src/cli/up-json.ts';
 import { fixture } from '../support/build.ts';
 import { eventually, isAlive, Lab, type Result, within } from '../support/lab.ts';
+import { checkRefused } from '../support/refused.ts';
 
 let lab: Lab;
 let hello: Uint8Array;
@@ -24,13 +22,6 @@ async function fileWith(name: string, bytes: Uint8Array): Promise<string> {
   return file;
 }
 
-/** One line, from us, that matches; nothing on stdout. */
-function checkRefused({ stdout, stderr, status }: Result, expected: number, words: RegExp): void {
-  assert.match(stderr, /^godwit: [^\n]+\n$/);
-  assert.match(stderr, words);
-  assert.deepEqual([stdout, status], ['', expected]);
-}
-
 async function checkRun(file: string, status: number, words: RegExp, options: readonly string[] = []): Promise<void> {
   for (const node of ['node1', null]) checkRefused(await lab.run(['run', ...options, file], { node }), status, words);
 }
@@ -39,64 +30,141 @@ const MAGIC = [0, 0x61, 0x73, 0x6d];
 const text = (s: string): number[] => [s.length, ...Buffer.from(s)];
 
 describe('a program that cannot run', () => {
-  test('no such file', () => checkRun('missing.wasm', 127, /missing\.wasm/));
-  test('a directory', () => checkRun(lab.directory, 126, /directory/));
+  test('no such file', async () => {
+    await fileWith('hello.wasm', hello);
+    await checkRun('hallo.wasm', 127, /hallo\.wasm: there is no such file; did you mean hello\.wasm\?/);
+    await checkRun('something-else', 127, /something-else: there is no such file in .*; check the path/);
+    await checkRun('nowhere/hello.wasm', 127, /hello\.wasm: there is no directory nowhere; check the path/);
+    await checkRun('', 127, /"": that is no name; give the path of a \.wasm file/);
+  });
+  test('a directory', async () => {
+    const directory = path.join(lab.directory, 'programs');
+    await mkdir(directory);
+    await checkRun(directory, 126, /it is a directory; give the path of a \.wasm file/);
+    await writeFile(path.join(directory, 'one.wasm'), hello);
+    await checkRun(directory, 126, /it is a directory; give a file in it, such as .*one\.wasm/);
+  });
   test('not a module', async () =>
-    checkRun(await fileWith('text.wasm', Buffer.from('#!/bin/sh\n')), 126, /text\.wasm/));
-  test('an empty file', async () => checkRun(await fileWith('empty.wasm', Buffer.of()), 126, /empty\.wasm/));
-  test('a truncated module', async () =>
-    checkRun(await fileWith('half.wasm', hello.subarray(0, hello.length / 2)), 126, /half\.wasm/));
+    checkRun(
+      await fileWith('text.wasm', Buffer.from('#!/bin/sh\n')),
+      126,
+      /text\.wasm: it is a script: give the \.wasm/,
+    ));
+  test('an empty file', async () =>
+    checkRun(await fileWith('empty.wasm', Buffer.of()), 126, /empty\.wasm: it is empty: build or copy it again/));
+  test('a truncated module', async () => {
+    const file = await fileWith('half.wasm', hello.subarray(0, hello.length / 2));
+    await checkRun(file, 126, /half\.wasm: .* where \d+ are left: .*: build or copy it again/);
+    await checkRun(await fileWith('five.wasm', hello.subarray(0, 5)), 126, /five\.wasm: it ends after 5 bytes.*again/);
+  });
   test('a component', async () => {
     const bytes = Uint8Array.of(...MAGIC, 0x0d, 0, 1, 0);
-    await checkRun(await fileWith('component.wasm', bytes), 126, /component/);
+    await checkRun(await fileWith('component.wasm', bytes), 126, /component.*: build it for wasm32-wasip1, or extract/);
   });
   test('a section that claims 4 GB', async () => {
     const bytes = Uint8Array.of(...MAGIC, 1, 0, 0, 0, 10, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2, 3);
-    await checkRun(await fileWith('claims.wasm', bytes), 126, /claims\.wasm/);
+    const words = /claims\.wasm: .* claims 4294967295 bytes where 3 are left.*build or copy it again/;
+    await checkRun(await fileWith('claims.wasm', bytes), 126, words);
+  });
+  test('a feature that is not taken', async () => {
+    const bytes = Uint8Array.of(...MAGIC, 1, 0, 0, 0, 5, 4, 1, 8, 1, 0);
+    await checkRun(
+      await fileWith('pages.wasm', bytes),
+      126,
+      /pages\.wasm: .* uses custom page sizes.*; build it without that/,
+    );
   });
   test('a file of 4 GB', async () => {
     const file = await fileWith('huge.wasm', hello);
     await truncate(file, 2 ** 32);
-    await checkRun(file, 126, /huge\.wasm/);
+    await checkRun(file, 126, /huge\.wasm: it has 4294967296 bytes, .* may have \d+; build it without debug/);
   });
   test('unknown imports, each by name', async () => {
     const imports = [...text('env'), ...text('alpha'), 0, 0, ...text('env'), ...text('beta'), 0, 0];
     const bytes = Uint8Array.of(...MAGIC, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 2, imports.length + 1, 2, ...imports);
     const file = await fileWith('imports.wasm', bytes);
-    for (const node of ['node1', null]) {
-      const { stderr, status } = await lab.run(['run', file], { node });
-      assert.match(stderr, /^godwit: [^]*alpha[^]*beta/);
-      assert.equal(status, 126);
-    }
+    await checkRun(file, 126, /imports\.wasm: .*env\.alpha, env\.beta; build it for wasi_snapshot_preview1/);
   });
   test('a library without a start', async () => {
-    await checkRun(await fileWith('library.wasm', Uint8Array.of(...MAGIC, 1, 0, 0, 0)), 126, /_start/);
+    const file = await fileWith('library.wasm', Uint8Array.of(...MAGIC, 1, 0, 0, 0));
+    await checkRun(file, 126, /library\.wasm: it exports no function _start.*; build it as a program/);
   });
   const skip = process.getuid?.() === 0 && 'root may read everything';
   test('no permission', { skip }, async () => {
     const file = await fileWith('secret.wasm', hello);
     await chmod(file, 0);
-    await checkRun(file, 126, /secret\.wasm/);
+    await checkRun(file, 126, /secret\.wasm: permission denied; "chmod u\+r"/);
   });
   test('a directory that cannot be given', async () => {
     const file = await fileWith('hello.wasm', hello);
-    await checkRun(file, 125, /no-such-directory/, ['--dir', 'no-such-directory']);
+    await checkRun(file, 125, /no-such-directory: there is no such directory; make it/, ['--dir', 'no-such-directory']);
+    await checkRun(file, 125, /hello\.wasm: it is no directory; name the one/, ['--dir', file]);
+    await checkRun(file, 125, /--cwd nowhere: there is no such directory; make it/, ['--cwd', 'nowhere']);
   });
   test('a node that does not exist', async () => {
     const file = await fileWith('hello.wasm', hello);
     checkRefused(await lab.run(['run', '--node', 'nowhere', file]), 125, /nowhere[^]*node1/);
+    checkRefused(await lab.run(['run', '--node', 'nowhere', file], { node: null }), 125, /nowhere.*godwit up/);
   });
   test('an address that is taken', async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as net.AddressInfo;
+    const file = await fileWith('hello.wasm', hello);
     try {
-      await checkRun(await fileWith('hello.wasm', hello), 125, /in use/, ['--listen', `127.0.0.1:${port}`]);
+      await checkRun(file, 125, /in use; choose another port/, ['--listen', `127.0.0.1:${port}`]);
     } finally {
       server.close();
     }
+    // An address of documentation (RFC 5737), which no machine has.
+    await checkRun(file, 125, /does not have that address; choose another/, ['--listen', '192.0.2.1:0']);
   });
   test('nothing of it is left', async () => assert.deepEqual(await lab.ps(), []));
+});
+
+describe('a file that cannot be written', () => {
+  test('statistics: seen before the program runs', async () => {
+    const file = await fileWith('hello.wasm', hello);
+    await checkRun(file, 125, /nowhere\/x\.json: there is no directory nowhere; make it/, [
+      '--stats',
+      'nowhere/x.json',
+    ]);
+    await checkRun(file, 125, /\.: it is a directory; name a file in it/, ['--stats', '.']);
+  });
+
+  test('statistics: on a full disk they are told instead, and the status is that of the program', async () => {
+    const { path: ends } = await fixture('ends');
+    const script = `ulimit -f 0; $GODWIT run --stats full.json ${ends} exit 3`;
+    const { stderr, status } = await lab.shell(script);
+    const [, stats = ''] =
+      /^godwit: cannot write the statistics to full\.json: .*; they are (.*)\n$/m.exec(stderr) ?? [];
+    assert.equal((JSON.parse(stats) as { moves: unknown }).moves, 0);
+    assert.equal(status, 3);
+  });
+
+  test('a rewritten module', async () => {
+    const file = await fileWith('hello.wasm', hello);
+    const rewrite = (output: string): Promise<Result> => lab.run(['rewrite', file, '-o', output], { node: null });
+    checkRefused(await rewrite('nowhere/x.wasm'), 1, /nowhere\/x\.wasm: there is no directory nowhere; make it/);
+    checkRefused(await rewrite('.'), 1, /it is a directory; name a file in it/);
+  });
+});
+
+test('a file that is read by the engine alone', async () => {
+  for (const command of ['inspect', 'rewrite']) {
+    const read = (file: string): Promise<Result> =>
+      lab.run([command, file, ...(command === 'rewrite' ? ['-o', 'x'] : [])], { node: null });
+    checkRefused(await read('missing.wasm'), 127, /cannot read missing\.wasm: there is no such file.*; check the path/);
+    checkRefused(await read('/dev/zero'), 126, /zero: it is no regular file; give one/);
+    checkRefused(await read('programs'), 126, /programs: it is a directory; give a file/);
+  }
+});
+
+test('--hop with nowhere to go: said, and run', async () => {
+  const file = await fileWith('hello.wasm', hello);
+  const { stdout, stderr, status } = await lab.run(['run', '--hop', '20ms', file], { node: null });
+  assert.match(stderr, /^godwit: no node is running, .*--hop moves nothing; .*"godwit lab"\n$/);
+  assert.deepEqual([stdout, status], ['hello, world\n', 0]);
 });
 
 describe('a command line that is wrong', () => {
@@ -132,124 +200,6 @@ describe('a command line that is wrong', () => {
       assert.equal(status, 125, args.join(' '));
     }
   });
-});
-
-/** `godwit up` that must fail; it gets a state directory and a socket of its own. */
-async function up(name: string, options: readonly string[], listen = '127.0.0.1:0'): Promise<Result> {
-  const state = path.join(lab.directory, name);
-  const args = ['up', '--name', name, '--state', state, '--socket', path.join(lab.directory, `${name}.sock`)];
-  return lab.run([...args, '--listen', listen, ...options], { node: null });
-}
-
-describe('a node that cannot start', () => {
-  const joining = async (): Promise<{ readonly token: string; readonly address: string }> =>
-    lab.ask((node) => node.token());
-
-  test('with a token that is garbage, of another form, or used', async () => {
-    const { address, token } = await joining();
-    const used = await lab.ask((node) => node.token());
-    const node3 = await lab.up('node3', ['--join', address, '--token', used.token]);
-    node3.kill('SIGTERM');
-    await node3.running.result();
-    for (const wrong of ['garbage', `${token.slice(0, -4)}AAAA`, used.token]) {
-      checkRefused(await up('refused', ['--join', address, '--token', wrong]), 1, /token/);
-    }
-  });
-
-  test('where nobody listens', async () => {
-    const { token } = await joining();
-    for (const address of ['127.0.0.1:1', 'localhost:1']) {
-      const refused = await up('alone', ['--join', address, '--token', token]);
-      checkRefused(refused, 1, new RegExp(`${address}: no node listens there; "godwit token"`));
-    }
-  });
-
-  test('where something else listens', async () => {
-    const server = http.createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
-    try {
-      const { token } = await joining();
-      checkRefused(await up('alone', ['--join', address, '--token', token]), 1, /what listens there is no Godwit node/);
-    } finally {
-      server.close();
-    }
-  });
-
-  test('with a token from standard input that is none', async () => {
-    const { address } = await joining();
-    // What `up` of this file gives to standard input is empty.
-    checkRefused(await up('silent', ['--join', address, '--token', '-']), 2, /standard input has no token/);
-  });
-
-  test('on a port that is in use', async () => {
-    const { address, token } = await joining();
-    checkRefused(await up('port', [], address), 1, /in use/);
-    // The state directory is that of a new cluster now, which is not left by the way.
-    const options = ['--join', address, '--token', token];
-    checkRefused(await up('port', options), 1, /port: it belongs to a node of a cluster already; .*without --join/);
-  });
-
-  test('on an address that is none, which is forgotten', async () => {
-    checkRefused(await up('nowhere', [], '127.0.0.1:99999'), 2, /127\.0\.0\.1:99999/);
-    const { address } = await joining();
-    checkRefused(await up('nowhere', ['--join', address, '--token', 'garbage']), 1, /token/);
-  });
-
-  test('on a state directory that another node uses', async () => {
-    const args = [
-      'up',
-      '--state',
-      path.join(lab.directory, 'node1'),
-      '--socket',
-      path.join(lab.directory, 'second.sock'),
-    ];
-    checkRefused(await lab.run(args, { node: null }), 1, /node1/);
-    assert.equal((await lab.nodeList()).find(({ name }) => name === 'node1')?.state, 'up');
-  });
-
-  test('on a control socket that another node uses', async () => {
-    const args = ['up', '--state', path.join(lab.directory, 'other'), '--socket', lab.socketOf('node1')];
-    checkRefused(await lab.run(args, { node: null }), 1, /socket|godwit down/);
-  });
-
-  test('with a state directory that is a file, or damaged', async () => {
-    const file = await fileWith('state-file', hello);
-    for (const state of [file, path.join(file, 'below')]) {
-      const refused = await lab.run(['up', '--state', state, '--socket', `${file}.sock`], { node: null });
-      checkRefused(refused, 1, /state-file is there, and is no directory; choose another with --state/);
-    }
-    await mkdir(path.join(lab.directory, 'damaged'));
-    await writeFile(path.join(lab.directory, 'damaged', 'node.db'), 'nonsense '.repeat(1000));
-    checkRefused(await up('damaged', []), 1, /damaged/);
-  });
-
-  test('on a full disk', async () => {
-    // A limit of the size of files stands for a disk that is full: SQLite and the log fail in the same calls.
-    const state = path.join(lab.directory, 'full');
-    const script = `ulimit -f 8; exec $GODWIT up --state ${state} --socket ${state}.sock --listen 127.0.0.1:0`;
-    const { stdout, stderr, status } = await lab.shell(script, { node: null });
-    assert.match(stderr, /^godwit: [^\n]+\n$/);
-    assert.deepEqual([stdout, status], ['', 1]);
-  });
-});
-
-test('a token from standard input lets a node join, and no list of processes shows it', async () => {
-  const { address, token } = await lab.ask((node) => node.token());
-  const [state, socket] = [path.join(lab.directory, 'silent'), path.join(lab.directory, 'silent.sock')];
-  const args = ['up', '--json', '--detach', '--name', 'silent', '--state', state, '--socket', socket];
-  const { stdout, stderr, status } = await lab.run([...args, '--join', address, '--token', '-'], {
-    node: null,
-    input: `${token}\n`,
-  });
-  assert.equal(status, 0, stderr);
-  const { pid } = JSON.parse(stdout) as UpJson;
-  if (process.platform === 'linux') {
-    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
-    assert.match(commandLine, /silent/);
-    assert(!commandLine.includes(token));
-  }
-  assert.equal((await lab.run(['down', '--socket', socket], { node: null })).status, 0);
 });
 
 describe('Ctrl-C', () => {

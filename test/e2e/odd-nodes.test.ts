@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import type { JoinToken } from '../../src/node/daemon.ts';
 import { fixture } from '../support/build.ts';
-import { eventually, Lab, type Launcher, type Result } from '../support/lab.ts';
+import { eventually, Lab, type Launcher } from '../support/lab.ts';
+import { checkRefused } from '../support/refused.ts';
 import { RUNS } from '../support/runs.ts';
 
 const LONG = RUNS.find(({ fixture: name, length }) => name === 'awk' && length === 'long') ?? assert.fail();
@@ -16,13 +17,6 @@ const oddNode = (file: string): Launcher => {
   const url = new URL(file, pathToFileURL(path.join(import.meta.dirname, '../support/')));
   return { command: [process.execPath], env: { NODE_OPTIONS: `--import=${url.href}` } };
 };
-
-/** One line, from us, that matches; nothing on stdout. */
-function checkRefused({ stdout, stderr, status }: Result, words: RegExp): void {
-  assert.match(stderr, /^godwit: [^\n]+\n$/);
-  assert.match(stderr, words);
-  assert.deepEqual([stdout, status], ['', 1]);
-}
 
 async function start(nodes: readonly (readonly [name: string, launcher?: Launcher])[]): Promise<Lab> {
   const lab = await Lab.start({ nodes: 0 });
@@ -92,7 +86,7 @@ describe('nodes whose clocks are set while they work', () => {
     } while (later.expires < made.expires);
     const [state, socket] = [path.join(lab.directory, 'late'), path.join(lab.directory, 'late.sock')];
     const args = ['up', '--state', state, '--socket', socket, '--join', made.address, '--token', made.token];
-    checkRefused(await lab.run(args, { node: null }), /expired: make a new one with `godwit token`/);
+    checkRefused(await lab.run(args, { node: null }), 1, /expired: make a new one with "godwit token"/);
   });
 });
 
@@ -110,6 +104,7 @@ describe('nodes that refuse', () => {
     const { pid } = await lab.process('refused');
     checkRefused(
       await lab.run(['migrate', String(pid), 'node2']),
+      1,
       /node node2 refuses the process: it needs \d+ bytes of memory, 0 are free there; choose another/,
     );
     const started = await lab.run(['run', '--node', 'node2', waits, '1', 'never']);
@@ -129,7 +124,7 @@ describe('nodes that refuse', () => {
       const { token, address } = await lab.ask((node) => node.token());
       const [state, socket] = [path.join(lab.directory, 'other'), path.join(lab.directory, 'other.sock')];
       const args = ['up', '--state', state, '--socket', socket, '--join', address, '--token', token];
-      checkRefused(await lab.run(args, { node: null, ...oddNode(`other-build.ts${query}`) }), words);
+      checkRefused(await lab.run(args, { node: null, ...oddNode(`other-build.ts${query}`) }), 1, words);
     }
     assert.deepEqual(
       (await lab.nodeList()).map(({ name }) => name),
@@ -147,7 +142,7 @@ describe('nodes that refuse', () => {
     const words = /node node3 cannot work with this one: .*lacks engine-4711: install the same Godwit on both nodes/;
     // Whichever node is asked: the home decides, and knows why.
     for (const node of ['node1', 'node2']) {
-      checkRefused(await lab.run(['migrate', String(pid), 'node3'], { node }), words);
+      checkRefused(await lab.run(['migrate', String(pid), 'node3'], { node }), 1, words);
     }
     running.endInput('on\n');
     assert.equal((await running.result()).status, 0);
@@ -188,7 +183,7 @@ test('a question to a node that is gone is answered at once', async () => {
       [['kill', '65537'], silent],
       [['wait', '65537'], silent],
     ] as const) {
-      checkRefused(await lab.run(args, { node: 'node2' }), new RegExp(words));
+      checkRefused(await lab.run(args, { node: 'node2' }), 1, new RegExp(words));
     }
   } finally {
     await lab.stop();

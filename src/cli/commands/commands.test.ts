@@ -180,6 +180,6 @@ test('help, version and mistakes', async (t) => {
   assert.deepEqual([option.status, option.stdout], [2, '']);
   assert.deepEqual(
     [unreadable.status, unreadable.stderr],
-    [1, 'godwit: cannot read /no/such/file.wasm: no such file\n'],
+    [127, 'godwit: cannot read /no/such/file.wasm: there is no directory /no/such; check the path\n'],
   );
 });

@@ -1,12 +1,12 @@
 /** `godwit rewrite` */
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../../base/errors.ts';
 import type { Rewritten } from '../../capture/rewrite.ts';
+import { withAdvice } from '../../wasm/advice.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { readModule } from '../engine.ts';
 import { byteSize, printable } from '../format.ts';
-import { reasonOf } from '../report.ts';
+import { requireWritable, writeOutput } from '../output-file.ts';
 
 export const rewrite: Command = {
   name: 'rewrite',
@@ -24,12 +24,10 @@ export const rewrite: Command = {
     const output = invocation.value('output');
     if (output === undefined)
       throw new GodwitError('usage', 'rewrite: -o OUT.wasm is missing; "godwit help rewrite" shows how');
+    const file = { what: 'the module', given: output, absolute: path.resolve(context.cwd, output) };
+    requireWritable(file);
     const { module, stats } = await rewritten(input, readModule(input, path.resolve(context.cwd, input)));
-    try {
-      writeFileSync(path.resolve(context.cwd, output), module);
-    } catch (error) {
-      throw new GodwitError('io', `cannot write ${output}: ${reasonOf(error)}`, { cause: error });
-    }
+    writeOutput(file, module);
     if (invocation.flag('json')) {
       context.out(
         JSON.stringify(
@@ -63,6 +61,6 @@ async function rewritten(file: string, bytes: Uint8Array): Promise<Rewritten> {
     return rewrite(bytes);
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    throw new GodwitError(error.code, `cannot rewrite ${file}: ${error.message}`, { cause: error });
+    throw new GodwitError(error.code, `cannot rewrite ${file}: ${withAdvice(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -114,10 +114,18 @@ test('what cannot run: 126, 127, 125', async (t) => {
     status: 126,
     stderr: 'godwit: cannot run text.wasm: not a WebAssembly module\n',
   });
-  expectOutcome(await run('./gone.wasm'), { status: 127, stderr: 'godwit: cannot read ./gone.wasm: no such file\n' });
-  expectOutcome(await run('.'), { status: 126, stderr: 'godwit: cannot run .: it is a directory\n' });
-  const noDirectory = await run('--dir', 'gone', 'text.wasm');
-  expectOutcome(noDirectory, { status: 125, stderr: 'godwit: cannot give directory gone: no such file\n' });
+  expectOutcome(await run('./gone.wasm'), {
+    status: 127,
+    stderr: `godwit: cannot run ./gone.wasm: there is no such file in ${realpathSync(directory)}; check the path\n`,
+  });
+  expectOutcome(await run('.'), {
+    status: 126,
+    stderr: 'godwit: cannot run .: it is a directory; give a file in it, such as p.wasm\n',
+  });
+  expectOutcome(await run('--dir', 'gone', 'text.wasm'), {
+    status: 125,
+    stderr: 'godwit: cannot give directory gone: there is no such directory; make it, or name another\n',
+  });
   const other = startGodwit(t, ['run', '--socket', path.join(directory, 'none'), 'text.wasm'], { cwd: directory });
   const { status, stderr } = await other.outcome;
   assert.equal(status, 125);

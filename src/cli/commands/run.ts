@@ -1,5 +1,4 @@
 /** `godwit run`: a program in the foreground, as if it were run here; or detached. */
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nullIo } from '../../node/null-stdio.ts';
 import { GodwitError } from '../../base/errors.ts';
@@ -9,7 +8,8 @@ import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { endMessage, exitStatus } from '../format.ts';
 import type { Invocation } from '../parse.ts';
-import { reasonOf } from '../report.ts';
+import { type Output, requireWritable, writeOutput } from '../output-file.ts';
+import { errorLine } from '../report.ts';
 import { runSpec } from '../run-spec.ts';
 import { localStdio } from '../stdio/local-stdio.ts';
 
@@ -74,10 +74,7 @@ interface RunningPlace extends Attachable {
 
 async function start(invocation: Invocation, context: Context): Promise<number> {
   const spec = runSpec(invocation, context.cwd, context.env);
-  const statsFile = invocation.value('stats');
-  if (spec.detach && statsFile !== undefined) {
-    throw new GodwitError('usage', 'run: --stats needs the end of the process, which --detach does not wait for');
-  }
+  const statsFile = statsOutput(invocation, context, spec.detach);
   const node = await findNode(invocation, context, spec.detach);
   try {
     if (spec.detach) {
@@ -89,24 +86,43 @@ async function start(invocation: Invocation, context: Context): Promise<number> 
     const handle = await node.run(spec, localStdio());
     forwardSize(handle);
     const { end, stats } = await handle.ended;
-    if (statsFile !== undefined) {
-      writeStats(statsFile, path.resolve(context.cwd, statsFile), stats);
-    }
     const message = endMessage(end);
     if (message !== null) context.err(`godwit: ${invocation.args[0]}: ${message}`);
+    if (statsFile !== null) writeStats(statsFile, stats, context);
     return exitStatus(end);
   } finally {
     node.close();
   }
 }
 
-function writeStats(given: string, absolute: string, stats: RunStats): void {
+/** @throws GodwitError `usage`, `io` if nothing could be written there: before the program has run */
+function statsOutput(invocation: Invocation, { cwd }: Context, detach: boolean): Output | null {
+  const given = invocation.value('stats');
+  if (given === undefined) return null;
+  if (detach) {
+    throw new GodwitError(
+      'usage',
+      'run: --stats needs the end of the process, which --detach does not wait for; leave one of them out',
+    );
+  }
+  const file = { what: 'the statistics', given, absolute: path.resolve(cwd, given) };
+  requireWritable(file);
+  return file;
+}
+
+/** The program has ended: its status stands, and what cannot be written is told instead. */
+function writeStats(file: Output, stats: RunStats, context: Context): void {
   try {
-    writeFileSync(absolute, `${JSON.stringify(stats, null, 2)}\n`);
+    writeOutput(file, `${JSON.stringify(stats, null, 2)}\n`);
   } catch (error) {
-    throw new GodwitError('io', `cannot write the statistics to ${given}: ${reasonOf(error)}`, { cause: error });
+    if (!(error instanceof GodwitError)) throw error;
+    context.err(`${errorLine(error)}; they are ${JSON.stringify(stats)}`);
   }
 }
+
+/** The program runs all the same, so this is no error; but nobody should wait for moves that cannot be. */
+const NO_HOPS =
+  'godwit: no node is running, so the program stays in this command and --hop moves nothing; try it in "godwit lab"';
 
 /** The node that the user named or that runs; otherwise one of our own, for this process only. */
 async function findNode(invocation: Invocation, context: Context, detach: boolean): Promise<RunningPlace> {
@@ -118,6 +134,7 @@ async function findNode(invocation: Invocation, context: Context, detach: boolea
     if (!absent || named || detach) throw error;
   }
   const { startEmbedded } = await import('../../node/embedded.ts');
+  if (invocation.value('hop') !== undefined) context.err(NO_HOPS);
   return new EmbeddedPlace(await startEmbedded());
 }
 

@@ -5,8 +5,8 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAdmin } from '../../admin/client.ts';
-import { serveAdmin } from '../../admin/server.ts';
-import { isNamedPipe } from '../../admin/socket-path.ts';
+import { makeSocketDirectory, serveAdmin } from '../../admin/server.ts';
+import { isNamedPipe, OTHER_SOCKET } from '../../admin/socket-path.ts';
 import type { Log } from '../../base/env.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
@@ -15,10 +15,10 @@ import type { Context } from '../context.ts';
 import { joinLine } from '../join-line.ts';
 import type { Invocation } from '../parse.ts';
 import { lastWords } from '../last-words.ts';
+import { reasonOf } from '../report.ts';
 import { godwitCommand } from '../self.ts';
 import { readLine } from '../stdin-line.ts';
 import { type UpJson, parseReady } from '../up-json.ts';
-import { makePrivateDirectory } from '../../node/paths.ts';
 
 export const up: Command = {
   name: 'up',
@@ -83,6 +83,8 @@ async function nodeOptions(invocation: Invocation, cwd: string): Promise<NodeOpt
 async function runNode(invocation: Invocation, context: Context): Promise<number> {
   const options = await nodeOptions(invocation, context.cwd);
   await requireUnused(context.socketPath);
+  // What cannot be served must not found a cluster first.
+  if (!isNamedPipe(context.socketPath)) makeSocketDirectory(path.dirname(context.socketPath));
   // Loaded only here: the other commands start faster without the node.
   const { startNode } = await import('../../node/start.ts');
   const daemon = await startNode(options);
@@ -198,6 +200,10 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
 /** A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. */
 function errorFile(socketPath: string): { readonly fd: number; readonly path: string } {
   const file = `${socketPath}.err`;
-  makePrivateDirectory(path.dirname(file));
-  return { fd: openSync(file, 'w', 0o600), path: file };
+  makeSocketDirectory(path.dirname(file));
+  try {
+    return { fd: openSync(file, 'w', 0o600), path: file };
+  } catch (error) {
+    throw new GodwitError('io', `cannot write ${file}: ${reasonOf(error)}; ${OTHER_SOCKET}`, { cause: error });
+  }
 }

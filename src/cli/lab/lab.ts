@@ -6,8 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
+import { SOCKET_PATH_BYTES } from '../../admin/socket-path.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { JoinToken } from '../../node/daemon.ts';
+import { reasonOf } from '../report.ts';
 import { godwitCommand } from '../self.ts';
 import { ENDED_IN_ORDER, type NodeProcess, startNodeProcess } from './node-process.ts';
 
@@ -32,7 +34,7 @@ export class Lab {
 
   private constructor(options: LabOptions) {
     this.#options = options;
-    this.directory = mkdtempSync(path.join(os.tmpdir(), 'godwit-lab-'));
+    this.directory = makeDirectory();
   }
 
   /**
@@ -117,5 +119,25 @@ async function joinToken(node: NodeProcess): Promise<JoinToken> {
     return await client.token();
   } finally {
     client.close();
+  }
+}
+
+/** @throws GodwitError `io` */
+function makeDirectory(): string {
+  const above = os.tmpdir();
+  const longest = path.join(above, 'godwit-lab-XXXXXX', `node${MAX_LAB_NODES}.sock`);
+  if (process.platform !== 'win32' && Buffer.byteLength(longest) > SOCKET_PATH_BYTES) {
+    throw new GodwitError(
+      'io',
+      `the path of ${above} is too long for the sockets of a lab; set TMPDIR to a shorter one`,
+    );
+  }
+  try {
+    return mkdtempSync(path.join(above, 'godwit-lab-'));
+  } catch (error) {
+    const reason = reasonOf(error);
+    throw new GodwitError('io', `cannot make a directory for the lab in ${above}: ${reason}; set TMPDIR to another`, {
+      cause: error,
+    });
   }
 }

@@ -1,0 +1,14 @@
+/** What whoever has a module can do about it when it is refused. */
+import type { ErrorCode, GodwitError } from '../base/errors.ts';
+
+/** A file that is no module is told what it seems to be (preamble.ts), and imports each by name: these say more. */
+const ADVICE: { readonly [C in ErrorCode]?: string } = {
+  invalid_module: 'the file is damaged or was built wrongly: build or copy it again',
+  unsupported_feature: 'build it without that',
+};
+
+/** The message of a refusal with what helps. */
+export function withAdvice({ code, message }: GodwitError): string {
+  const advice = ADVICE[code];
+  return advice === undefined ? message : `${message}; ${advice}`;
+}
