@@ -3,7 +3,6 @@
  */
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
-import { Program } from '../capture/program.ts';
 import { checkImports } from '../guest/imports.ts';
 import type { Process } from '../kernel/process.ts';
 import type { StdioFile } from '../kernel/processes.ts';
@@ -83,8 +82,7 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
 }
 
 /** @throws GodwitError `unknown_import` or `not_runnable` */
-function checkProgram(file: string, module: LoadedModule): void {
-  const program = Program.open(module.original, module.rewritten);
+function checkProgram(file: string, { program }: LoadedModule): void {
   checkImports(file, program.original);
   if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
     throw new GodwitError(

@@ -27,7 +27,9 @@ export interface LoadedModule {
   /** Over shared memory, so that workers read it without a copy. */
   readonly original: Uint8Array<SharedArrayBuffer>;
   readonly rewritten: WebAssembly.Module;
-  /** The memories that its guests need, and which of them calls refer to. Found once: a large module takes long to decode. */
+  /** Decoded once: for a large module that takes long. */
+  readonly program: Program;
+  /** The memories that its guests need, and which of them calls refer to. */
   readonly memories: readonly MemorySize[];
   readonly hostMemory: number;
 }
@@ -121,9 +123,10 @@ export class ModuleStore {
     const module = cached ?? (await rewriteInWorker(original));
     if (!cached) this.#writeCache(hash, module);
     const rewritten = await compile(module);
-    const { memories, hostMemory } = Program.open(original, rewritten);
+    const program = Program.open(original, rewritten);
+    const { memories, hostMemory } = program;
     this.#originals.set(hash, new WeakRef(original));
-    return { hash, original, rewritten, memories, hostMemory };
+    return { hash, original, rewritten, program, memories, hostMemory };
   }
 
   #cacheFile(hash: ModuleHash): string {

@@ -1,4 +1,5 @@
 /** Programs built by hand, as a node has them loaded. */
+import { Program } from '../../capture/program.ts';
 import { rewrite } from '../../capture/rewrite.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import type { LoadedModule } from '../modules.ts';
@@ -11,6 +12,8 @@ export function programOf(name: string, describe: (builder: ModuleBuilder) => nu
   const bytes = builder.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
   original.set(bytes);
-  const memories = [{ initialPages: 1, maximumPages: 1, wide: false }];
-  return { hash: name, original, rewritten: new WebAssembly.Module(rewrite(bytes).module), memories, hostMemory: 0 };
+  const rewritten = new WebAssembly.Module(rewrite(bytes).module);
+  const program = Program.open(original, rewritten);
+  const { memories, hostMemory } = program;
+  return { hash: name, original, rewritten, program, memories, hostMemory };
 }
