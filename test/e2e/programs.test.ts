@@ -77,6 +77,7 @@ describe('conformance', { concurrency: 2 }, () => {
     for (const [place, options, node] of [
       ['at home', [], null],
       ['hopping', ['--hop', '5ms'], 'node1'],
+      ['from afar', ['--node', 'node2'], 'node1'],
     ] as const) {
       test(`${program.fixture} ${place}`, async () => {
         const { stdout, stderr, status } = await runProgram(program, options, { node });

@@ -12,8 +12,19 @@ int main(void) {
   __wasi_filestat_t file = stat_at(ROOT, 0, "file"), link = stat_at(dir, 0, "link");
   THAT(file.ino == link.ino && file.dev == link.dev && file.size == link.size && file.filetype == link.filetype);
   THAT(file.nlink == 3 && link.nlink == 3);
-  THAT(file.mtim == link.mtim && file.ctim == link.ctim);
-  int fd = -1;
+  THAT(file.atim == link.atim && file.mtim == link.mtim && file.ctim == link.ctim);
+  /* Opened by one name or another: with the same flags and rights. */
+  int fd = -1, other = -1;
+  __wasi_fdstat_t one, two;
+  OK(open_at(ROOT, 0, "file", 0, READ_ONLY | R(PATH_OPEN), &fd));
+  OK(open_at(dir, 0, "link", 0, READ_ONLY | R(PATH_OPEN), &other));
+  OK(__wasi_fd_fdstat_get(fd, &one));
+  OK(__wasi_fd_fdstat_get(other, &two));
+  THAT(one.fs_filetype == two.fs_filetype && one.fs_flags == two.fs_flags);
+  THAT(one.fs_rights_base == two.fs_rights_base && one.fs_rights_inheriting == two.fs_rights_inheriting);
+  THAT(stat_of(fd).ino == stat_of(other).ino && stat_of(fd).nlink == 3);
+  OK(__wasi_fd_close(fd));
+  OK(__wasi_fd_close(other));
   OK(open_at(dir, 0, "link", 0, READ_WRITE, &fd));
   THAT(write_to(fd, "changed", 7) == 7);
   OK(__wasi_fd_close(fd));

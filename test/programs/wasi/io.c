@@ -89,6 +89,19 @@ static void at_an_offset(void) {
   __wasi_iovec_t two[] = {{buffer, 1}, {buffer + 4, 3}};
   OK(__wasi_fd_pread(fd, two, 2, 2, &n));
   THAT(n == 4 && buffer[0] == '0' && memcmp(buffer + 4, "123", 3) == 0);
+  __wasi_ciovec_t parts[] = {{(const uint8_t *)"ab", 2}, {(const uint8_t *)"cd", 2}};
+  OK(__wasi_fd_pwrite(fd, parts, 2, 1, &n));
+  THAT(n == 4 && seek(fd, 0, __WASI_WHENCE_CUR) == 0);
+  OK(__wasi_fd_pread(fd, &in, 1, 1, &n));
+  THAT(n == 4 && memcmp(buffer, "abcd", 4) == 0 && stat_of(fd).size == 6);
+  /* No bytes beyond the end are no bytes: the file does not grow. */
+  __wasi_ciovec_t none = {(const uint8_t *)"", 0};
+  OK(__wasi_fd_pwrite(fd, &none, 1, 50, &n));
+  THAT(n == 0 && stat_of(fd).size == 6);
+  seek(fd, 20, __WASI_WHENCE_SET);
+  THAT(write_to(fd, "", 0) == 0 && stat_of(fd).size == 6 && seek(fd, 0, __WASI_WHENCE_CUR) == 20);
+  OK(__wasi_fd_pwrite(fd, &out, 1, 50, &n));
+  THAT(n == 4 && stat_of(fd).size == 54 && seek(fd, 0, __WASI_WHENCE_CUR) == 20);
   finish(fd);
 }
 
@@ -115,6 +128,16 @@ static void appending(void) {
   THAT(write_to(fd, "six", 3) == 3 && stat_of(fd).size == 9);
   seek(fd, 0, __WASI_WHENCE_SET);
   THAT(read_from(fd, buffer, sizeof buffer) == 9 && memcmp(buffer, "ONEtwosix", 9) == 0);
+  /* pwrite in this mode: POSIX writes at the place given, Linux at the end. The position stays in either case. */
+  __wasi_ciovec_t out = {(const uint8_t *)"0123", 4};
+  size_t n = 0;
+  seek(fd, 5, __WASI_WHENCE_SET);
+  OK(__wasi_fd_pwrite(fd, &out, 1, 0, &n));
+  THAT(n == 4 && seek(fd, 0, __WASI_WHENCE_CUR) == 5);
+  bool at_the_end = stat_of(fd).size == 13;
+  THAT(at_the_end || stat_of(fd).size == 9);
+  seek(fd, at_the_end ? 9 : 0, __WASI_WHENCE_SET);
+  THAT(read_from(fd, buffer, 4) == 4 && memcmp(buffer, "0123", 4) == 0);
   finish(fd);
 }
 
@@ -167,6 +190,19 @@ static void two_descriptors(void) {
   finish(one);
 }
 
+/* One write, more than a pipe holds. */
+static void at_once(void) {
+  static uint32_t written[25000], got[100];
+  for (uint32_t i = 0; i < 25000; i++) written[i] = i * 2654435761u;
+  int fd = create();
+  THAT(write_to(fd, written, sizeof written) == sizeof written && stat_of(fd).size == sizeof written);
+  seek(fd, 0, __WASI_WHENCE_SET);
+  THAT(read_from(fd, got, sizeof got) == sizeof got && memcmp(got, written, sizeof got) == 0);
+  seek(fd, -(__wasi_filedelta_t)sizeof got, __WASI_WHENCE_END);
+  THAT(read_from(fd, got, sizeof got) == sizeof got && memcmp(got, written + 24900, sizeof got) == 0);
+  finish(fd);
+}
+
 int main(void) {
   positions();
   several_buffers();
@@ -175,5 +211,6 @@ int main(void) {
   sizes();
   advice_and_sync();
   two_descriptors();
+  at_once();
   return done();
 }

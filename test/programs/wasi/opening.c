@@ -1,6 +1,14 @@
 /* path_open: what its flags and rights do, on files, directories and nothing. */
 #include "check.h"
 
+static size_t write_to_file(const char *text) {
+  int fd = -1;
+  OK(open_at(ROOT, 0, "file", 0, R(FD_WRITE), &fd));
+  size_t n = write_to(fd, text, strlen(text));
+  OK(__wasi_fd_close(fd));
+  return n;
+}
+
 static void creating(void) {
   int fd = -1;
   IS(NOENT, try_open(ROOT, 0, "file", 0));
@@ -16,6 +24,11 @@ static void creating(void) {
   OK(__wasi_fd_close(fd));
   OK(open_at(ROOT, 0, "file", TRUNC, READ_WRITE, &fd));
   THAT(stat_of(fd).size == 0);
+  OK(__wasi_fd_close(fd));
+  THAT(write_to_file("this is cut off") == 15);
+  OK(open_at(ROOT, 0, "file", CREAT | TRUNC, R(FD_READ) | R(FD_WRITE), &fd));
+  char text[16];
+  THAT(read_from(fd, text, sizeof text) == 0);
   OK(__wasi_fd_close(fd));
   OK(__wasi_path_unlink_file(ROOT, "file"));
   OK(open_at(ROOT, 0, "file", CREAT | TRUNC | EXCL, READ_WRITE, &fd));
@@ -97,7 +110,21 @@ static void flags(void) {
   char text[4];
   THAT(read_from(fd, text, sizeof text) == 0);
   OK(__wasi_fd_close(fd));
+  /* Written through to the disk: a system may not be able to, but says what it does. */
+  static const __wasi_fdflags_t SYNCS[] = {__WASI_FDFLAGS_SYNC, __WASI_FDFLAGS_DSYNC,
+                                           __WASI_FDFLAGS_SYNC | __WASI_FDFLAGS_APPEND};
+  for (size_t i = 0; i < sizeof SYNCS / sizeof *SYNCS; i++) {
+    int error = __wasi_path_open(ROOT, 0, "file", 0, READ_WRITE, 0, SYNCS[i], &fd);
+    THAT(error == 0 || error == E(NOTSUP));
+    if (error != 0) continue;
+    OK(__wasi_fd_fdstat_get(fd, &stat));
+    THAT(stat.fs_flags == SYNCS[i] && write_to(fd, "x", 1) == 1);
+    OK(__wasi_fd_close(fd));
+  }
   OK(__wasi_path_unlink_file(ROOT, "file"));
+  /* Nothing that a directory could wait for. */
+  OK(__wasi_path_open(ROOT, 0, ".", 0, 0, 0, __WASI_FDFLAGS_NONBLOCK, &fd));
+  OK(__wasi_fd_close(fd));
 }
 
 static void unlinked_but_open(void) {
@@ -110,7 +137,12 @@ static void unlinked_but_open(void) {
   OK(__wasi_fd_seek(fd, 0, __WASI_WHENCE_SET, &at));
   THAT(read_from(fd, text, 4) == 4 && memcmp(text, "kept", 4) == 0);
   THAT(stat_of(fd).nlink == 0);
+  /* Another file gets the name: neither sees the other. */
+  make_file(ROOT, "file", "");
+  THAT(stat_of(fd).size == 4 && stat_at(ROOT, 0, "file").ino != stat_of(fd).ino);
   OK(__wasi_fd_close(fd));
+  THAT(stat_at(ROOT, 0, "file").size == 0);
+  OK(__wasi_path_unlink_file(ROOT, "file"));
 }
 
 static void lots(void) {

@@ -17,9 +17,17 @@ static void given(void) {
   int fd = -1;
   OK(__wasi_path_open(ROOT, 0, ".", 0, stat.fs_rights_base, stat.fs_rights_inheriting, 0, &fd));
   OK(__wasi_fd_close(fd));
+  for (int flags = 0; flags <= DIRECTORY; flags += DIRECTORY) {
+    OK(open_at(ROOT, 0, ".", flags, 0, &fd));
+    THAT(fdstat(fd).fs_rights_base == 0 && fdstat(fd).fs_rights_inheriting == 0);
+    OK(__wasi_fd_close(fd));
+  }
   OK(__wasi_path_create_directory(ROOT, "seek"));
   OK(__wasi_path_open(ROOT, 0, "seek", DIRECTORY, R(FD_SEEK), 0, 0, &fd));
   THAT((fdstat(fd).fs_rights_base & R(FD_SEEK)) == 0);
+  __wasi_filesize_t at;
+  int error = __wasi_fd_seek(fd, 0, __WASI_WHENCE_CUR, &at);
+  THAT(error == E(BADF) || error == E(ISDIR) || error == E(NOTCAPABLE));
   OK(__wasi_fd_close(fd));
   OK(__wasi_path_remove_directory(ROOT, "seek"));
 }

@@ -3,6 +3,7 @@
  * rights, seeking, polling. Then they are moved about by fd_renumber.
  */
 #include "check.h"
+#include <unistd.h>
 
 static void kind_is(int fd, const char *kind) {
   __wasi_fdstat_t stat;
@@ -30,9 +31,30 @@ static void kind_is(int fd, const char *kind) {
     error = __wasi_fd_tell(fd, &at);
     THAT(error == E(SPIPE) || error == E(NOTCAPABLE));
   }
+  THAT(isatty(fd) == (strcmp(kind, "terminal") == 0));
+  THAT(stat_of(fd).filetype == stat.fs_filetype);
+  if (strcmp(kind, "file") != 0) THAT(stat_of(fd).size == 0);
   __wasi_prestat_t prestat;
   EITHER(BADF, INVAL, __wasi_fd_prestat_get(fd, &prestat));
   EITHER(NOTDIR, NOTCAPABLE, try_open(fd, 0, "x", 0));
+}
+
+/* Something to read, the end of it, or a moment gone by: a wait for the first of them ends. */
+static void readable_or_late(void) {
+  __wasi_subscription_t in[2] = {{.userdata = 6}, {.userdata = 7}};
+  in[0].u.tag = __WASI_EVENTTYPE_FD_READ;
+  in[0].u.u.fd_read.file_descriptor = 0;
+  in[1].u.tag = __WASI_EVENTTYPE_CLOCK;
+  in[1].u.u.clock.id = __WASI_CLOCKID_MONOTONIC;
+  in[1].u.u.clock.timeout = 20000000;
+  __wasi_event_t out[2];
+  size_t n = 0;
+  OK(__wasi_poll_oneoff(in, out, 2, &n));
+  THAT(n == 1 || n == 2);
+  for (size_t i = 0; i < n; i++) {
+    THAT(out[i].error == 0);
+    THAT(out[i].userdata == (out[i].type == __WASI_EVENTTYPE_FD_READ ? 6 : 7));
+  }
 }
 
 static void writable(int fd) {
@@ -48,6 +70,7 @@ static void writable(int fd) {
 int main(int argc, char **argv) {
   THAT(argc == 4);
   for (int fd = 0; fd < 3; fd++) kind_is(fd, argv[fd + 1]);
+  readable_or_late();
   writable(1);
   writable(2);
   /* Each in turn to another number and back. */
