@@ -69,8 +69,8 @@ export class DescriptorTable {
   /** @throws ErrnoError `badf`; what {@link missingRight} says if the descriptor lacks one of the rights `needed` */
   require(fd: number, needed: bigint): Descriptor {
     const descriptor = this.get(fd);
-    const missing = needed & ~withImplied(descriptor.base);
-    if (missing !== 0n) throw new ErrnoError(missingRight(descriptor.file.filetype, missing));
+    const base = withImplied(descriptor.base);
+    if ((needed & ~base) !== 0n) throw new ErrnoError(missingRight(descriptor.file.filetype, needed, base));
     return descriptor;
   }
 

@@ -4,7 +4,8 @@
  *
  * A right that is missing because the kind of file can never have it is the error that POSIX gives for such a file
  * (EISDIR, ENOTDIR, ESPIPE, ENOTSOCK, ...), so that programs ported from POSIX see what they know. Reading what is
- * open for writing only, and the reverse, is EBADF as in POSIX. Any other missing right is ENOTCAPABLE.
+ * open for writing only, and the reverse, is EBADF as in POSIX; to change the size of what is open for reading only is
+ * EINVAL. Any other missing right is ENOTCAPABLE.
  *
  * Specification: witx/typenames.witx, `rights`; path_open: "fewer rights than specified, if and only if those rights
  * do not apply to the type of file being opened".
@@ -128,6 +129,8 @@ export function withImplied(rights: bigint): bigint {
 interface Unfit {
   readonly rights: bigint;
   readonly kinds: readonly FileType[];
+  /** Counts only if the descriptor lacks this right as well. */
+  readonly without?: bigint;
   readonly errno: Errno;
 }
 
@@ -149,10 +152,25 @@ const UNFIT: readonly Unfit[] = [
   { rights: union(SEEKING, Rights.fd_advise, Rights.fd_allocate), kinds: STREAMS, errno: ERRNO.spipe },
   { rights: SYNCING, kinds: STREAMS, errno: ERRNO.inval },
   { rights: union(Rights.fd_read, Rights.fd_write), kinds: ALL_KINDS, errno: ERRNO.badf },
+  // ftruncate and posix_fallocate of what is not open for writing.
+  {
+    rights: Rights.fd_filestat_set_size,
+    kinds: [FileType.regularFile],
+    without: Rights.fd_write,
+    errno: ERRNO.inval,
+  },
+  { rights: Rights.fd_allocate, kinds: [FileType.regularFile], without: Rights.fd_write, errno: ERRNO.badf },
 ];
 
-/** The errno of a call on a file of this kind that needs rights which the descriptor lacks. */
-export function missingRight(filetype: FileType, missing: bigint): Errno {
-  const row = UNFIT.find(({ rights, kinds }) => (rights & missing) !== 0n && kinds.includes(filetype));
+/**
+ * The errno of a call on a file of this kind that needs rights which the descriptor lacks.
+ * @param needed rights of which at least one is missing @param base all that the descriptor has
+ */
+export function missingRight(filetype: FileType, needed: bigint, base: bigint): Errno {
+  const missing = needed & ~base;
+  const row = UNFIT.find(
+    ({ rights, kinds, without = 0n }) =>
+      (rights & missing) !== 0n && kinds.includes(filetype) && (without & base) === 0n,
+  );
   return row?.errno ?? ERRNO.notcapable;
 }

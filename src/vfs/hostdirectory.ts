@@ -25,7 +25,7 @@ import { CHANGED, checkOptions, IS_DIRECTORY, openFound } from './hostopen.ts';
 import { entriesFrom, listNames } from './listing.ts';
 import type { Directory, NewTime, OpenFile, OpenOptions, Readiness } from './openfile.ts';
 import { resolve } from './resolve.ts';
-import type { Found } from './resolve.ts';
+import type { Follow, Found } from './resolve.ts';
 import type { Spot } from './spot.ts';
 import { setPathTimes } from './times.ts';
 
@@ -70,9 +70,7 @@ export class HostDirectory implements Directory {
 
   open(path: string, options: OpenOptions): OpenFile {
     checkOptions(options);
-    // What is to be created, a link is in the way of; a slash behind it is refused whatever is there.
-    const asItIs = options.create && (options.exclusive || path.endsWith('/'));
-    const follow = asItIs ? 'never' : options.followFinalLink ? 'always' : 'bySlash';
+    const follow = followedBy(options);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const opened = resolve(this.#spot, path, follow, (found) => {
         const file = openFound(found, options);
@@ -154,10 +152,12 @@ export class HostDirectory implements Directory {
   link(path: string, followFinalLink: boolean, to: Directory, toPath: string): void {
     const target = hostDirectory(to);
     this.#resolve(path, followFinalLink ? 'always' : 'bySlash', (from) => {
-      if (existing(from).isDirectory()) refuse('perm');
+      const isDirectory = existing(from).isDirectory();
       resolve(target.#spot, toPath, 'never', (found) => {
         nameOrRefuse(found, 'exist');
         refuseSlashOnNew(found);
+        // Linux looks at both names before it says that a directory can have just one.
+        if (isDirectory) refuse(found.stats === undefined ? 'perm' : 'exist');
         host(() => linkSync(from.path, found.path));
       });
     });
@@ -176,7 +176,7 @@ export class HostDirectory implements Directory {
     });
   }
 
-  #resolve<T>(path: string, follow: 'always' | 'bySlash' | 'never', use: (found: Found) => T): T {
+  #resolve<T>(path: string, follow: Follow, use: (found: Found) => T): T {
     return resolve(this.#spot, path, follow, use);
   }
 
@@ -236,6 +236,12 @@ export class HostDirectory implements Directory {
     this.#names = null;
     this.#spot.close();
   }
+}
+
+/** What is to be created anew, a link is in the way of; a slash behind it is refused whatever is there. */
+function followedBy({ create, exclusive, followFinalLink }: OpenOptions): Follow {
+  if (!create) return followFinalLink ? 'always' : 'bySlash';
+  return followFinalLink && !exclusive ? 'untilSlash' : 'never';
 }
 
 /** A name to be made may have a slash behind it only if a directory is made. */

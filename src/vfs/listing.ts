@@ -50,11 +50,12 @@ function utf8Name(bytes: Uint8Array): string | null {
 }
 
 /**
- * The entries behind `cookie`.
+ * The entries behind `cookie`; not even the dots if the directory has been removed (POSIX, rmdir).
  * @param names what {@link listNames} gave
  * @param own whether the directory is to look like its own parent
  */
 export function* entriesFrom(spot: Spot, names: readonly string[], cookie: bigint, own: boolean): Generator<DirEntry> {
+  if (names.length === 0 && spot.stat().nlink === 0n) return;
   const dots = [
     { name: '.', ino: () => spot.stat().ino },
     { name: '..', ino: () => (own ? spot.stat() : host(() => lstatSync(`${spot.path}/..`, { bigint: true }))).ino },

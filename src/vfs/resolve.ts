@@ -32,9 +32,10 @@ export interface Found {
 
 /**
  * What happens to a symbolic link as the last component: `always` followed, followed only `bySlash` behind it (calls
- * that look something up), or `never` (calls that create or remove a name).
+ * that look something up), only `untilSlash` is behind it or a link before it (opening what may have to be created,
+ * which a slash forbids), or `never` (calls that create or remove a name).
  */
-export type Follow = 'always' | 'bySlash' | 'never';
+export type Follow = 'always' | 'bySlash' | 'untilSlash' | 'never';
 
 /**
  * Resolves `path` and calls `use` with what it names; the directories on the way are let go when `use` returns.
@@ -78,7 +79,7 @@ class Walk {
       else if (this.#todo.length > 0) this.#enter(name);
       else {
         const found = this.#found(name);
-        const followed = follow === 'always' || (follow === 'bySlash' && this.#slash);
+        const followed = follow === 'always' || follow === (this.#slash ? 'bySlash' : 'untilSlash');
         if (!followed || found.stats?.isSymbolicLink() !== true) return found;
         this.#follow(name);
       }

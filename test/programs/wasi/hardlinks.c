@@ -41,6 +41,7 @@ int main(void) {
   IS(NOENT, __wasi_path_link(ROOT, 0, "file", ROOT, "link/"));
   IS(NOTDIR, __wasi_path_link(ROOT, 0, "file/", ROOT, "link"));
   EITHER(PERM, ACCES, __wasi_path_link(ROOT, 0, "dir", ROOT, "link"));
+  IS(NOENT, __wasi_path_link(ROOT, 0, "dir", ROOT, "missing/link"));
   EITHER(PERM, NOTCAPABLE, __wasi_path_link(ROOT, 0, "file", ROOT, "../link"));
   EITHER(PERM, NOTCAPABLE, __wasi_path_link(ROOT, 0, "../file", ROOT, "link"));
   EITHER(PERM, NOTCAPABLE, __wasi_path_link(dir, 0, "../file", ROOT, "link"));

@@ -167,7 +167,10 @@ int main(void) {
   /* Past the end there is nothing, and that is no error. */
   OK(__wasi_fd_readdir(dir, buffer, sizeof buffer, 1000000, &used));
   THAT(used == 0);
-  OK(__wasi_fd_close(dir));
+  /* With the directory go its dots. */
+  THAT(list(dir, 256, entries, FILES) == 2);
   OK(__wasi_path_remove_directory(ROOT, "dir"));
+  THAT(list(dir, 256, entries, FILES) == 0);
+  OK(__wasi_fd_close(dir));
   return done();
 }

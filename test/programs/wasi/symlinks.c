@@ -30,6 +30,11 @@ static void loops(void) {
   IS(LOOP, try_open(ROOT, FOLLOW, "self", 0));
   IS(LOOP, try_open(ROOT, FOLLOW, "a", 0));
   IS(LOOP, try_open(ROOT, 0, "a/file", 0));
+  /* A slash says that a directory is meant, and none is created by opening it, wherever the links lead. */
+  OK(__wasi_path_symlink("round/", ROOT, "round"));
+  IS(LOOP, try_open(ROOT, FOLLOW, "round", 0));
+  EITHER(ISDIR, LOOP, try_open(ROOT, FOLLOW, "round", CREAT));
+  OK(__wasi_path_unlink_file(ROOT, "round"));
   __wasi_filestat_t stat;
   IS(LOOP, __wasi_path_filestat_get(ROOT, FOLLOW, "b", &stat));
   OK(__wasi_path_filestat_get(ROOT, 0, "b", &stat));
