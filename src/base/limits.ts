@@ -79,7 +79,7 @@ export const LIMITS = {
   homeCallBytes: 512 * KIB,
   /** Connections to one listening socket that its program has not accepted yet (Linux: SOMAXCONN); more are reset. */
   listenBacklog: 128,
-  /** Bytes that one fd_allocate writes for real (Node has no fallocate); the daemon does nothing else meanwhile. */
+  /** Bytes that one fd_allocate makes room for; the daemon does nothing else meanwhile. */
   allocateBytes: 64 * MIB,
   /** Entries of one host directory that can be listed: each open directory keeps the names that it is listing. */
   directoryEntries: 1_048_576,

@@ -12,6 +12,7 @@ import { LIMITS } from '../base/limits.ts';
 import { DirectFile } from './direct.ts';
 import { HostDirectory } from './hostdirectory.ts';
 import { HostFile } from './hostfile.ts';
+import { nativeCalls } from './native.ts';
 import { ErrnoError } from './openfile.ts';
 import { openSpot } from './spot.ts';
 
@@ -169,21 +170,42 @@ test('size', (t) => {
   fails('fbig', () => file.setSize((1n << 63n) - 1n));
 });
 
-test('allocate extends, never shortens and never overwrites', (t) => {
+for (const system of [nativeCalls(), null]) {
+  const how = system === null ? 'by writing' : 'by the system';
+  test(`allocate extends, never shortens and never overwrites (${how})`, (t) => {
+    const { file, name } = open(t, '');
+    const allocate = (offset: bigint, length: bigint) => {
+      file.allocate(offset, length, system);
+    };
+    allocate(0n, 100n);
+    assert.equal(file.stat().size, 100n);
+    assert.ok(fs.statSync(name).blocks > 0);
+    file.write(bytes('content'), null);
+    allocate(10n, 10n);
+    assert.equal(file.stat().size, 100n);
+    allocate(90n, 20n);
+    assert.equal(file.stat().size, 110n);
+    assert.equal(tell(file), 7n);
+    assert.match(fs.readFileSync(name, 'latin1'), /^content\0{103}$/);
+    fails('inval', () => allocate(0n, 0n));
+    fails('fbig', () => allocate((1n << 63n) - 1n, 1n));
+    fails('notsup', () => allocate(0n, BigInt(LIMITS.allocateBytes) + 111n));
+  });
+}
+
+test('allocate fills holes', { skip: nativeCalls() === null && 'only by the system' }, (t) => {
   const { file, name } = open(t, '');
-  file.allocate(0n, 100n);
-  assert.equal(file.stat().size, 100n);
-  assert.ok(fs.statSync(name).blocks > 0);
-  file.write(bytes('content'), null);
-  file.allocate(10n, 10n);
-  assert.equal(file.stat().size, 100n);
-  file.allocate(90n, 20n);
-  assert.equal(file.stat().size, 110n);
-  assert.equal(tell(file), 7n);
-  assert.match(fs.readFileSync(name, 'latin1'), /^content\0{103}$/);
-  fails('inval', () => file.allocate(0n, 0n));
-  fails('fbig', () => file.allocate((1n << 63n) - 1n, 1n));
-  fails('notsup', () => file.allocate(0n, BigInt(LIMITS.allocateBytes) + 111n));
+  file.setSize(100_000n);
+  file.write(bytes('content'), 50_000n);
+  const before = fs.statSync(name).blocks;
+  file.allocate(0n, 100_000n);
+  assert.ok(fs.statSync(name).blocks > before);
+  assert.equal(file.stat().size, 100_000n);
+  assert.equal(fs.readFileSync(name, 'latin1').replaceAll('\0', ''), 'content');
+  // In append mode too it is the place that counts.
+  file.setFlags(FdFlags.append);
+  file.allocate(99_999n, 2n);
+  assert.equal(file.stat().size, 100_001n);
 });
 
 test('times, to the nanosecond', (t) => {

@@ -15,6 +15,7 @@ import { LIMITS } from '../base/limits.ts';
 import { DirectFile } from './direct.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
+import { nativeCalls } from './native.ts';
 import type { NewTime, OpenFile, Readiness } from './openfile.ts';
 import { setFdTimes } from './times.ts';
 
@@ -106,17 +107,22 @@ export class HostFile implements OpenFile {
   }
 
   /**
-   * Sees to it that the bytes from `offset` on exist and have their place on the disk, as posix_fallocate does. Node
-   * has no call for it, so zeros are appended for real: nothing that is there is overwritten, whoever writes at the
-   * same time, and a full disk is found out now.
+   * Sees to it that the bytes from `offset` on exist and have their place on the disk, as posix_fallocate does. Where
+   * the system cannot be asked for that (vfs/native.ts, or a file system without it), zeros are appended for real:
+   * nothing that is there is overwritten, whoever writes at the same time, and a full disk is found out now.
+   * @param system the system's own calls; null to do without
    * @throws ErrnoError `inval` for no bytes, `fbig`, `badf` if not open for writing, `nospc`, and `notsup` where this
-   *   cannot be done: more than LIMITS.allocateBytes at once, a hole inside the file, no right to open it again
+   *   cannot be done: more than LIMITS.allocateBytes at once; without the system's call also for a hole inside the
+   *   file, and if it may not be opened again
    */
-  allocate(offset: bigint, length: bigint): void {
+  allocate(offset: bigint, length: bigint, system = nativeCalls()): void {
     if (length === 0n) throw new ErrnoError(ERRNO.inval);
     const end = offset + length;
     if (end > MAX_OFFSET) throw new ErrnoError(ERRNO.fbig);
     if (!this.#access.write) throw new ErrnoError(ERRNO.badf);
+    // However fast most file systems are at it: those in memory have to clear each byte.
+    const few = length <= BigInt(LIMITS.allocateBytes);
+    if (few && system?.fallocate(this.direct.fd, ANY_SIZE, offset, length) === 0) return;
     const { size, blocks } = this.#stats();
     if (offset < size && blocks * STAT_BLOCK < size) throw new ErrnoError(ERRNO.notsup);
     if (end <= size) return;
@@ -192,6 +198,8 @@ export class HostFile implements OpenFile {
   }
 }
 
+/** fallocate(2): the file grows if need be. */
+const ANY_SIZE = 0;
 /** st_blocks counts in these, whatever the file system. */
 const STAT_BLOCK = 512n;
 const ZEROS_BYTES = 1024 * 1024;

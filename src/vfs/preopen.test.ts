@@ -10,7 +10,8 @@ import { fromHost, host } from './hosterror.ts';
 import { HostDirectory } from './hostdirectory.ts';
 import { openPreopen } from './preopen.ts';
 import { canHold, openSpot } from './spot.ts';
-import { exactCalls, hostTime, needsExact } from './times.ts';
+import { nativeCalls } from './native.ts';
+import { hostTime, needsExact } from './times.ts';
 
 test('a directory that cannot be given is named with the reason', (t) => {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'godwit-preopen-'));
@@ -85,5 +86,5 @@ test('times that a double holds go Node’s way, others the system’s', () => {
   for (const time of [1_700_000_000_123_456_789n, 1_700_000_000_000_000_001n]) assert.equal(needsExact(time), true);
   for (const time of ['now', null] as const) assert.equal(needsExact(time), false);
   const known = process.platform === 'linux' && Number(process.versions.node.split('.')[0]) >= 26;
-  if (known) assert.notEqual(exactCalls(), null);
+  if (known) assert.notEqual(nativeCalls(), null);
 });

@@ -3,16 +3,17 @@
  *
  * Node's own functions take seconds as a double, which around the year 2026 has steps of 238 ns. "Now" and
  * "unchanged" are exact (libuv hands both to the system), and so are whole seconds and whatever else a double holds;
- * for any other time utimensat(2) and futimens(2) are called directly where Node has `node:ffi` (26 and later, on
- * 64-bit Linux). Without it such a time is off by at most 119 ns.
+ * for any other time utimensat(2) and futimens(2) are called directly where that is possible (vfs/native.ts). Where it
+ * is not, such a time is off by at most 119 ns.
  */
 import { futimesSync, lutimesSync, utimesSync } from 'node:fs';
 import { host } from './hosterror.ts';
+import { nativeCalls } from './native.ts';
 import type { NewTime } from './openfile.ts';
 
 /** @param fd a descriptor of the file itself, not one for looking up names */
 export function setFdTimes(fd: number, atim: NewTime, mtim: NewTime): void {
-  const exact = needsExact(atim) || needsExact(mtim) ? exactCalls() : null;
+  const exact = needsExact(atim) || needsExact(mtim) ? nativeCalls() : null;
   if (exact?.futimens(fd, timespecs(atim, mtim)) === 0) return;
   // Also where the exact call has failed: this one fails in the same way, and says why.
   host(() => futimesSync(fd, hostTime(atim), hostTime(mtim)));
@@ -20,7 +21,7 @@ export function setFdTimes(fd: number, atim: NewTime, mtim: NewTime): void {
 
 /** @param follow whether a link at the end of `path` is followed */
 export function setPathTimes(path: string, follow: boolean, atim: NewTime, mtim: NewTime): void {
-  const exact = needsExact(atim) || needsExact(mtim) ? exactCalls() : null;
+  const exact = needsExact(atim) || needsExact(mtim) ? nativeCalls() : null;
   if (exact?.utimensat(AT_FDCWD, path, timespecs(atim, mtim), follow ? 0 : AT_SYMLINK_NOFOLLOW) === 0) return;
   host(() => (follow ? utimesSync : lutimesSync)(path, hostTime(atim), hostTime(mtim)));
 }
@@ -58,56 +59,4 @@ function timespecs(...times: readonly [atim: NewTime, mtim: NewTime]): Uint8Arra
     return time === 'now' ? [0n, UTIME_NOW] : [time / NANOS, time % NANOS];
   });
   return new Uint8Array(new BigInt64Array(words).buffer);
-}
-
-interface ExactCalls {
-  /** @returns 0, or -1 if it has failed */
-  readonly futimens: (fd: number, times: Uint8Array) => unknown;
-  readonly utimensat: (directory: number, path: string, times: Uint8Array, flags: number) => unknown;
-}
-
-/** The part of `node:ffi` that is used here; Node's type package does not have it yet. */
-interface Ffi {
-  readonly DynamicLibrary: new (path: null) => {
-    getFunction(
-      name: string,
-      signature: { readonly return: string; readonly arguments: readonly string[] },
-    ): (...values: readonly unknown[]) => unknown;
-  };
-}
-
-/** Where the constants and the struct above are known to be right. */
-const KNOWN_ABI = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
-
-let loaded: ExactCalls | null | undefined;
-
-/** The system's own calls, or null where they cannot be had. */
-export function exactCalls(): ExactCalls | null {
-  // Once, whatever comes of it.
-  if (loaded === undefined) loaded = KNOWN_ABI ? loadExactCalls() : null;
-  return loaded;
-}
-
-function loadExactCalls(): ExactCalls | null {
-  // An experimental module warns on stderr when it is loaded, in the middle of the user's output. That it is
-  // experimental is dealt with here: whatever is different from what is expected leads to the way without it.
-  const emitWarning = process.emitWarning.bind(process);
-  process.emitWarning = () => {};
-  try {
-    const ffi = (process.getBuiltinModule as (name: string) => unknown)('node:ffi') as Ffi | undefined;
-    if (ffi === undefined) return null;
-    const system = new ffi.DynamicLibrary(null);
-    const timesType = 'buffer';
-    return {
-      futimens: system.getFunction('futimens', { return: 'int32', arguments: ['int32', timesType] }),
-      utimensat: system.getFunction('utimensat', {
-        return: 'int32',
-        arguments: ['int32', 'string', timesType, 'int32'],
-      }),
-    };
-  } catch {
-    return null;
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }

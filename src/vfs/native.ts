@@ -1,0 +1,59 @@
+/**
+ * Calls of the operating system for which Node has no function, or only one that loses something, by `node:ffi` where
+ * that is there: Node 26 and later, on 64-bit Linux. Whoever uses them has another way for where they are missing.
+ */
+
+/** Each gives 0, or -1 if it has failed; why cannot be asked, so the other way has to find out. */
+export interface NativeCalls {
+  /** futimens(2). @param times two `struct timespec` */
+  readonly futimens: (fd: number, times: Uint8Array) => unknown;
+  /** utimensat(2) */
+  readonly utimensat: (directory: number, path: string, times: Uint8Array, flags: number) => unknown;
+  /** fallocate(2), which unlike glibc's posix_fallocate never writes where the file system cannot allocate. */
+  readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => unknown;
+}
+
+/** The part of `node:ffi` that is used here; Node's type package does not have it yet. */
+interface Ffi {
+  readonly DynamicLibrary: new (path: null) => {
+    getFunction(
+      name: string,
+      signature: { readonly return: string; readonly arguments: readonly string[] },
+    ): (...values: readonly unknown[]) => unknown;
+  };
+}
+
+/** Where the argument types below, and the constants of those who call, are known to be right. */
+const KNOWN_ABI = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
+
+let loaded: NativeCalls | null | undefined;
+
+/** The system's own calls, or null where they cannot be had. */
+export function nativeCalls(): NativeCalls | null {
+  // Once, whatever comes of it.
+  if (loaded === undefined) loaded = KNOWN_ABI ? load() : null;
+  return loaded;
+}
+
+function load(): NativeCalls | null {
+  // An experimental module warns on stderr when it is loaded, in the middle of the user's output. That it is
+  // experimental is dealt with here: whatever is different from what is expected leads to the way without it.
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => {};
+  try {
+    const ffi = (process.getBuiltinModule as (name: string) => unknown)('node:ffi') as Ffi | undefined;
+    if (ffi === undefined) return null;
+    const system = new ffi.DynamicLibrary(null);
+    const call = (name: string, ...parameters: readonly string[]) =>
+      system.getFunction(name, { return: 'int32', arguments: parameters });
+    return {
+      futimens: call('futimens', 'int32', 'buffer'),
+      utimensat: call('utimensat', 'int32', 'string', 'buffer', 'int32'),
+      fallocate: call('fallocate', 'int32', 'int32', 'int64', 'int64'),
+    };
+  } catch {
+    return null;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
