@@ -2,6 +2,7 @@
 import { OP, PREFIX_FC, PREFIX_FD } from '../wasm/opcodes.ts';
 import { EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
+import type { ReferenceTypes } from '../wasm/references.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 
 /** Opcodes of the plain load and store of a type. References are kept as i32. */
@@ -60,11 +61,18 @@ export class Assembler extends WasmWriter {
     return this;
   }
 
-  /** A function body for the code section: this code, an `end` and the locals. */
-  body(locals: TypeList = new Uint8Array(0)): Uint8Array {
+  /**
+   * A function body for the code section: this code, an `end` and the locals.
+   * @param references for locals of reference types
+   */
+  body(locals: TypeList = new Uint8Array(0), references?: ReferenceTypes): Uint8Array {
     const body = new WasmWriter(this.length + 32);
     body.u32(locals.length);
-    for (const type of locals) body.raw(1, type);
+    for (const type of locals) {
+      body.u8(1);
+      if (references === undefined) body.u8(type);
+      else references.write(body, type);
+    }
     body.copy(this.bytes, 0, this.length);
     body.u8(OP.end);
     return body.done();

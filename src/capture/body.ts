@@ -15,6 +15,7 @@ import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CATCH } from '../wasm/exceptions.ts';
+import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC } from '../wasm/opcodes.ts';
 import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
@@ -142,6 +143,7 @@ export class BodyRewriter extends BranchCopier {
 
   protected plan(): FramePlan {
     const { walker, ownLocals } = this;
+    const { references } = this.module;
     const live: number[] = [];
     for (let local = 0; local < ownLocals; local++) if (this.#liveness.saved[local] === 1) live.push(local);
     live.push(...this.spills.values());
@@ -153,8 +155,11 @@ export class BodyRewriter extends BranchCopier {
       );
     }
     return {
-      ...planSaving(live, (local) =>
-        local < ownLocals ? walker.locals[local]! : this.extraLocals[local - ownLocals]!,
+      ...planSaving(
+        live,
+        (local) =>
+          references.nullable(local < ownLocals ? walker.locals[local]! : this.extraLocals[local - ownLocals]!),
+        references,
       ),
       extraLocals: this.extraLocals,
       pcLocal: ownLocals,
@@ -232,9 +237,13 @@ export class BodyRewriter extends BranchCopier {
     switch (opcode) {
       case OP.localGet:
         this.#liveness.read(walker.immediate);
+        this.#notNull();
+        return false;
+      case OP.localTee:
+        this.#liveness.write(walker.immediate);
+        this.#notNull();
         return false;
       case OP.localSet:
-      case OP.localTee:
         this.#liveness.write(walker.immediate);
         return false;
       case OP.block:
@@ -274,6 +283,8 @@ export class BodyRewriter extends BranchCopier {
       }
       case OP.br:
       case OP.brIf:
+      case OP.brOnNull:
+      case OP.brOnNonNull:
         this.#liveness.branch(walker.depth - walker.immediate);
         this.branch();
         return opcode === OP.br;
@@ -286,12 +297,14 @@ export class BodyRewriter extends BranchCopier {
         return true;
       case OP.call:
       case OP.callIndirect:
-        this.#call(opcode === OP.callIndirect);
+      case OP.callRef:
+        this.#call(opcode);
         return false;
       case OP.returnCall:
         this.#reference(OP.returnCall);
         return true;
       case OP.returnCallIndirect:
+      case OP.returnCallRef:
         return true;
       case OP.refFunc:
         this.#reference(OP.refFunc);
@@ -486,22 +499,32 @@ export class BodyRewriter extends BranchCopier {
     out.raw(OP.unreachable, OP.end);
   }
 
-  #call(indirect: boolean): void {
-    const { walker, facts } = this;
+  #call(opcode: number): void {
+    const { walker, facts, module } = this;
     const { immediate } = walker;
+    const indirect = opcode !== OP.call;
     const isSite = indirect ? facts.capturableTypes[immediate] === 1 : facts.capturable[immediate] === 1;
     if (!isSite) {
       if (!indirect) this.#reference(OP.call);
       return;
     }
-    const type = indirect ? this.module.types[immediate]! : this.module.types[this.module.functionTypes[immediate]!]!;
-    if (this.watermark < walker.low)
-      this.spill(indirect ? [...type.params, this.module.tables[walker.second]!.address] : [...type.params]);
-    else this.copy(walker.start);
+    const type = indirect ? module.types[immediate]! : typeOf(module, immediate);
+    if (this.watermark < walker.low) {
+      if (opcode === OP.callRef) this.spill([...type.params, module.references.type(immediate, true)]);
+      else this.spill(indirect ? [...type.params, module.tables[walker.second]!.address] : [...type.params]);
+    } else this.copy(walker.start);
     const site = this.site();
     if (this.callSite(site, type.results)) return;
     this.setPc(site);
     if (!indirect) this.#reference(OP.call);
+  }
+
+  /** A local that cannot be null in the original can be here: the handler reads it, whether it has been set or not. */
+  #notNull(): void {
+    const { walker } = this;
+    if (this.module.references.isDefaultable(walker.locals[walker.immediate]!)) return;
+    this.copy(walker.pos);
+    this.out.u8(OP.refAsNonNull);
   }
 
   /** A continuation begins its code at one site. @returns true if the call itself has been written */

@@ -32,7 +32,7 @@ import { savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
 import type { ContinuationTarget } from './link.ts';
-import { REFERENCE_HELPERS } from './references.ts';
+import { REFERENCE_HELPERS, castFrom } from './references.ts';
 
 /** Writes the body of one continuation. */
 export class ContinuationRewriter extends BodyRewriter {
@@ -101,7 +101,7 @@ export class ContinuationRewriter extends BodyRewriter {
 
   /** Puts saved operands back onto the stack. @returns `to` */
   #pushOperands(from: number, to: number): number {
-    for (let at = from; at < to; at++) this.readLocal(this.spillLocal(at, this.walker.operands[at]!));
+    for (let at = from; at < to; at++) this.readSpilled(at, this.walker.operands[at]!);
     return to;
   }
 
@@ -245,14 +245,14 @@ function restoreFrame(
   code.op(OP.globalGet, n.savePointer).constant(plan.frameBytes).op(OP.i32Sub);
   code.op(OP.localTee, address).op(OP.globalSet, n.savePointer);
   let offset = 0;
-  for (const { local, type } of plan.saved) {
+  for (const { local, type, kind } of plan.saved) {
     if (local < locals) {
-      code.get(address).load(type, n.controlMemory, offset);
-      const reference = REFERENCE_HELPERS.get(type);
+      code.get(address).load(kind, n.controlMemory, offset);
+      const reference = REFERENCE_HELPERS.get(kind);
       if (reference !== undefined) code.op(OP.call, link.rewrittenFunction(n.fixed(reference.saved)));
-      code.op(OP.localSet, local);
+      castFrom(code, n.references, kind, type).op(OP.localSet, local);
     }
-    offset += savedSize(type);
+    offset += savedSize(kind);
   }
   out.copy(code.bytes, 0, code.length);
 }
@@ -265,7 +265,10 @@ export function recallBody(
   n: Numbering,
   link: ContinuationTarget,
 ): Uint8Array {
-  return recallCode(module, index, plan, n, link).body(Uint8Array.of(...typeOf(module, index).params, I32));
+  return recallCode(module, index, plan, n, link).body(
+    Uint8Array.of(...typeOf(module, index).params, I32),
+    n.references,
+  );
 }
 
 /** The code of {@link recallBody}. */

@@ -33,7 +33,7 @@ export class DescribedNames {
   }
 
   valueType(type: ValueType): string {
-    return typeName(type);
+    return this.#module.references.name(type);
   }
 
   /** A function of the original. */

@@ -7,14 +7,14 @@
  */
 import { CATCH } from '../wasm/exceptions.ts';
 import { payloadOf } from '../wasm/module.ts';
-import type { Module } from '../wasm/module.ts';
+import type { Module, TableType } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { EXNREF, I32, NO_TYPES, oneType } from '../wasm/types.ts';
+import { EXNREF, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { TypeList } from '../wasm/types.ts';
 import { Assembler } from './assembler.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
 import type { Numbering } from './numbering.ts';
-import { asStored, fromStored, pushReference, savedReference } from './references.ts';
+import { asStored, castFrom, fromStored, pushReference, savedReference } from './references.ts';
 import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
 
@@ -23,7 +23,7 @@ const TAG_BYTES = 4;
 /** Bytes of an exception with this tag when it is taken apart; null if it cannot be, since it carries exceptions. */
 export function exceptionBytes(module: Module, tag: number): number | null {
   const payload = payloadOf(module, tag);
-  if (payload.includes(EXNREF)) return null;
+  if (payload.some((type) => module.references.top(type) === EXNREF)) return null;
   return payload.reduce((bytes, type) => bytes + savedSize(type), TAG_BYTES);
 }
 
@@ -35,7 +35,45 @@ export function exceptionHelpers(module: Module, n: Numbering, types: TypeTable)
     savedReference(n, 'exceptions', EXNREF),
     takeException(module, n, types, tags),
     makeException(module, n, tags),
+    saveEntry(module, n),
+    restoreEntry(module, n),
   ];
+}
+
+/** Tables whose entries are exceptions: the JavaScript interface does not show those. */
+function exceptionTables({ tables, references }: Module): { readonly table: number; readonly type: TableType }[] {
+  return tables.flatMap((type, table) => (references.top(type.element) === EXNREF ? [{ table, type }] : []));
+}
+
+/** saveEntry(table, index): the number under which the entry is saved from now on, 0 for null. */
+function saveEntry(module: Module, n: Numbering): AppendedFunction {
+  const code = new Assembler();
+  for (const { table, type } of exceptionTables(module)) {
+    code.get(0).constant(table).op(OP.i32Eq).raw(OP.if, 0x40);
+    asIndex(code.get(1), type).op(OP.tableGet, table);
+    asStored(code, n, EXNREF).op(OP.return).op(OP.end);
+  }
+  return { params: Uint8Array.of(I32, I32), results: oneType(I32), body: code.constant(0).body() };
+}
+
+/** restoreEntry(table, index, number): the other way; the table grows if its size is the index. */
+function restoreEntry(module: Module, n: Numbering): AppendedFunction {
+  const code = new Assembler();
+  for (const { table, type } of exceptionTables(module)) {
+    const saved = (): Assembler => castFrom(fromStored(code.get(2), n, EXNREF), n.references, EXNREF, type.element);
+    code.get(0).constant(table).op(OP.i32Eq).raw(OP.if, 0x40);
+    asIndex(code.get(1), type).op(OP.tableSize, table);
+    code.op(type.address === I64 ? OP.i64Eq : OP.i32Eq).raw(OP.if, 0x40);
+    saved();
+    asIndex(code.constant(1), type).op(OP.tableGrow, table).op(OP.drop).op(OP.end);
+    asIndex(code.get(1), type);
+    saved().op(OP.tableSet, table).op(OP.end);
+  }
+  return { params: Uint8Array.of(I32, I32, I32), results: NO_TYPES, body: code.body() };
+}
+
+function asIndex(code: Assembler, { address }: TableType): Assembler {
+  return address === I64 ? code.op(OP.i64ExtendI32U) : code;
 }
 
 /** takeException(position): takes apart an exception of the table. @returns its bytes, -1 if that is not possible */
@@ -66,13 +104,14 @@ function takeException(module: Module, n: Numbering, types: TypeTable, tags: rea
     code.constant(0).constant(tag).store(I32, n.controlMemory, SAVE_BASE);
     let offset = SAVE_BASE + TAG_BYTES;
     payload.forEach((type, at) => {
-      asStored(code.constant(0).get(locals.at(payload, at)), n, type).store(type, n.controlMemory, offset);
-      offset += savedSize(type);
+      const kind = n.references.top(type);
+      asStored(code.constant(0).get(locals.at(payload, at)), n, kind).store(kind, n.controlMemory, offset);
+      offset += savedSize(kind);
     });
     code.constant(offset - SAVE_BASE).op(OP.return);
   });
   code.op(OP.end).constant(-1);
-  return { params: oneType(I32), results: oneType(I32), body: code.body(locals.types) };
+  return { params: oneType(I32), results: oneType(I32), body: code.body(locals.types, n.references) };
 }
 
 /** Locals for the values of one exception: as many of each type as some payload has. */
@@ -109,8 +148,10 @@ function makeException(module: Module, n: Numbering, tags: readonly number[]): A
     code.constant(0).load(I32, n.controlMemory, SAVE_BASE).constant(tag).op(OP.i32Eq).raw(OP.if, 0x40);
     let offset = SAVE_BASE + TAG_BYTES;
     for (const type of payloadOf(module, tag)) {
-      fromStored(code.constant(0).load(type, n.controlMemory, offset), n, type);
-      offset += savedSize(type);
+      const kind = n.references.top(type);
+      fromStored(code.constant(0).load(kind, n.controlMemory, offset), n, kind);
+      castFrom(code, n.references, kind, type);
+      offset += savedSize(kind);
     }
     code.op(OP.throw, tag).op(OP.end);
   }

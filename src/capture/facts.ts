@@ -10,7 +10,7 @@ import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 6;
+export const ENGINE_VERSION = 8;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';

@@ -9,6 +9,7 @@
  * table of saved references, plus 1. Records lie innermost first, so a resume takes them from the end.
  */
 import { EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
+import type { ReferenceTypes } from '../wasm/references.ts';
 import type { ValueType } from '../wasm/types.ts';
 
 /** Bytes at the start of the control memory that belong to the host; the attention word (i32) is at offset 0. */
@@ -23,6 +24,7 @@ const VALUES_PER_CALL = 48;
 /** The order in which values are saved: few different helpers come out of it. */
 export const SAVED_TYPES: readonly ValueType[] = [I32, I64, F32, F64, V128, FUNCREF, EXTERNREF, EXNREF];
 
+/** Bytes that a value of the type takes; all references take the same. */
 export function savedSize(type: ValueType): number {
   if (type === V128) return 16;
   return type === I64 || type === F64 ? 8 : 4;
@@ -44,6 +46,14 @@ export interface SaveCall {
   readonly locals: readonly number[];
 }
 
+/** A local in a frame record. */
+export interface SavedLocal {
+  readonly local: number;
+  readonly type: ValueType;
+  /** The one of {@link SAVED_TYPES} as which it is saved. */
+  readonly kind: ValueType;
+}
+
 /** Everything about a function's frame that its rewritten code and its continuations must agree on. */
 export interface FramePlan {
   /** Types of the locals that the rewriter adds behind the function's own. */
@@ -55,7 +65,7 @@ export interface FramePlan {
   /** Scratch locals for the arguments above spilled operands, with the same kind of key. */
   readonly temporaries: ReadonlyMap<number, number>;
   /** Locals in the order of saving, with their types. */
-  readonly saved: readonly { readonly local: number; readonly type: ValueType }[];
+  readonly saved: readonly SavedLocal[];
   readonly calls: readonly SaveCall[];
   /** Bytes of a record, trailer included. */
   readonly frameBytes: number;
@@ -68,14 +78,18 @@ export interface FramePlan {
 export function planSaving(
   locals: readonly number[],
   typeOf: (local: number) => ValueType,
+  references: ReferenceTypes,
 ): Pick<FramePlan, 'saved' | 'calls' | 'frameBytes'> {
-  const saved = SAVED_TYPES.flatMap((type) =>
-    locals.filter((local) => typeOf(local) === type).map((local) => ({ local, type })),
+  const saved = SAVED_TYPES.flatMap((kind) =>
+    locals.flatMap((local) => {
+      const type = typeOf(local);
+      return references.top(type) === kind ? [{ local, type, kind }] : [];
+    }),
   );
   const calls: SaveCall[] = [];
   for (let at = 0; at === 0 || at < saved.length; at += VALUES_PER_CALL) {
     const part = saved.slice(at, at + VALUES_PER_CALL);
-    const counts = SAVED_TYPES.map((type) => part.filter((value) => value.type === type).length);
+    const counts = SAVED_TYPES.map((type) => part.filter(({ kind }) => kind === type).length);
     const ends = at + VALUES_PER_CALL >= saved.length;
     calls.push({ signature: { counts, ends }, locals: part.map(({ local }) => local) });
   }

@@ -14,6 +14,7 @@
 import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { EXNREF, sameTypes } from '../wasm/types.ts';
+import type { ValueType } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
 import { pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
@@ -65,11 +66,13 @@ export function analyse(module: Module): Graph {
   return new Analysis(module).result();
 }
 
-/** Whether exceptions are passed to functions or kept in globals. */
-function declaresExceptions({ globals, types }: Module): boolean {
+/** Whether exceptions are passed to functions or kept in globals or tables. */
+function declaresExceptions({ globals, tables, types, references }: Module): boolean {
+  const isException = (type: ValueType): boolean => references.top(type) === EXNREF;
   return (
-    globals.some(({ type }) => type === EXNREF) ||
-    types.some(({ params, results }) => params.includes(EXNREF) || results.includes(EXNREF))
+    globals.some(({ type }) => isException(type)) ||
+    tables.some(({ element }) => isException(element)) ||
+    types.some(({ params, results }) => params.some(isException) || results.some(isException))
   );
 }
 
@@ -144,6 +147,8 @@ class Analysis {
           break;
         case OP.callIndirect:
         case OP.returnCallIndirect:
+        case OP.callRef:
+        case OP.returnCallRef:
           this.#call(index, this.#typeNode(walker.immediate), loops === 0);
           break;
         case OP.try:

@@ -11,7 +11,7 @@ import type { SegmentUse } from './graph.ts';
 import { FUNCTIONS_PER_CHUNK } from './numbering.ts';
 import type { FixedHelper, Numbering } from './numbering.ts';
 import { exceptionHelpers } from './exceptions.ts';
-import { asStored, fromStored, referenceHelpers } from './references.ts';
+import { asStored, castFrom, fromStored, referenceHelpers } from './references.ts';
 import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
 
@@ -22,7 +22,7 @@ export function wrapperPlan(module: Module, index: number): FramePlan {
   const { params } = typeOf(module, index);
   const locals = Array.from(params, (_, local) => local);
   return {
-    ...planSaving(locals, (local) => params[local]!),
+    ...planSaving(locals, (local) => params[local]!, module.references),
     extraLocals: [I32],
     pcLocal: params.length,
     spills: new Map(),
@@ -147,10 +147,10 @@ function settle(module: Module, n: Numbering): Uint8Array {
 function saveGlobals(n: Numbering): Uint8Array {
   const code = new Assembler();
   let offset = SAVE_BASE;
-  for (const { index, type } of n.stateGlobals) {
+  for (const { index, kind } of n.stateGlobals) {
     code.constant(0).op(OP.globalGet, index);
-    asStored(code, n, type).store(type, n.controlMemory, offset);
-    offset += savedSize(type);
+    asStored(code, n, kind).store(kind, n.controlMemory, offset);
+    offset += savedSize(kind);
   }
   return code.body();
 }
@@ -158,10 +158,11 @@ function saveGlobals(n: Numbering): Uint8Array {
 function restoreGlobals(n: Numbering): Uint8Array {
   const code = new Assembler();
   let offset = SAVE_BASE;
-  for (const { index, type } of n.stateGlobals) {
-    code.constant(0).load(type, n.controlMemory, offset);
-    fromStored(code, n, type).op(OP.globalSet, index);
-    offset += savedSize(type);
+  for (const { index, type, kind } of n.stateGlobals) {
+    code.constant(0).load(kind, n.controlMemory, offset);
+    fromStored(code, n, kind);
+    castFrom(code, n.references, kind, type).op(OP.globalSet, index);
+    offset += savedSize(kind);
   }
   return code.body();
 }

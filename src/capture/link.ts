@@ -7,7 +7,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { FUNCREF, I32, NO_TYPES, oneType, sameTypes } from '../wasm/types.ts';
-import type { FunctionType, TypeList } from '../wasm/types.ts';
+import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
 import type { CopiedRange } from './copier.ts';
@@ -137,7 +137,7 @@ export class Linker {
     if (index < this.#n.imports) body.copy(recallBody(this.#module, index, this.#planAt(index, site), this.#n, target));
     else {
       const rewriter = this.#rewriteRest(index, site, target, false);
-      writeContinuationLocals(body, rewriter.localTypes());
+      writeContinuationLocals(body, this.#module, rewriter.localTypes());
       hints = rewriter.hints.map((offset) => offset + body.length);
       body.copy(rewriter.out.bytes, 0, rewriter.out.length);
     }
@@ -169,7 +169,7 @@ export class Linker {
     const target = new ContinuationTarget(this.#module, this.#n);
     const rewriter = this.#rewriteRest(index, site, target, true);
     const body = new WasmWriter(1024);
-    writeContinuationLocals(body, rewriter.localTypes());
+    writeContinuationLocals(body, this.#module, rewriter.localTypes());
     const locals = body.length;
     const hints = rewriter.hints.map((offset) => offset + locals);
     body.copy(rewriter.out.bytes, 0, rewriter.out.length);
@@ -234,7 +234,7 @@ export class Linker {
   }
 
   #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {
-    const { memories, tables, globals, tags } = this.#module;
+    const { memories, tables, globals, tags, references } = this.#module;
     const n = this.#n;
     const stateGlobals = n.savePointer + 1;
     s.u32(functions.length + memories.length + 1 + tables.length + 1 + stateGlobals + tags.length + 1);
@@ -249,15 +249,16 @@ export class Linker {
     });
     tables.forEach((table, i) => {
       entry(`table${i}`, 1);
-      writeTable(s, table);
+      writeTable(s, references, table);
     });
     entry('continuations', 1);
-    writeOwnTable(s, FUNCREF, 0, null);
+    writeOwnTable(s, references, FUNCREF, 0, null);
     writeMemoryImports(s, memories);
     for (let i = 0; i < stateGlobals; i++) {
       const { type, mutable } = globals[i] ?? { type: I32, mutable: true };
       entry(`global${i}`, 3);
-      s.raw(type, mutable ? 1 : 0);
+      references.write(s, type);
+      s.u8(mutable ? 1 : 0);
     }
     tags.forEach((type, i) => {
       entry(`tag${i}`, 4);
@@ -296,7 +297,7 @@ export class Linker {
   }
 }
 
-function writeContinuationLocals(out: WasmWriter, types: readonly number[]): void {
+function writeContinuationLocals(out: WasmWriter, { references }: Module, types: readonly ValueType[]): void {
   const runs: { type: number; count: number }[] = [];
   for (const type of types) {
     const last = runs.at(-1);
@@ -306,7 +307,7 @@ function writeContinuationLocals(out: WasmWriter, types: readonly number[]): voi
   out.u32(runs.length);
   for (const { type, count } of runs) {
     out.u32(count);
-    out.u8(type);
+    references.write(out, type);
   }
 }
 

@@ -7,7 +7,7 @@
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { payloadOf } from '../wasm/module.ts';
-import { FUNCREF, I32, I64, V128, isReference, typeName } from '../wasm/types.ts';
+import { EXNREF, FUNCREF, I32, I64, V128, isNumeric } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
@@ -182,9 +182,9 @@ export class Machine {
     const tag = original.tags.findIndex((_, index) => error.is(this.#tagAt(index)));
     if (tag === -1) return 'uncaught exception of a tag that the program does not show';
     const payload = [...payloadOf(original, tag)].map((type, i) =>
-      type === V128 || isReference(type)
-        ? typeName(type)
-        : `${typeName(type)} ${String(error.getArg(this.#tagAt(tag), i))}`,
+      type === V128 || !isNumeric(type)
+        ? original.references.name(type)
+        : `${original.references.name(type)} ${String(error.getArg(this.#tagAt(tag), i))}`,
     );
     return `uncaught exception of tag ${tag}${payload.length > 0 ? ` with ${payload.join(', ')}` : ''}`;
   }
@@ -211,7 +211,7 @@ export class Machine {
     this.#restoreExceptions(state.exceptions);
     this.#restoreGlobals(state.globals);
     this.#helper('settle')();
-    this.#restoreTables(state.tables);
+    this.#restoreTables(state);
     const end = SAVE_BASE + state.frames.length;
     this.#reserve(end);
     const area = new Uint8Array(control.buffer);
@@ -264,10 +264,11 @@ export class Machine {
     this.#reserve(SAVE_BASE + globalBytes);
     this.#helper('saveGlobals')();
     const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
+    // Tables may hold exceptions that nothing else does, so they come first.
+    const tables = this.#saveTables();
     const exceptions = this.#exceptions?.take() ?? [];
     const saved = this.#references('functions');
     const references = Int32Array.from(saved, (reference) => this.#indexOf(reference) ?? FOREIGN);
-    const tables = this.#saveTables();
     const hostReference =
       this.#referenceTop('externs').value > 0 ||
       references.includes(FOREIGN) ||
@@ -306,19 +307,37 @@ export class Machine {
   }
 
   #saveTables(): TableContent[] {
-    const { tables } = this.#program.original;
+    const { tables, references } = this.#program.original;
     return [...this.#program.facts.changedTables].flatMap((changed, table) => {
       if (changed === 0) return [];
       const live = this.#tableAt(table);
       const { element, address } = tables[table]!;
-      const isFunction = element === FUNCREF;
+      const top = references.top(element);
+      if (top === EXNREF) return [{ table, entries: this.#saveExceptionTable(table, Number(live.length)) }];
       const entries = Int32Array.from({ length: Number(live.length) }, (_, i) => {
         const entry = live.get(tableIndex(i, address));
         if (entry === null) return -1;
-        return (isFunction ? this.#indexOf(entry) : undefined) ?? FOREIGN;
+        return (top === FUNCREF ? this.#indexOf(entry) : undefined) ?? FOREIGN;
       });
       return [{ table, entries }];
     });
+  }
+
+  /** Each entry by its place among the saved exceptions, -1 for null. */
+  #saveExceptionTable(table: number, length: number): Int32Array {
+    const save = this.#helper('saveEntry');
+    return Int32Array.from({ length }, (_, i) => Number(save(table, i)) - 1);
+  }
+
+  /** @throws GodwitError `corrupt` or `limit` */
+  #restoreExceptionTable({ table, entries }: TableContent, exceptions: number): void {
+    if (entries.some((entry) => entry >= exceptions)) throw new GodwitError('corrupt', 'a table of no such exception');
+    const restore = this.#helper('restoreEntry');
+    try {
+      entries.forEach((entry, i) => restore(table, i, entry + 1));
+    } catch (error) {
+      throw new GodwitError('limit', `a state with a table of ${entries.length} entries`, { cause: error });
+    }
   }
 
   #initTables(): void {
@@ -329,7 +348,7 @@ export class Machine {
 
   #restoreReferences(references: Int32Array): void {
     const table = this.#table('functions');
-    growTo(table, references.length, I32);
+    growTo(table, references.length, I32, null);
     references.forEach((index, i) => {
       if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
     });
@@ -358,20 +377,32 @@ export class Machine {
     }
   }
 
-  #restoreTables(tables: readonly TableContent[]): void {
-    for (const { table, entries } of tables) {
+  #restoreTables({ tables, exceptions }: MachineState): void {
+    for (const content of tables) {
+      const { table, entries } = content;
       if (this.#program.facts.changedTables[table] !== 1)
         throw new GodwitError('corrupt', `a state with table ${table}`);
       const live = this.#tableAt(table);
-      const { address } = this.#program.original.tables[table]!;
+      const { references, tables: types } = this.#program.original;
+      const { address, element } = types[table]!;
       if (entries.length < Number(live.length))
         throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
-      growTo(live, entries.length, address);
+      if (references.top(element) === EXNREF) {
+        this.#restoreExceptionTable(content, exceptions.length);
+        continue;
+      }
+      growTo(live, entries.length, address, this.#anyEntry(entries));
       entries.forEach((index, i) => {
         if (index === -1) live.set(tableIndex(i, address), null);
         else if (index !== FOREIGN) live.set(tableIndex(i, address), this.#originalFunction(index));
       });
     }
+  }
+
+  /** What a table that has no null may grow by: one of its entries, none if it has none that can be moved. */
+  #anyEntry(entries: Int32Array): AnyFunction | null {
+    const found = entries.find((index) => index >= 0);
+    return found === undefined ? null : this.#originalFunction(found);
   }
 
   /** Puts the number of its continuation into every record. @returns the outermost frame's continuation */
@@ -486,12 +517,15 @@ export class Machine {
   }
 }
 
-/** @throws GodwitError `limit` if the table's own maximum or the engine's does not allow it */
-function growTo(table: WebAssembly.Table, length: number, address: ValueType): void {
+/**
+ * @param entry what the table gets for the time being
+ * @throws GodwitError `limit` if the table's own maximum or the engine's does not allow it
+ */
+function growTo(table: WebAssembly.Table, length: number, address: ValueType, entry: AnyFunction | null): void {
   const missing = length - Number(table.length);
   if (missing <= 0) return;
   try {
-    table.grow(tableIndex(missing, address));
+    table.grow(tableIndex(missing, address), entry);
   } catch (error) {
     throw new GodwitError('limit', `a state with a table of ${length} entries`, { cause: error });
   }

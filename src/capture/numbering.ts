@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Module } from '../wasm/module.ts';
+import type { ReferenceTypes } from '../wasm/references.ts';
 import { I32 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import type { Facts } from './facts.ts';
@@ -28,7 +29,14 @@ export const FIXED_HELPERS = [
 export type FixedHelper = (typeof FIXED_HELPERS)[number];
 
 /** Behind those, in modules with exceptions. */
-export const EXCEPTION_HELPERS = ['pushException', 'savedException', 'takeException', 'makeException'] as const;
+export const EXCEPTION_HELPERS = [
+  'pushException',
+  'savedException',
+  'takeException',
+  'makeException',
+  'saveEntry',
+  'restoreEntry',
+] as const;
 export type ExceptionHelper = (typeof EXCEPTION_HELPERS)[number];
 
 /** A kind of reference that is saved as a number. */
@@ -48,9 +56,12 @@ export const FUNCTIONS_PER_CHUNK = 256;
 export interface StateGlobal {
   readonly index: number;
   readonly type: ValueType;
+  /** As what it is saved: one of SAVED_TYPES. */
+  readonly kind: ValueType;
 }
 
 export class Numbering {
+  readonly references: ReferenceTypes;
   readonly functions: number;
   readonly imports: number;
   /** The first import wrapper; wrapper i stands for imported function i. */
@@ -72,6 +83,7 @@ export class Numbering {
   readonly stateGlobals: readonly StateGlobal[];
 
   constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'saveHelpers' | 'exceptions'>) {
+    this.references = module.references;
     this.functions = module.functionTypes.length;
     this.imports = module.importedFunctions;
     this.firstWrapper = this.functions;
@@ -87,8 +99,10 @@ export class Numbering {
     this.firstChunk = module.elements.length;
     this.#drops = this.#uses.filter(({ kind }) => kind === 'data.drop' || kind === 'elem.drop');
     for (const signature of facts.saveHelpers) this.saveHelper(signature);
-    const own = module.globals.flatMap(({ mutable, type }, index) => (mutable ? [{ index, type }] : []));
-    this.stateGlobals = [...own, ...this.#drops.map((use) => ({ index: this.dropFlag(use), type: I32 }))];
+    const own = module.globals.flatMap(({ mutable, type }, index) =>
+      mutable ? [{ index, type, kind: module.references.top(type) }] : [],
+    );
+    this.stateGlobals = [...own, ...this.#drops.map((use) => ({ index: this.dropFlag(use), type: I32, kind: I32 }))];
   }
 
   wrapper(index: number): number {

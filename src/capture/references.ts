@@ -6,6 +6,8 @@
 import { OP } from '../wasm/opcodes.ts';
 import { EXNREF, EXTERNREF, FUNCREF, I32, oneType } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
+import type { ReferenceTypes } from '../wasm/references.ts';
+import type { WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
 import type { ExceptionHelper, FixedHelper, Numbering, SavedReference } from './numbering.ts';
 
@@ -39,6 +41,36 @@ export function fromStored(code: Assembler, n: Numbering, type: ValueType): Asse
   const kind = REFERENCE_HELPERS.get(type);
   return kind === undefined ? code : code.op(OP.call, n.fixed(kind.saved));
 }
+
+/**
+ * A reference as it was saved becomes one of its own type. What is saved may be forged: then this traps.
+ * @param kind as what it was saved: `funcref`, `externref` or `exnref`; anything else is left as it is
+ */
+export function castFrom<T extends WasmWriter>(
+  code: T,
+  references: ReferenceTypes,
+  kind: ValueType,
+  type: ValueType,
+): T {
+  if (kind === type) return code;
+  const nullable = references.isDefaultable(type);
+  if (references.nullable(type) === kind) code.u8(OP.refAsNonNull);
+  else if (kind === FUNCREF) {
+    code.raw(...(nullable ? REF_CAST_NULL : REF_CAST));
+    references.writeHeap(code, type);
+  } else {
+    // Below the others there is only null, and no instruction that all engines have leads there.
+    code.u8(OP.drop);
+    code.u8(OP.refNull);
+    references.writeHeap(code, type);
+    if (!nullable) code.u8(OP.refAsNonNull);
+  }
+  return code;
+}
+
+/** `ref.cast` to a type without null and with it. */
+const REF_CAST = [0xfb, 22] as const;
+const REF_CAST_NULL = [0xfb, 23] as const;
 
 export function referenceHelpers(
   n: Numbering,

@@ -18,7 +18,8 @@ import { decodeModule } from '../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../wasm/module.ts';
 import type { Addressed, ElementSegment, Module, TableType } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { EXNREF, EXTERNREF, FUNCREF, I32, I64, NO_TYPES } from '../wasm/types.ts';
+import type { ReferenceTypes } from '../wasm/references.ts';
+import { EXNREF, EXTERNREF, FUNCREF, I32, I64, NON_NULL_PREFIX, NO_TYPES, NULLABLE_PREFIX } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
@@ -147,11 +148,6 @@ export function writeLocals(out: WasmWriter, module: Module, body: number, extra
     groups |= (byte & 0x7f) << shift;
     shift += 7;
   } while (byte & 0x80);
-  const first = at;
-  for (let i = 0; i < groups; i++) {
-    while (bytes[at]! & 0x80) at++;
-    at += 2;
-  }
   const runs: { type: number; count: number }[] = [];
   for (const type of extra) {
     const last = runs.at(-1);
@@ -159,10 +155,24 @@ export function writeLocals(out: WasmWriter, module: Module, body: number, extra
     else runs.push({ type, count: 1 });
   }
   out.u32(groups + runs.length);
-  out.copy(bytes, first, at);
+  for (let i = 0; i < groups; i++) {
+    const group = at;
+    while (bytes[at]! & 0x80) at++;
+    const prefix = bytes[++at]!;
+    if (prefix !== NULLABLE_PREFIX && prefix !== NON_NULL_PREFIX) {
+      out.copy(bytes, group, ++at);
+      continue;
+    }
+    out.copy(bytes, group, at);
+    // Where the handler reads them they may not have been set.
+    out.u8(NULLABLE_PREFIX);
+    const heap = ++at;
+    while (bytes[at]! & 0x80) at++;
+    out.copy(bytes, heap, ++at);
+  }
   for (const { type, count } of runs) {
     out.u32(count);
-    out.u8(type);
+    module.references.write(out, type);
   }
 }
 
@@ -310,7 +320,7 @@ class ModuleRewriter {
   }
 
   #imports(s: WasmWriter): void {
-    const { imports, memories } = this.#module;
+    const { imports, memories, references } = this.#module;
     const kept = imports.filter(({ kind }) => kind !== 'memory');
     s.u32(kept.length + memories.length + 1);
     for (const entry of kept) {
@@ -318,9 +328,11 @@ class ModuleRewriter {
       s.name(entry.name);
       s.u8(EXTERNAL_KINDS.indexOf(entry.kind));
       if (entry.kind === 'function') s.u32(entry.type);
-      else if (entry.kind === 'table') writeTable(s, entry.table);
-      else if (entry.kind === 'global') s.raw(entry.global.type, entry.global.mutable ? 1 : 0);
-      else if (entry.kind === 'tag') {
+      else if (entry.kind === 'table') writeTable(s, references, entry.table);
+      else if (entry.kind === 'global') {
+        references.write(s, entry.global.type);
+        s.u8(entry.global.mutable ? 1 : 0);
+      } else if (entry.kind === 'tag') {
         s.u8(0);
         s.u32(entry.type);
       }
@@ -329,15 +341,22 @@ class ModuleRewriter {
   }
 
   #tables(s: WasmWriter): void {
-    const { tables, importedTables } = this.#module;
+    const { tables, importedTables, references } = this.#module;
     const own = tables.slice(importedTables);
     s.u32(own.length + this.#n.appendedTables.length);
-    for (const table of own) writeTable(s, table);
-    writeOwnTable(s, FUNCREF, 1, 1);
-    writeOwnTable(s, FUNCREF, 1, 1);
-    writeOwnTable(s, FUNCREF, 0, null);
-    writeOwnTable(s, EXTERNREF, 0, null);
-    if (this.#n.exceptions) writeOwnTable(s, EXNREF, 0, null);
+    for (const table of own) {
+      if (table.init !== null) s.raw(0x40, 0);
+      writeTable(s, references, table);
+      if (table.init !== null) this.#constant(s, table.init.start, table.init.end);
+    }
+    const add = (element: ValueType, size: number, maximum: number | null): void => {
+      writeOwnTable(s, references, element, size, maximum);
+    };
+    add(FUNCREF, 1, 1);
+    add(FUNCREF, 1, 1);
+    add(FUNCREF, 0, null);
+    add(EXTERNREF, 0, null);
+    if (this.#n.exceptions) add(EXNREF, 0, null);
   }
 
   #globals(s: WasmWriter): void {
@@ -345,7 +364,8 @@ class ModuleRewriter {
     const n = this.#n;
     s.u32(module.definedGlobals.length + n.ownGlobals + n.drops.length);
     for (const { type, mutable, init } of module.definedGlobals) {
-      s.raw(type, mutable ? 1 : 0);
+      module.references.write(s, type);
+      s.u8(mutable ? 1 : 0);
       this.#constant(s, init.start, init.end);
     }
     for (const initial of [SAVE_BASE, ...[...n.savedReferences, ...n.drops].map(() => 0)]) {
@@ -413,9 +433,14 @@ class ModuleRewriter {
   }
 
   #element(s: WasmWriter, { mode, type, entries }: ElementSegment): void {
+    const { references } = this.#module;
     const declared = mode === 'declared' ? 2 : 0;
-    const plain = type === FUNCREF && entries.every((entry) => entry >= 0);
-    s.raw(1 | declared | (plain ? 0 : 4), plain ? 0 : type);
+    // Indices stand for references to functions without null, which is as good as with.
+    const isFunction = references.nullable(type) === FUNCREF;
+    const plain = isFunction && entries.every((entry) => entry >= 0);
+    s.u8(1 | declared | (plain ? 0 : 4));
+    if (plain) s.u8(0);
+    else references.write(s, type);
     s.u32(entries.length);
     for (const entry of entries) {
       if (plain) s.u32(this.#n.wrapper(entry));
@@ -423,8 +448,10 @@ class ModuleRewriter {
         if (entry >= 0) {
           s.u8(OP.refFunc);
           s.u32(this.#n.wrapper(entry));
-        } else if (entry === -1) s.raw(OP.refNull, type);
-        else {
+        } else if (entry === -1) {
+          s.u8(OP.refNull);
+          references.writeHeap(s, type);
+        } else {
           s.u8(OP.globalGet);
           s.u32(-2 - entry);
         }
@@ -474,16 +501,27 @@ function sum(offsets: Uint32Array): number {
 const SHARED = 3;
 const WIDE = 4;
 
-export function writeTable(s: WasmWriter, { element, minimum, maximum, address }: TableType): void {
-  s.u8(element);
+/** The type of a table. */
+export function writeTable(
+  s: WasmWriter,
+  references: ReferenceTypes,
+  { element, minimum, maximum, address }: Omit<TableType, 'init'>,
+): void {
+  references.write(s, element);
   s.u8((maximum === null ? 0 : 1) | (address === I64 ? WIDE : 0));
   s.u64(Math.min(minimum, Number.MAX_SAFE_INTEGER));
   if (maximum !== null) s.u64(Math.min(maximum, Number.MAX_SAFE_INTEGER));
 }
 
 /** A table that the engine adds. */
-export function writeOwnTable(s: WasmWriter, element: ValueType, minimum: number, maximum: number | null): void {
-  writeTable(s, { element, minimum, maximum, address: I32 });
+export function writeOwnTable(
+  s: WasmWriter,
+  references: ReferenceTypes,
+  element: ValueType,
+  minimum: number,
+  maximum: number | null,
+): void {
+  writeTable(s, references, { element, minimum, maximum, address: I32 });
 }
 
 /** Name under which the n-th memory is imported from the module `godwit`. */

@@ -24,9 +24,11 @@ export class SpillingCopier extends CodeCopier {
     this.temporaries = new Map();
   }
 
-  /** Types of all locals, the function's own and the added ones. */
+  /** Types of all locals as a continuation has them, the function's own and the added ones: none is without null. */
   localTypes(): ValueType[] {
-    return [...this.walker.locals.subarray(0, this.ownLocals), ...this.extraLocals];
+    const { references } = this.module;
+    const own = Array.from(this.walker.locals.subarray(0, this.ownLocals), (type) => references.nullable(type));
+    return [...own, ...this.extraLocals];
   }
 
   /** Before the instruction just passed: puts the operands between `watermark` and its arguments into their spill locals. */
@@ -35,15 +37,31 @@ export class SpillingCopier extends CodeCopier {
     this.spillHere(this.walker.low, args);
   }
 
+  /** Reads an added local that stands for an operand: locals can be null where operands cannot. */
+  protected readOperand(local: number, type: ValueType): void {
+    this.readLocal(local);
+    if (!this.module.references.isDefaultable(type)) this.out.u8(OP.refAsNonNull);
+  }
+
   /** The operands from `watermark` to `top` go into spill locals and, like the `args` above them, back onto the stack. */
   protected spillHere(top: number, args: readonly ValueType[]): void {
     const { walker, watermark } = this;
     for (let i = args.length - 1; i >= 0; i--) this.local(OP.localSet, this.added(this.temporaries, i, args[i]!));
     for (let at = top - 1; at > watermark; at--) this.local(OP.localSet, this.spillLocal(at, walker.operands[at]!));
-    this.local(OP.localTee, this.spillLocal(watermark, walker.operands[watermark]!));
-    for (let at = watermark + 1; at < top; at++) this.readLocal(this.spillLocal(at, walker.operands[at]!));
-    for (let i = 0; i < args.length; i++) this.readLocal(this.added(this.temporaries, i, args[i]!));
+    this.#teeOperand(watermark, walker.operands[watermark]!);
+    for (let at = watermark + 1; at < top; at++) this.readSpilled(at, walker.operands[at]!);
+    for (let i = 0; i < args.length; i++) this.readOperand(this.added(this.temporaries, i, args[i]!), args[i]!);
     this.watermark = top;
+  }
+
+  #teeOperand(position: number, type: ValueType): void {
+    this.local(OP.localTee, this.spillLocal(position, type));
+    if (!this.module.references.isDefaultable(type)) this.out.u8(OP.refAsNonNull);
+  }
+
+  /** Puts the operand that was at a position back onto the stack. */
+  protected readSpilled(position: number, type: ValueType): void {
+    this.readOperand(this.spillLocal(position, type), type);
   }
 
   protected spillLocal(position: number, type: ValueType): number {
@@ -51,8 +69,9 @@ export class SpillingCopier extends CodeCopier {
     return this.added(this.spills, position, type);
   }
 
-  /** The added local that `locals` has for this position and type; a new one if it has none. */
-  protected added(locals: Map<number, number>, position: number, type: ValueType): number {
+  /** The added local that `locals` has for this position and type, which can be null; a new one if it has none. */
+  protected added(locals: Map<number, number>, position: number, operand: ValueType): number {
+    const type = this.module.references.nullable(operand);
     const key = position * 256 + type;
     const found = locals.get(key);
     if (found !== undefined) return found;

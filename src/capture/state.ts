@@ -7,7 +7,8 @@
  *   u32 length and bytes of the mutable globals, in their order, each as in a frame record;
  *   u32 count and i32 function indices of the saved references;
  *   u32 count of saved exceptions, for each: u32 length and bytes (exceptions.ts);
- *   u32 count of tables that code can change, for each: u32 table, u32 length, i32 function index or -1 for null.
+ *   u32 count of tables that code can change, for each: u32 table, u32 length, i32 function index, or
+ *   position among the exceptions in a table of those, or -1 for null.
  */
 import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
@@ -19,7 +20,7 @@ export type Root = { readonly type: 'start' } | { readonly type: 'export'; reado
 
 export interface TableContent {
   readonly table: number;
-  /** Function indices of the original module, -1 for null. */
+  /** Function indices of the original module, or positions in the list of exceptions; -1 for null. */
   readonly entries: Int32Array;
 }
 

@@ -52,18 +52,20 @@ export class TypeTable {
 
   writeBlockType(out: WasmWriter, params: TypeList, results: TypeList): void {
     if (params.length > 0 || results.length > 1) out.s32(this.index(params, results));
-    else out.u8(results[0] ?? 0x40);
+    else if (results.length === 0) out.u8(0x40);
+    else this.#module.references.write(out, results[0]!);
   }
 
   writeSection(module: WasmWriter): void {
-    const { start, end } = this.#module.typeEntries;
+    const { references, typeEntries } = this.#module;
+    const { start, end } = typeEntries;
     const section = new WasmWriter(end - start + 64 * (this.#added.length + 1));
     section.u32(this.#module.types.length + this.#added.length);
     section.copy(this.#module.bytes, start, end);
     for (const { params, results } of this.#added) {
       section.u8(0x60);
-      section.types(params);
-      section.types(results);
+      references.writeAll(section, params);
+      references.writeAll(section, results);
     }
     module.section(1, section);
   }

@@ -3,7 +3,7 @@ import type { GlobalType, Range } from './module.ts';
 import { IMMEDIATE, OP, PREFIX_FD, immediateOf, signatureOf, unsupportedFeature } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
 import type { WasmReader } from './reader.ts';
-import { FUNCREF, nullType, typeName } from './types.ts';
+import type { ReferenceTypes } from './references.ts';
 import type { ValueType } from './types.ts';
 
 /** The entry of an element segment that is null. */
@@ -12,18 +12,24 @@ const NULL_ENTRY = -1;
 const ARITHMETIC = new Set<number>([OP.i32Add, OP.i32Sub, OP.i32Mul, OP.i64Add, OP.i64Sub, OP.i64Mul]);
 const CONSTANTS = new Set<number>([OP.i32Const, OP.i64Const, OP.f32Const, OP.f64Const]);
 
+/** What constant expressions may refer to, as far as it has been read. */
+export interface ConstantContext {
+  readonly references: ReferenceTypes;
+  readonly types: { readonly length: number };
+  readonly globals: readonly GlobalType[];
+  /** Told of each `ref.func`; fails if the function does not exist. @returns the function's type index */
+  readonly reference: (index: number, at: number) => number;
+}
+
 export class ConstantReader {
   readonly #r: WasmReader;
-  readonly #globals: readonly GlobalType[];
-  readonly #reference: (index: number, at: number) => void;
+  readonly #context: ConstantContext;
   /** What the last expression was, if it was a single instruction that an element segment may hold. */
   #entry: number | null = null;
 
-  /** @param reference told of each `ref.func`; fails if the function does not exist */
-  constructor(r: WasmReader, globals: readonly GlobalType[], reference: (index: number, at: number) => void) {
+  constructor(r: WasmReader, context: ConstantContext) {
     this.#r = r;
-    this.#globals = globals;
-    this.#reference = reference;
+    this.#context = context;
   }
 
   /** Reads an expression of the given type with its `end`. @returns its bytes without the `end` */
@@ -39,11 +45,10 @@ export class ConstantReader {
       this.#step(opcode, stack, at);
       instructions++;
     }
-    if (stack.length !== 1 || stack[0] !== type) {
-      invalid(
-        start,
-        `type mismatch: a constant ${typeName(type)} is wanted, [${stack.map(typeName).join(' ')}] is there`,
-      );
+    const { references } = this.#context;
+    if (stack.length !== 1 || !references.matches(stack[0]!, type)) {
+      const found = stack.map((one) => references.name(one)).join(' ');
+      invalid(start, `type mismatch: a constant ${references.name(type)} is wanted, [${found}] is there`);
     }
     if (instructions !== 1) this.#entry = null;
     return { start, end: this.#r.pos - 1 };
@@ -58,26 +63,23 @@ export class ConstantReader {
 
   #step(opcode: number, stack: ValueType[], at: number): void {
     const r = this.#r;
+    const { references, globals, types } = this.#context;
     if (CONSTANTS.has(opcode)) {
       this.#skipConstant(immediateOf[opcode]!);
       stack.push(signatureOf[opcode]! >>> 24);
     } else if (opcode === OP.globalGet) {
       const index = r.u32();
-      const global = this.#globals[index];
+      const global = globals[index];
       if (global === undefined) invalid(at, `unknown global ${index}`);
       if (global.mutable) invalid(at, 'constant expression required: the global is mutable');
       stack.push(global.type);
       this.#entry = -2 - index;
     } else if (opcode === OP.refNull) {
-      const heap = r.u8();
-      const type = nullType(heap);
-      if (type === null) unsupported(at, `garbage collection (heap type ${hex(heap)})`);
-      stack.push(type);
+      stack.push(references.readHeap(r, types.length, true));
       this.#entry = NULL_ENTRY;
     } else if (opcode === OP.refFunc) {
       const index = r.u32();
-      this.#reference(index, at);
-      stack.push(FUNCREF);
+      stack.push(references.toFunction(this.#context.reference(index, at)));
       this.#entry = index;
     } else if (opcode === 0xfd) {
       const sub = r.u32();

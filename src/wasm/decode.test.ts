@@ -57,7 +57,15 @@ const refusals: readonly (readonly [string, readonly number[], string, RegExp])[
   ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
   ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],
   ['a tag of no type', [...HEAD, 13, 3, 1, 0, 0], 'invalid_module', /unknown type 0/],
-  ['a table of exceptions', [...HEAD, 4, 4, 1, 0x69, 0, 1], 'unsupported_feature', /a table of exception references/],
+  ['a table of references without null', [...HEAD, 4, 5, 1, 0x64, 0x70, 0, 1], 'invalid_module', /without first/],
+  [
+    'a reference to a type that is not there',
+    [...HEAD, 1, 6, 1, 0x60, 1, 0x63, 1, 0],
+    'invalid_module',
+    /unknown type 1/,
+  ],
+  ['anyref', [...HEAD, 1, 5, 1, 0x60, 1, 0x6e, 0], 'unsupported_feature', /garbage collection/],
+  ['(ref any)', [...HEAD, 1, 6, 1, 0x60, 1, 0x64, 0x6e, 0], 'unsupported_feature', /garbage collection/],
   ['a struct type', [...HEAD, 1, 3, 1, 0x5f, 0], 'unsupported_feature', /garbage collection/],
 ];
 
@@ -70,7 +78,6 @@ for (const [name, bytes, code, message] of refusals) {
 const features: readonly (readonly [string, readonly number[], RegExp])[] = [
   ['atomics', [0xfe, 0x03, 0x00], /threads/],
   ['garbage collection', [0xfb, 0x00, 0x00], /garbage collection/],
-  ['call_ref', [0x14, 0x00], /typed function references/],
 ];
 
 for (const [name, code, message] of features) {
@@ -90,6 +97,9 @@ const malformed: readonly (readonly [string, readonly number[], RegExp])[] = [
   ['rethrow outside of a clause', [0x06, 0x40, 0x09, 0, 0x0b], /invalid rethrow label/],
   ['throw of an unknown tag', [0x08, 0], /unknown tag 0/],
   ['a clause of an unknown kind', [0x1f, 0x40, 1, 4, 0, 0x0b], /malformed catch clause 4/],
+  ['call_ref without a reference', [0x14, 0], /\(ref null 0\) is wanted, the stack is empty/],
+  ['call_ref of no type', [0xd0, 0x70, 0x14, 7], /unknown type 7/],
+  ['ref.as_non_null of a number', [0x41, 0, 0xd4, 0x1a], /a reference is wanted/],
   ['a clause that passes too much', [0x1f, 0x40, 1, 3, 0, 0x0b], /a catch clause and its label/],
 ];
 

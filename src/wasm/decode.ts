@@ -23,8 +23,10 @@ import type {
 } from './module.ts';
 import { checkPreamble } from './preamble.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
-import { EXNREF, FUNCREF, I32, I64, isReference, isValueType } from './types.ts';
-import type { FunctionType, TypeList, ValueType } from './types.ts';
+import { HEAP, ReferenceTypes } from './references.ts';
+import { TypeSectionReader } from './type-section.ts';
+import { I32, I64, isNumeric } from './types.ts';
+import type { FunctionType, ValueType } from './types.ts';
 
 const EMPTY: Range = { start: 0, end: 0 };
 /** 64 KiB pages that addresses of a type reach, and entries of a table. */
@@ -50,7 +52,8 @@ export function decodeModule(bytes: Uint8Array): Module {
 class ModuleDecoder {
   readonly #r: WasmReader;
   readonly #bytes: Uint8Array;
-  #types: FunctionType[] = [];
+  readonly #references = new ReferenceTypes();
+  #types: readonly FunctionType[] = [];
   #typeEntries = EMPTY;
   readonly #imports: Import[] = [];
   readonly #importedTypes: number[] = [];
@@ -76,7 +79,7 @@ class ModuleDecoder {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#r = new WasmReader(bytes, 8);
-    this.#constants = new ConstantReader(this.#r, this.#globals, (index, at) => this.#reference(index, at));
+    this.#constants = this.#constantReader();
   }
 
   decode(): Module {
@@ -135,10 +138,25 @@ class ModuleDecoder {
     return this.#importedTypes.length + this.#definedTypes.length;
   }
 
-  #reference(index: number, at: number): void {
+  #reference(index: number, at: number): number {
     if (index >= this.#functionCount) invalid(at, `unknown function ${index}`);
     this.#declared = this.#sized(this.#declared);
     this.#declared[index] = 1;
+    return this.#typeOfFunction(index);
+  }
+
+  /** The caller has checked the index. */
+  #typeOfFunction(index: number): number {
+    return this.#importedTypes[index] ?? this.#definedTypes[index - this.#importedTypes.length]!;
+  }
+
+  #constantReader(): ConstantReader {
+    return new ConstantReader(this.#r, {
+      references: this.#references,
+      types: this.#types,
+      globals: this.#globals,
+      reference: (index, at) => this.#reference(index, at),
+    });
   }
 
   #custom(): void {
@@ -148,33 +166,16 @@ class ModuleDecoder {
   }
 
   #valueType(): ValueType {
-    const at = this.#r.pos;
-    const byte = this.#r.u8();
-    if (isValueType(byte)) return byte;
-    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
-    if (byte >= 0x6a && byte <= 0x74)
-      unsupported(at, 'garbage collection (reference types beyond funcref, externref and exnref)');
-    return invalid(at, `malformed value type ${hex(byte)}`);
-  }
-
-  #typeList(): TypeList {
-    const list = new Uint8Array(this.#r.count());
-    for (let i = 0; i < list.length; i++) list[i] = this.#valueType();
-    return list;
+    return this.#references.read(this.#r, this.#types.length);
   }
 
   #typeSection(): void {
     const r = this.#r;
     const count = r.count(2);
     const start = r.pos;
-    for (let i = 0; i < count; i++) {
-      const at = r.pos;
-      const form = r.u8();
-      if (form >= 0x4e && form <= 0x5f && form !== 0x5c) unsupported(at, 'garbage collection (composite types)');
-      if (form !== 0x60) invalid(at, `malformed type form ${hex(form)}`);
-      this.#types.push({ params: this.#typeList(), results: this.#typeList() });
-    }
+    this.#types = new TypeSectionReader(r, this.#references).read(count);
     this.#typeEntries = { start, end: r.pos };
+    this.#constants = this.#constantReader();
   }
 
   #typeIndex(): number {
@@ -255,18 +256,27 @@ class ModuleDecoder {
   #tableType(): TableType {
     const at = this.#r.pos;
     const element = this.#valueType();
-    if (!isReference(element)) invalid(at, 'malformed reference type of a table');
-    if (element === EXNREF) unsupported(at, 'a table of exception references');
-    return { element, ...this.#limits('table', MAX_ENTRIES) };
+    if (isNumeric(element)) invalid(at, 'malformed reference type of a table');
+    return { element, ...this.#limits('table', MAX_ENTRIES), init: null };
   }
 
   #tableSection(): void {
     const count = this.#r.count(3);
-    for (let i = 0; i < count; i++) {
-      if (this.#bytes[this.#r.pos] === 0x40)
-        unsupported(this.#r.pos, 'typed function references (a table initialiser)');
-      this.#tables.push(this.#tableType());
+    for (let i = 0; i < count; i++) this.#tables.push(this.#definedTable());
+  }
+
+  /** A table of references without null has to say what its entries are at first; others may. */
+  #definedTable(): TableType {
+    const at = this.#r.pos;
+    if (this.#bytes[at] !== 0x40) {
+      const table = this.#tableType();
+      if (!this.#references.isDefaultable(table.element)) invalid(at, 'type mismatch: a table without first entries');
+      return table;
     }
+    this.#r.skip(1);
+    if (this.#r.u8() !== 0) invalid(at, 'malformed table');
+    const table = this.#tableType();
+    return { ...table, init: this.#constants.read(table.element) };
   }
 
   #oneMemory(): Addressed {
@@ -333,8 +343,7 @@ class ModuleDecoder {
     const at = this.#r.pos;
     const index = this.#r.u32();
     if (index >= this.#functionCount) invalid(at, `unknown function ${index}`);
-    const typeIndex = this.#importedTypes[index] ?? this.#definedTypes[index - this.#importedTypes.length]!;
-    const type = this.#types[typeIndex]!;
+    const type = this.#types[this.#typeOfFunction(index)]!;
     if (type.params.length + type.results.length > 0) invalid(at, 'the start function must be [] -> []');
     this.#start = index;
   }
@@ -354,13 +363,15 @@ class ModuleDecoder {
     const tableType = this.#tables[table];
     if (mode === 'active' && tableType === undefined) invalid(at, `unknown table ${table}`);
     const placement = mode === 'active' ? { target: table, offset: this.#constants.read(tableType!.address) } : null;
-    let type = FUNCREF;
+    // Indices of functions are never null.
+    let type = this.#references.type(HEAP.func, (flags & 4) !== 0);
     if (flags & 3) {
       if (flags & 4) type = this.#valueType();
       else if (r.u8() !== 0) invalid(r.pos - 1, 'malformed element kind');
     }
-    if (!isReference(type)) invalid(at, 'malformed reference type of an element segment');
-    if (mode === 'active' && tableType!.element !== type) invalid(at, 'type mismatch between segment and table');
+    if (isNumeric(type)) invalid(at, 'malformed reference type of an element segment');
+    if (mode === 'active' && !this.#references.matches(type, tableType!.element))
+      invalid(at, 'type mismatch between segment and table');
     const entries = new Int32Array(r.count());
     for (let i = 0; i < entries.length; i++) {
       if (flags & 4) entries[i] = this.#constants.readReference(type);
@@ -418,6 +429,7 @@ class ModuleDecoder {
     return {
       bytes: this.#bytes,
       types: this.#types,
+      references: this.#references,
       typeEntries: this.#typeEntries,
       imports: this.#imports,
       functionTypes: this.#allTypes(),

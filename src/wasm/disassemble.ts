@@ -5,7 +5,7 @@
 import { IMMEDIATE, OP, OPCODE_COUNT, PREFIX_FC, PREFIX_FD, alignmentOf, immediateOf } from './opcodes.ts';
 import { mnemonic } from './mnemonics.ts';
 import { WasmReader, hex, invalid } from './reader.ts';
-import { NON_NULL_PREFIX, NULLABLE_PREFIX, isValueType, typeName } from './types.ts';
+import { NON_NULL_PREFIX, NULLABLE_PREFIX, typeName } from './types.ts';
 
 /** What an index counts. */
 export type Space = 'function' | 'table' | 'memory' | 'global' | 'tag' | 'local' | 'type' | 'data' | 'elem';
@@ -34,6 +34,10 @@ const INDICES: ReadonlyMap<number, readonly (Space | 'label')[]> = new Map<numbe
   [OP.call, ['function']],
   [OP.returnCall, ['function']],
   [OP.refFunc, ['function']],
+  [OP.callRef, ['type']],
+  [OP.returnCallRef, ['type']],
+  [OP.brOnNull, ['label']],
+  [OP.brOnNonNull, ['label']],
   [OP.callIndirect, ['type', 'table']],
   [OP.returnCallIndirect, ['type', 'table']],
   [OP.localGet, ['local']],
@@ -177,7 +181,7 @@ class CodeReader extends WasmReader {
       this.u8();
       return [];
     }
-    if (isValueType(byte) || byte === NULLABLE_PREFIX || byte === NON_NULL_PREFIX) {
+    if (byte > 0x40 && byte < 0x80) {
       return [`(result ${this.#valueType()})`];
     }
     return [this.#name('type', this.signed(33))];

@@ -6,6 +6,7 @@
 import { ImmediateReader } from './immediates.ts';
 import { payloadOf } from './module.ts';
 import { OP } from './opcodes.ts';
+import { HEAP } from './references.ts';
 import { EXNREF, NO_TYPES } from './types.ts';
 import type { TypeList } from './types.ts';
 
@@ -107,8 +108,9 @@ export class ExceptionRules extends ImmediateReader {
 
   /** A clause branches with the payload and, if it passes the exception on, a reference to it. */
   #checkPassed(payload: TypeList, kind: number, wanted: TypeList): void {
-    const passed = kind & 1 ? [...payload, EXNREF] : [...payload];
-    if (passed.join() !== wanted.join()) this.fail(this.start, 'type mismatch: a catch clause and its label');
+    const { references } = this.module;
+    const passed = kind & 1 ? Uint8Array.of(...payload, references.type(HEAP.exn, false)) : payload;
+    if (!references.matchAll(passed, wanted)) this.fail(this.start, 'type mismatch: a catch clause and its label');
   }
 
   /** The clauses of the try_table that begins at `at`; the position stays. */

@@ -3,10 +3,9 @@
  * sections 3.4 and 5.4). `immediate` holds the index that the rules of an instruction need beside its type.
  */
 import { alignmentOf } from './opcodes.ts';
-import { unsupported } from './reader.ts';
 import { ValidationStacks } from './stacks.ts';
-import { I32, I64, NO_TYPES, isValueType, oneType } from './types.ts';
-import type { TypeList, ValueType } from './types.ts';
+import { I32, I64, NO_TYPES, oneType } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 export class ImmediateReader extends ValidationStacks {
   /** The instruction that the last step passed: its number and its immediates. */
@@ -46,13 +45,12 @@ export class ImmediateReader extends ValidationStacks {
   protected blockType(): void {
     const at = this.pos;
     const byte = this.pos < this.end ? this.bytes[this.pos]! : 0x40;
-    if (byte === 0x40 || isValueType(byte)) {
-      this.u8();
+    if (byte >= 0x40 && byte < 0x80) {
       this.blockParams = NO_TYPES;
-      this.blockResults = byte === 0x40 ? NO_TYPES : oneType(byte);
+      if (byte === 0x40) this.u8();
+      this.blockResults = byte === 0x40 ? NO_TYPES : oneType(this.valueType());
       return;
     }
-    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
     const index = this.signed(33);
     const type = index < 0 ? undefined : this.module.types[index];
     if (type === undefined) this.fail(at, `unknown block type ${index}`);
@@ -86,6 +84,14 @@ export class ImmediateReader extends ValidationStacks {
     this.immediate = this.u32();
     if (this.immediate >= this.localCount) this.fail(at, `unknown local ${this.immediate}`);
     return this.locals[this.immediate]!;
+  }
+
+  protected typeIndex(): FunctionType {
+    const at = this.pos;
+    this.immediate = this.u32();
+    const type = this.module.types[this.immediate];
+    if (type === undefined) this.fail(at, `unknown type ${this.immediate}`);
+    return type;
   }
 
   protected tableIndex(): number {

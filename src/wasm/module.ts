@@ -1,4 +1,5 @@
 /** A decoded module: what the sections say, with function bodies and segments as byte ranges of the original. */
+import type { ReferenceTypes } from './references.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 /** Bytes `start` to `end` of the module file. */
@@ -19,6 +20,8 @@ export interface Addressed extends Limits {
 
 export interface TableType extends Addressed {
   readonly element: ValueType;
+  /** The constant expression for its first entries, without the final `end`; null: they are null. */
+  readonly init: Range | null;
 }
 
 export interface GlobalType {
@@ -76,6 +79,7 @@ export interface CustomSection {
 export interface Module {
   readonly bytes: Uint8Array;
   readonly types: readonly FunctionType[];
+  readonly references: ReferenceTypes;
   /** The entries of the type section, without their count. */
   readonly typeEntries: Range;
   readonly imports: readonly Import[];

@@ -15,9 +15,19 @@ export function invalid(offset: number, reason: string): never {
   throw new GodwitError('invalid_module', `offset ${hex(offset)}: ${reason}`);
 }
 
-/** @throws GodwitError `unsupported_feature` that names the feature and where it was met */
-export function unsupported(offset: number, feature: string): never {
-  throw new GodwitError('unsupported_feature', `offset ${hex(offset)}: the module uses ${feature}`);
+/** A module uses what the engine does not take. */
+export class UnsupportedFeature extends GodwitError {
+  readonly feature: string;
+
+  constructor(offset: number, feature: string, what: string) {
+    super('unsupported_feature', `offset ${hex(offset)}: the module uses ${feature}${what === '' ? '' : ` (${what})`}`);
+    this.feature = feature;
+  }
+}
+
+/** @throws UnsupportedFeature that names the feature, where it was met and what of it */
+export function unsupported(offset: number, feature: string, what = ''): never {
+  throw new UnsupportedFeature(offset, feature, what);
 }
 
 export class WasmReader {

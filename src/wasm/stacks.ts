@@ -7,8 +7,8 @@ import { LIMITS } from '../base/limits.ts';
 import { typeOf } from './module.ts';
 import type { Module } from './module.ts';
 import { OP } from './opcodes.ts';
-import { WasmReader, hex, unsupported } from './reader.ts';
-import { EXNREF, NO_TYPES, UNKNOWN, isValueType, typeName } from './types.ts';
+import { WasmReader, hex } from './reader.ts';
+import { EXNREF, NO_TYPES, UNKNOWN } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 export class ValidationStacks extends WasmReader {
@@ -36,6 +36,12 @@ export class ValidationStacks extends WasmReader {
   frameDead: Uint8Array<ArrayBuffer> = new Uint8Array(64);
   frameParams: TypeList[] = [];
   frameResults: TypeList[] = [];
+
+  /** By local: 1 if it may not be read yet, for it has no value and no default. */
+  #unset = new Uint8Array(256);
+  /** Locals that have been set, in that order, and how many of them there were when each frame began. */
+  readonly #set: number[] = [];
+  readonly #frameSet: number[] = [];
 
   /** True once code has been passed that handles exceptions or has a local or operand that can hold one. */
   hasExceptions = false;
@@ -67,6 +73,8 @@ export class ValidationStacks extends WasmReader {
     this.#roomForLocals(params.length);
     this.locals.set(params);
     this.localCount = params.length;
+    this.#set.length = 0;
+    this.#unset.fill(0, 0, params.length);
     const groups = this.count(2);
     for (let i = 0; i < groups; i++) {
       const at = this.pos;
@@ -75,6 +83,8 @@ export class ValidationStacks extends WasmReader {
       const type = this.valueType();
       this.#roomForLocals(this.localCount + count);
       this.locals.fill(type, this.localCount, this.localCount + count);
+      const unset = this.module.references.isDefaultable(type) ? 0 : 1;
+      this.#unset.fill(unset, this.localCount, this.localCount + count);
       this.localCount += count;
     }
   }
@@ -84,6 +94,21 @@ export class ValidationStacks extends WasmReader {
     const grown = new Uint8Array(Math.max(count, this.locals.length * 2));
     grown.set(this.locals);
     this.locals = grown;
+    const unset = new Uint8Array(grown.length);
+    unset.set(this.#unset);
+    this.#unset = unset;
+  }
+
+  /** Whether a local may be read here (core specification, section 3.4, `local.get`). */
+  protected isSet(local: number): boolean {
+    return this.#unset[local] === 0;
+  }
+
+  /** A local without a default gets a value, for the rest of the innermost construct. */
+  protected nowSet(local: number): void {
+    if (this.#unset[local] === 0) return;
+    this.#unset[local] = 0;
+    this.#set.push(local);
   }
 
   /** True while the code at the current position cannot be reached. */
@@ -110,16 +135,20 @@ export class ValidationStacks extends WasmReader {
     const at = this.height;
     if (at === this.frameBase[this.depth]!) return this.#popBase(wanted);
     const found = this.operands[at - 1]!;
-    if (found !== wanted && found !== UNKNOWN && wanted !== UNKNOWN) {
-      this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, ${typeName(found)} is there`);
-    }
+    if (found !== wanted) this.#mustMatch(found, wanted);
     this.height = at - 1;
     return found;
   }
 
+  #mustMatch(found: ValueType, wanted: ValueType): void {
+    const { references } = this.module;
+    if (references.matches(found, wanted)) return;
+    this.fail(this.start, `type mismatch: ${references.name(wanted)} is wanted, ${references.name(found)} is there`);
+  }
+
   #popBase(wanted: ValueType): ValueType {
     if (this.dead) return UNKNOWN;
-    return this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, the stack is empty`);
+    return this.#fewOperands(wanted);
   }
 
   pushAll(types: TypeList): void {
@@ -139,6 +168,7 @@ export class ValidationStacks extends WasmReader {
     this.frameDead[depth] = 0;
     this.frameParams[depth] = params;
     this.frameResults[depth] = results;
+    this.#frameSet[depth] = this.#set.length;
     this.pushAll(params);
   }
 
@@ -150,8 +180,9 @@ export class ValidationStacks extends WasmReader {
     this.frameBase = grown(this.frameBase, new Uint32Array(size));
   }
 
-  /** Checks that the frame ends with exactly its results and takes them off. */
+  /** Checks that the frame ends with exactly its results and takes them off; locals that were set in it count as unset. */
   protected closeFrame(): void {
+    while (this.#set.length > this.#frameSet[this.depth]!) this.#unset[this.#set.pop()!] = 1;
     this.popAll(this.frameResults[this.depth]!);
     if (this.height !== this.frameBase[this.depth]!) {
       this.fail(
@@ -175,13 +206,10 @@ export class ValidationStacks extends WasmReader {
   }
 
   protected valueType(): ValueType {
-    const at = this.pos;
-    const byte = this.u8();
-    if (byte === EXNREF) this.hasExceptions = true;
-    if (isValueType(byte)) return byte;
-    if (byte === 0x63 || byte === 0x64) unsupported(at, 'typed function references');
-    if (byte >= 0x6a && byte <= 0x74) unsupported(at, 'garbage collection (a reference type)');
-    return this.fail(at, `malformed value type ${hex(byte)}`);
+    const { references, types } = this.module;
+    const type = references.read(this, types.length);
+    if (references.top(type) === EXNREF) this.hasExceptions = true;
+    return type;
   }
 
   /** What a branch to label `label` carries. */
@@ -199,14 +227,17 @@ export class ValidationStacks extends WasmReader {
         continue;
       }
       const found = this.operands[at]!;
-      if (found !== types[i] && found !== UNKNOWN) {
-        this.fail(this.start, `type mismatch: ${typeName(types[i]!)} is wanted, ${typeName(found)} is there`);
-      }
+      this.#mustMatch(found, types[i]!);
     }
   }
 
   #popBaseAt(wanted: ValueType): void {
-    if (!this.dead) this.fail(this.start, `type mismatch: ${typeName(wanted)} is wanted, the stack is empty`);
+    if (!this.dead) this.#fewOperands(wanted);
+  }
+
+  #fewOperands(wanted: ValueType): never {
+    const name = this.module.references.name(wanted);
+    return this.fail(this.start, `type mismatch: ${name} is wanted, the stack is empty`);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Value types and function types. A value type is its byte in the binary format (WebAssembly core specification,
- * section 5.3), so that decoding, comparing and encoding need no conversion.
+ * section 5.3), so that decoding, comparing and encoding need no conversion; reference types that take more than one
+ * byte there have numbers of the module's own (references.ts).
  */
 
 export const I32 = 0x7f;
@@ -43,23 +44,10 @@ export function typeName(type: ValueType): string {
   return NAMES.get(type) ?? `type 0x${type.toString(16)}`;
 }
 
-export function isReference(type: ValueType): boolean {
-  return type === FUNCREF || type === EXTERNREF || type === EXNREF;
+/** Whether it is a type of numbers or vectors; all others are references. */
+export function isNumeric(type: ValueType): boolean {
+  return type >= V128 && type <= I32;
 }
-
-export function isValueType(byte: number): boolean {
-  return (byte >= V128 && byte <= I32) || byte === FUNCREF || byte === EXTERNREF || byte === EXNREF;
-}
-
-/** The type of `ref.null` of an abstract heap type, or null if it is of an unknown or unsupported one. */
-export function nullType(heap: number): ValueType | null {
-  if (heap === FUNCREF || heap === NO_FUNC) return FUNCREF;
-  if (heap === EXTERNREF || heap === NO_EXTERN) return EXTERNREF;
-  return heap === EXNREF || heap === NO_EXN ? EXNREF : null;
-}
-
-/** Heap types that only null belongs to. */
-const [NO_FUNC, NO_EXTERN, NO_EXN] = [0x73, 0x72, 0x74];
 
 export const NO_TYPES: TypeList = new Uint8Array(0);
 

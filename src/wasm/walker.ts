@@ -18,7 +18,7 @@ import {
   unsupportedFeature,
 } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
-import { EXNREF, FUNCREF, I32, I64, UNKNOWN, isReference, nullType, sameTypes } from './types.ts';
+import { EXNREF, FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
 
 export class FunctionWalker extends ExceptionRules {
@@ -115,13 +115,16 @@ export class FunctionWalker extends ExceptionRules {
       case OP.localGet:
         this.low = this.height;
         this.push(this.localIndex());
+        if (!this.isSet(this.immediate)) this.fail(this.start, `uninitialized local ${this.immediate}`);
         return true;
       case OP.localSet:
         this.pop(this.localIndex());
+        this.nowSet(this.immediate);
         break;
       case OP.localTee: {
         const type = this.localIndex();
         this.pop(type);
+        this.nowSet(this.immediate);
         this.low = this.height;
         this.push(type);
         return true;
@@ -174,8 +177,14 @@ export class FunctionWalker extends ExceptionRules {
       case OP.callIndirect:
         this.#apply(this.#indirectCallee());
         return true;
+      case OP.callRef:
+        this.#apply(this.#referredCallee());
+        return true;
       case OP.returnCall:
         this.#leave(this.#callee());
+        return true;
+      case OP.returnCallRef:
+        this.#leave(this.#referredCallee());
         return true;
       case OP.returnCallIndirect:
         this.#leave(this.#indirectCallee());
@@ -203,7 +212,10 @@ export class FunctionWalker extends ExceptionRules {
     const { depth } = this;
     if (this.opcode === OP.delegate) this.delegated();
     this.closeFrame();
-    if (this.frameOpcode[depth] === OP.if && !sameTypes(this.frameParams[depth]!, this.frameResults[depth]!)) {
+    if (
+      this.frameOpcode[depth] === OP.if &&
+      !this.module.references.matchAll(this.frameParams[depth]!, this.frameResults[depth]!)
+    ) {
       this.fail(this.start, 'type mismatch: an if without else changes the stack');
     }
     this.low = this.height;
@@ -258,7 +270,7 @@ export class FunctionWalker extends ExceptionRules {
 
   /** A tail call: the callee returns in place of this function. */
   #leave(type: FunctionType): void {
-    if (!sameTypes(type.results, this.type.results))
+    if (!this.module.references.matchAll(type.results, this.type.results))
       this.fail(this.start, 'type mismatch: a tail call of other results');
     this.popAll(type.params);
     this.low = this.height;
@@ -267,21 +279,60 @@ export class FunctionWalker extends ExceptionRules {
 
   #indirectCallee(): FunctionType {
     const at = this.pos;
-    this.immediate = this.u32();
-    const type = this.module.types[this.immediate];
-    if (type === undefined) this.fail(at, `unknown type ${this.immediate}`);
+    const type = this.typeIndex();
     this.second = this.tableIndex();
-    if (this.module.tables[this.second]!.element !== FUNCREF)
+    const { tables, references } = this.module;
+    if (!references.matches(tables[this.second]!.element, FUNCREF))
       this.fail(at, 'type mismatch: call_indirect needs a table of functions');
-    this.pop(this.module.tables[this.second]!.address);
+    this.pop(tables[this.second]!.address);
     return type;
+  }
+
+  /** Whom a call of a reference calls. */
+  #referredCallee(): FunctionType {
+    const type = this.typeIndex();
+    this.pop(this.module.references.type(this.immediate, true));
+    return type;
+  }
+
+  /** Any reference. */
+  #popReference(): ValueType {
+    const found = this.pop(UNKNOWN);
+    if (found !== UNKNOWN && isNumeric(found)) this.fail(this.start, 'type mismatch: a reference is wanted');
+    return found;
+  }
+
+  /** A branch with the operands below if the reference is null, and on without null. */
+  #brOnNull(): void {
+    this.immediate = this.labelIndex();
+    const found = this.#popReference();
+    const types = this.labelTypes(this.immediate);
+    this.popAll(types);
+    this.low = this.height;
+    this.pushAll(types);
+    this.push(this.module.references.nonNull(found));
+  }
+
+  /** A branch with the operands below and the reference if it is not null, and on without it. */
+  #brOnNonNull(): void {
+    this.immediate = this.labelIndex();
+    const { references } = this.module;
+    const types = this.labelTypes(this.immediate);
+    const last = types.at(-1);
+    if (last === undefined || isNumeric(last)) this.fail(this.start, 'type mismatch: the label takes no reference');
+    this.pop(references.type(references.heap(last), true));
+    const rest = types.subarray(0, -1);
+    this.popAll(rest);
+    this.low = this.height;
+    this.pushAll(rest);
   }
 
   #select(): void {
     this.pop(I32);
     const a = this.pop(UNKNOWN);
     const b = this.pop(UNKNOWN);
-    if (isReference(a) || isReference(b)) this.fail(this.start, 'type mismatch: select of references needs a type');
+    if ((a !== UNKNOWN && !isNumeric(a)) || (b !== UNKNOWN && !isNumeric(b)))
+      this.fail(this.start, 'type mismatch: select of references needs a type');
     if (a !== b && a !== UNKNOWN && b !== UNKNOWN) this.fail(this.start, 'type mismatch: select of two types');
     this.low = this.height;
     this.push(a === UNKNOWN ? b : a);
@@ -335,24 +386,29 @@ export class FunctionWalker extends ExceptionRules {
         this.pop(result);
         break;
       case OP.refNull: {
-        const heap = this.u8();
-        const type = nullType(heap);
-        if (type === null) unsupported(this.start, `references of heap type ${hex(heap)}`);
-        if (type === EXNREF) this.hasExceptions = true;
-        result = type;
+        const { references, types } = this.module;
+        result = references.readHeap(this, types.length, true);
+        if (references.top(result) === EXNREF) this.hasExceptions = true;
         break;
       }
-      case OP.refIsNull: {
-        const found = this.pop(UNKNOWN);
-        if (found !== UNKNOWN && !isReference(found)) this.fail(this.start, 'type mismatch: a reference is wanted');
+      case OP.refIsNull:
+        this.#popReference();
         result = I32;
         break;
-      }
+      case OP.refAsNonNull:
+        result = this.module.references.nonNull(this.#popReference());
+        break;
+      case OP.brOnNull:
+        this.#brOnNull();
+        return true;
+      case OP.brOnNonNull:
+        this.#brOnNonNull();
+        return true;
       case OP.refFunc: {
         const at = this.pos;
         this.immediate = this.functionOperand();
         if (this.module.declared[this.immediate] !== 1) this.fail(at, 'undeclared function reference');
-        result = FUNCREF;
+        result = this.module.references.toFunction(this.module.functionTypes[this.immediate]!);
         break;
       }
       default:
@@ -365,7 +421,7 @@ export class FunctionWalker extends ExceptionRules {
   }
 
   #bulk(opcode: number): void {
-    const { memories, tables, elements } = this.module;
+    const { memories, tables, elements, references } = this.module;
     switch (opcode) {
       case OP.memoryInit:
         this.immediate = this.dataIndex();
@@ -383,7 +439,7 @@ export class FunctionWalker extends ExceptionRules {
       case OP.tableInit:
         this.immediate = this.elementIndex();
         this.second = this.tableIndex();
-        if (elements[this.immediate]!.type !== tables[this.second]!.element)
+        if (!references.matches(elements[this.immediate]!.type, tables[this.second]!.element))
           this.fail(this.start, 'type mismatch between segment and table');
         return this.#pop3(tables[this.second]!.address, I32, I32);
       case OP.elemDrop:
@@ -392,7 +448,7 @@ export class FunctionWalker extends ExceptionRules {
       case OP.tableCopy:
         this.immediate = this.tableIndex();
         this.second = this.tableIndex();
-        if (tables[this.immediate]!.element !== tables[this.second]!.element)
+        if (!references.matches(tables[this.second]!.element, tables[this.immediate]!.element))
           this.fail(this.start, 'type mismatch between tables');
         return this.#popCopy(tables[this.immediate]!.address, tables[this.second]!.address);
       case OP.tableGrow:
