@@ -189,6 +189,20 @@ test('only a file can be sought, and bytes that wait here do not count as read',
   assert.deepEqual(result, { value: { stat: FILE_STAT } });
 });
 
+test('the position of a file is asked for when all is written, also what a withdrawn write has left', () => {
+  const { end, harness, write } = withStream('file');
+  // It counts as done: the bytes cannot be taken back.
+  assert.ok(!write('hello').withdraw());
+  const seeking = harness.block('fd_seek', { fd: 0, offset: 0n, whence: Whence.set });
+  end.take(2);
+  assert.deepEqual(end.events, []);
+  end.take();
+  assert.equal(end.output, 'hello');
+  assert.deepEqual(end.events, ['seek 0 0']);
+  end.answerSeek(0n);
+  assert.deepEqual(soFar(seeking), { position: 0n });
+});
+
 test('rights and flags', () => {
   const end = new TestEnd('pipe');
   end.writable = false;

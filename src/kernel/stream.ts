@@ -105,19 +105,26 @@ export class StreamFile extends NoFile implements OpenFile {
     return waiting;
   }
 
-  /** After a read that is under way, as that moves the position; bytes that are here already do not count as read. */
+  /**
+   * After a read that is under way and after writes that were withdrawn, as these move the position; bytes that are
+   * here already do not count as read.
+   */
   #startSeek(offset: bigint, whence: number): Waiting<Settled<bigint>> {
     const underWay = new Waiting<Settled<bigint>>(() => {});
-    this.#inlet.whenQuiet(() => {
+    const seek = () => {
       const ahead = BigInt(this.#inlet.drop());
       this.#end.seek(whence === Whence.cur ? offset - ahead : offset, whence, (result) => underWay.settle(result));
-    });
+    };
+    this.#inlet.whenQuiet(() => this.#outlet.whenIdle(seek));
     return underWay;
   }
 
   stat(): Maybe<FileStat> {
     const waiting = new Waiting<Settled<FileStat>>(() => {});
-    this.#end.stat((result) => waiting.settle(result));
+    const ask = () => this.#end.stat((result) => waiting.settle(result));
+    // What was written counts in the size of a file, also if the write was withdrawn; a pipe may be full for long.
+    if (this.#kind.seekable) this.#outlet.whenIdle(ask);
+    else ask();
     return waiting;
   }
 

@@ -3,13 +3,15 @@
  * that is there: Node 26 and later, on 64-bit Linux. Whoever uses them has another way for where they are missing.
  */
 
-/** Each gives 0, or -1 if it has failed; why cannot be asked, so the other way has to find out. */
+/** Each gives -1 if it has failed; why cannot be asked, so that the caller has to know or to try the other way. */
 export interface NativeCalls {
-  /** futimens(2). @param times two `struct timespec` */
+  /** lseek(2), a bigint */
+  readonly lseek: (fd: number, offset: bigint, whence: number) => unknown;
+  /** futimens(2), 0. @param times two `struct timespec` */
   readonly futimens: (fd: number, times: Uint8Array) => unknown;
-  /** utimensat(2) */
+  /** utimensat(2), 0 */
   readonly utimensat: (directory: number, path: string, times: Uint8Array, flags: number) => unknown;
-  /** fallocate(2), which unlike glibc's posix_fallocate never writes where the file system cannot allocate. */
+  /** fallocate(2), 0; unlike glibc's posix_fallocate it never writes where the file system cannot allocate. */
   readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => unknown;
 }
 
@@ -44,12 +46,13 @@ function load(): NativeCalls | null {
     const ffi = (process.getBuiltinModule as (name: string) => unknown)('node:ffi') as Ffi | undefined;
     if (ffi === undefined) return null;
     const system = new ffi.DynamicLibrary(null);
-    const call = (name: string, ...parameters: readonly string[]) =>
-      system.getFunction(name, { return: 'int32', arguments: parameters });
+    const call = (result: string, name: string, ...parameters: readonly string[]) =>
+      system.getFunction(name, { return: result, arguments: parameters });
     return {
-      futimens: call('futimens', 'int32', 'buffer'),
-      utimensat: call('utimensat', 'int32', 'string', 'buffer', 'int32'),
-      fallocate: call('fallocate', 'int32', 'int32', 'int64', 'int64'),
+      lseek: call('int64', 'lseek', 'int32', 'int64', 'int32'),
+      futimens: call('int32', 'futimens', 'int32', 'buffer'),
+      utimensat: call('int32', 'utimensat', 'int32', 'string', 'buffer', 'int32'),
+      fallocate: call('int32', 'fallocate', 'int32', 'int32', 'int64', 'int64'),
     };
   } catch {
     return null;

@@ -1,8 +1,9 @@
 /**
  * A regular file (or a device that is neither terminal nor /dev/null) as a standard stream.
  *
- * The operating system keeps the position, shared with the shell and whoever else has the descriptor, until the
- * program seeks: Node has no lseek, so from then on the position is kept here and the shared one stays behind.
+ * The operating system keeps the position, shared with the shell and whoever else has the descriptor. Where its lseek
+ * cannot be had (vfs/native.ts), that is so until the program seeks: from then on the position is kept here, and the
+ * shared one stays behind.
  */
 import fs from 'node:fs';
 import { ERRNO } from '../../abi/errno.ts';
@@ -11,6 +12,7 @@ import type { StdioPort } from '../../node/daemon.ts';
 import type { DescriptorInfo } from './fdinfo.ts';
 import { systemPosition } from './fdinfo.ts';
 import { errnoOf } from './errno.ts';
+import { nativeCalls } from '../../vfs/native.ts';
 import { statPort } from './stat.ts';
 
 export function filePort(fd: number, info: DescriptorInfo): StdioPort {
@@ -42,6 +44,13 @@ export function filePort(fd: number, info: DescriptorInfo): StdioPort {
     },
     seek(offset, whence, done) {
       if (info.kind !== 'file') return queueMicrotask(() => done({ errno: ERRNO.spipe }));
+      const system = nativeCalls();
+      if (system !== null && whence <= Whence.end) {
+        const at = system.lseek(fd, offset, whence);
+        const moved = typeof at === 'bigint' && at >= 0n;
+        // Of a regular file that is open, a position below 0 is all that can be wrong.
+        return queueMicrotask(() => done(moved ? { value: at } : { errno: ERRNO.inval }));
+      }
       return fs.fstat(fd, { bigint: true }, (error, { size }) => {
         if (error) return done({ errno: errnoOf(error) });
         const here = position ?? systemPosition(fd) ?? passed;
