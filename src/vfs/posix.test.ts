@@ -137,11 +137,13 @@ for (const held of [true, false]) {
         fs.mkdirSync(left, { recursive: true });
         fs.mkdirSync(right, { recursive: true });
         const root = new HostDirectory(openSpot(left, held));
+        let linked = false;
         try {
           for (const call of calls) {
             const got = ours(root, call);
+            linked ||= call.call === 'symlink';
             // It would have left the directory, which the system does not mind; the rest of the run stays inside.
-            if (got === 'perm') continue;
+            if (got === 'perm' && (linked || JSON.stringify(call).includes('..'))) continue;
             assert.equal(got, native(right, call), JSON.stringify(call));
           }
           assert.deepEqual(tree(left), tree(right));
