@@ -63,8 +63,8 @@ export const LIMITS = {
   toldMs: 100 * 100 * 365 * 86_400_000,
   /** Bytes that a process's arguments and environment take together (Linux: ARG_MAX, 2 MiB). */
   argumentBytes: 2 * MIB,
-  /** Bytes of a path (Linux: PATH_MAX). */
-  pathBytes: 4096,
+  /** Bytes of a path (Linux: PATH_MAX, which counts a NUL behind it). */
+  pathBytes: 4095,
   /** Bytes of one name in a path (Linux: NAME_MAX). */
   nameBytes: 255,
   /** Symbolic links followed in one path resolution (Linux: 40). */
