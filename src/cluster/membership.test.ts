@@ -246,6 +246,28 @@ test('the others work without the founder, also after a restart', () => {
   assert.deepEqual(b.news().slice(-2), ['restarted 1', 'up 1']);
 });
 
+test('what a node has stored of the others is no news of them', () => {
+  const { cluster, a, c } = three(6);
+  cluster.kill(a, false);
+  cluster.kill(c, false);
+  const again = cluster.start(3);
+  // By what is stored all were up. What is sent to them now waits for their links all the same.
+  assert.deepEqual(again.states(), ['1 unreachable', '2 unreachable', '3 up']);
+  assert.equal(again.membership.stateOf(nodeId(1)), 'up');
+  cluster.settle();
+  assert.deepEqual(again.states(), ['1 unreachable', '2 up', '3 up']);
+  assert.deepEqual(again.news(), ['up 2']);
+  cluster.clock.advance(TIMING.silentMs);
+  assert.equal(again.membership.stateOf(nodeId(1)), 'unreachable');
+  assert.deepEqual(again.news(), ['unreachable 1']);
+  cluster.clock.advance(TIMING.downMs);
+  assert.deepEqual(again.news(), ['down 1']);
+  // A new founder's word counts, of nodes that have not been seen too.
+  cluster.start(1);
+  cluster.settle();
+  assert.deepEqual(again.states(), ['1 up', '2 up', '3 up']);
+});
+
 test('a node that has moved tells the founder, who tells the others', () => {
   const { cluster, a, b, c } = three(7);
   cluster.kill(c, false);

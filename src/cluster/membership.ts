@@ -7,6 +7,9 @@
  *                               │ └──────── link opens ──────────────────┘                            │
  *                               └────────── link opens ───────────────────────────────────────────────┘
  *
+ * A node that has not been seen since this one has started is what the founder says of it, if the founder has said
+ * anything since then; what is stored may be long past. After TIMING.silentMs without a link it is `unreachable` too.
+ *
  * A goodbye leads from anywhere to `down` at once: `godwit down` stops a daemon, and its node is still a member. Only
  * the engine takes a node out (`left`). A node that comes back with the boot id that it had is as it was; with
  * another one everything that it ran is gone, which `restarted` reports before `up`.
@@ -73,6 +76,8 @@ interface Observed {
 export class Membership {
   readonly #config: MembershipConfig;
   readonly #observed = new Map<NodeId, Observed>();
+  /** Whether the list is what the founder says now, and not what it said before this node was started. */
+  #current: boolean;
   #list: MemberList;
 
   /** @throws GodwitError('corrupt') if the store has no list of members */
@@ -81,6 +86,7 @@ export class Membership {
     const list = config.engine?.list ?? config.store.load().memberList;
     if (!list) throw new GodwitError('corrupt', 'the stored state has no list of members');
     this.#list = list;
+    this.#current = config.engine !== null;
   }
 
   /** Starts to keep links to all members. */
@@ -105,10 +111,13 @@ export class Membership {
 
   /** The list with the states as this node sees them, by id. */
   get list(): MemberList {
-    return { ...this.#list, members: this.#list.members.map((m) => ({ ...m, state: this.#stateOf(m) })) };
+    return { ...this.#list, members: this.#list.members.map((m) => ({ ...m, state: this.#seenAs(m) })) };
   }
 
-  /** The state of a member as this node sees it; null: it is none. */
+  /**
+   * Whether it makes sense to send a member anything; null: it is none. One whose link is being made for the first time
+   * counts as what it was: what is sent to it waits for that moment.
+   */
   stateOf(node: NodeId): MemberState | null {
     const member = this.#list.members.find((m) => m.node === node);
     return member ? this.#stateOf(member) : null;
@@ -135,7 +144,7 @@ export class Membership {
         this.#onUp(node, observed, event.agreement.boot);
         return;
       case 'unreachable':
-        this.#onUnreachable(node, observed);
+        if (observed.state === 'up') this.#onUnreachable(node, observed);
         return;
       case 'reset':
         this.#emit({ event: 'reset', node, reason: event.reason });
@@ -172,6 +181,7 @@ export class Membership {
     if (from !== this.#list.founder || founder !== from) {
       throw new GodwitError('protocol', `node ${from} does not keep the list of members`);
     }
+    this.#current = true;
     if (version <= this.#list.version) return;
     // Copied out of the frame, since the list is kept.
     const list = { version, founder, members: members.map((m) => ({ ...m, fingerprint: m.fingerprint.slice() })) };
@@ -215,8 +225,15 @@ export class Membership {
     if (node === this.#config.self) return;
     const observed: Observed = { state: 'unknown', boot: null, refusal: null, timer: null };
     this.#observed.set(node, observed);
-    this.#downLater(node, observed, 'it does not answer');
+    observed.timer = this.#config.clock.after(TIMING.silentMs, () => this.#onUnseen(node, observed));
     this.#config.links.add(node, address);
+  }
+
+  /** No link has come about so far. One that was down before is not made to look as if it had just been there. */
+  #onUnseen(node: NodeId, observed: Observed): void {
+    const known = this.#list.members.find((m) => m.node === node)?.state;
+    if (known === 'down') this.#downLater(node, observed, 'it does not answer');
+    else this.#onUnreachable(node, observed);
   }
 
   #forget(node: NodeId): void {
@@ -250,7 +267,6 @@ export class Membership {
   }
 
   #onUnreachable(node: NodeId, observed: Observed): void {
-    if (observed.state !== 'up') return;
     observed.state = 'unreachable';
     this.#downLater(node, observed, `it has been unreachable for ${TIMING.downMs} ms`);
     this.#config.engine?.report(node, { state: 'unreachable' });
@@ -277,6 +293,13 @@ export class Membership {
     if (member.node === this.#config.self) return 'up';
     const seen = this.#observed.get(member.node)?.state ?? 'unknown';
     return seen === 'unknown' ? member.state : seen;
+  }
+
+  /** For people, and whoever looks for a node that answers now. */
+  #seenAs(member: Member): MemberState {
+    const state = this.#stateOf(member);
+    const seen = member.node === this.#config.self || this.#observed.get(member.node)?.state !== 'unknown';
+    return seen || this.#current || state !== 'up' ? state : 'unreachable';
   }
 
   #broadcast(): void {

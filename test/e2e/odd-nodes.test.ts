@@ -1,6 +1,7 @@
 /** Nodes that are not like the others: a clock that jumps, no memory left, another build, a founder that is gone. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { after, before, describe, test } from 'node:test';
@@ -185,6 +186,56 @@ test('a question to a node that is gone is answered at once', async () => {
     ] as const) {
       checkRefused(await lab.run(args, { node: 'node2' }), 1, new RegExp(words));
     }
+  } finally {
+    await lab.stop();
+  }
+});
+
+test('a member that is started again without its founder works, ends when it is told to, and keeps its state', async () => {
+  const lab = await start([]);
+  const { path: hello } = await fixture('hello');
+  const end = async (name: string): Promise<void> => {
+    lab.node(name).kill('SIGTERM');
+    assert.equal((await lab.node(name).running.result()).status, 0);
+  };
+  try {
+    // Found again where it was: on an address from which no connection of another test takes a port meanwhile.
+    const host = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
+    const { address } = (await lab.up('node1', ['--listen', `${host}:0`])).ready;
+    const { id } = await lab.up('node2');
+    await end('node1');
+    await end('node2');
+    for (const way of ['SIGINT', 'SIGTERM', 'down'] as const) {
+      const node = await lab.up('node2');
+      assert.deepEqual([node.id, node.ready.join], [id, null]);
+      assert.deepEqual(
+        (await lab.nodeList('node2')).map(({ name, state }) => [name, state === 'up']),
+        [
+          ['node1', false],
+          ['node2', true],
+        ],
+      );
+      assert.equal((await lab.run(['run', hello], { node: 'node2' })).stdout, 'hello, world\n');
+      if (way !== 'down') node.kill(way);
+      else assert.equal((await lab.run(['down'], { node: 'node2' })).status, 0);
+      assert.equal((await node.running.result()).status, 0);
+    }
+    // While it is still being made ready: as soon as its socket is there, it asks its founder for a token.
+    const [state, socket] = [path.join(lab.directory, 'node2'), lab.socketOf('node2')];
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const starting = lab.spawn(['up', '--state', state, '--socket', socket], { node: null });
+      await eventually('its socket', async () => (existsSync(socket) ? true : null));
+      starting.signal(signal);
+      const { stderr, status } = await starting.result();
+      assert.deepEqual([stderr, status], ['', 0]);
+    }
+    await lab.up('node1', ['--listen', address]);
+    const again = await lab.up('node2');
+    assert.equal(again.id, id);
+    await untilState(lab, 'node2', 'up');
+    const { stdout } = await lab.run(['run', '--node', 'node2', hello]);
+    assert.equal(stdout, 'hello, world\n');
+    assert.equal(await lab.complaints(), '');
   } finally {
     await lab.stop();
   }

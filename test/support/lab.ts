@@ -249,7 +249,8 @@ export class Lab {
   /** Starts a node, or starts it again with what it has in its state directory. @param options of `godwit up` */
   async up(name: string, options: readonly string[] = [], launcher: Launcher = OWN_NODE): Promise<LabNode> {
     const socket = this.socketOf(name);
-    const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0', '--socket', socket];
+    const args = ['up', '--json', '--attended', '--name', name, '--socket', socket];
+    if (!options.includes('--listen')) args.push('--listen', '127.0.0.1:0');
     args.push('--state', path.join(this.directory, name), ...options);
     const known = this.nodes.findIndex((node) => node.name === name);
     if (this.nodes.length > 0 && known < 0 && !options.includes('--join')) args.push(...(await this.#joining()));
