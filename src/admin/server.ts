@@ -2,7 +2,7 @@
  * The daemon's end of the control socket: any number of clients, each a session of its own. A client that sends
  * rubbish loses its connection, and nobody else notices.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
@@ -56,13 +56,17 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
   };
 }
 
-/** @throws GodwitError `io` */
+/**
+ * Makes the directory of a control socket, and sees that a socket can be made there.
+ * @throws GodwitError `io`
+ */
 export function makeSocketDirectory(directory: string): void {
   try {
     makePrivateDirectory(directory);
+    accessSync(directory, constants.W_OK);
   } catch (error) {
     const reason = directoryFailure(directory, error);
-    throw new GodwitError('io', `cannot make ${directory} for the control socket: ${reason}; ${OTHER_SOCKET}`, {
+    throw new GodwitError('io', `cannot use ${directory} for the control socket: ${reason}; ${OTHER_SOCKET}`, {
       cause: error,
     });
   }

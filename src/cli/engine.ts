@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
+import { withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
 
@@ -93,8 +94,8 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
     const refused = unknown.length === 0 ? null : { code: 'unknown_import', message: `no one provides ${names}` };
     return { ...known, rewritten, refused };
   } catch (error) {
-    if (error instanceof GodwitError) return { ...known, refused: { code: error.code, message: error.message } };
-    throw error;
+    if (!(error instanceof GodwitError)) throw error;
+    return { ...known, refused: { code: error.code, message: withAdvice(error) } };
   }
 }
 

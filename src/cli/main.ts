@@ -4,17 +4,24 @@ import { setEngineOptions } from '../node/v8.ts';
 /** SIGPIPE's exit status, which a shell expects of `godwit ps | head -1`. */
 const PIPE_CLOSED = 141;
 
-/** `godwit ps | head -1` ends quietly. `run` writes past these streams and never comes here. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
-  throw error;
+/** `godwit ps | head -1` ends quietly; on a full disk nobody may take half a list for the whole. */
+async function outputFailed(error: Error): Promise<never> {
+  if ('code' in error && error.code === 'EPIPE') process.exit(PIPE_CLOSED);
+  const { reasonOf } = await import('./report.ts');
+  process.stderr.write(`godwit: cannot write to standard output: ${reasonOf(error)}; send it elsewhere\n`);
+  process.exit(1);
 }
 
+// What a program of `run` writes goes past these streams, and its end is not ours.
 if (process.argv[2] !== 'run') {
-  process.stdout.on('error', endQuietly);
-  process.stderr.on('error', endQuietly);
+  process.stdout.on('error', (error) => void outputFailed(error));
+  // There is nowhere to say it.
+  process.stderr.on('error', (error) => 'code' in error && error.code === 'EPIPE' && process.exit(PIPE_CLOSED));
 }
 // Before the rest is loaded: code that was compiled under other options is not taken from the cache.
 setEngineOptions();
 const { commandLine } = await import('./command-line.ts');
-process.exit(await commandLine(process.argv.slice(2)));
+const status = await commandLine(process.argv.slice(2));
+// The event of a write that has failed just now would come too late.
+if (process.stdout.errored) await outputFailed(process.stdout.errored);
+process.exit(status);

@@ -33,8 +33,8 @@ export class Invocation {
   }
 }
 
-const usage = (command: Command, problem: string): GodwitError =>
-  new GodwitError('usage', `${command.name}: ${problem}; "godwit help ${command.name}" shows how`);
+const usage = (command: Command, problem: string, help = `"godwit help ${command.name}" shows how`): GodwitError =>
+  new GodwitError('usage', `${command.name}: ${problem}; ${help}`);
 
 /** @throws GodwitError `usage` with a suggestion */
 export function parseInvocation(command: Command, words: readonly string[]): Invocation {
@@ -62,7 +62,7 @@ export function parseInvocation(command: Command, words: readonly string[]): Inv
       positionals.push(token.value);
     } else {
       const option = byName.get(token.name);
-      if (!option) throw usage(command, unknown(token.rawName, options));
+      if (!option) throw unknown(command, token.rawName, options);
       if (option.value && !token.value) throw usage(command, `${token.rawName} needs a value (${option.value})`);
       if (!option.value && token.value !== undefined) throw usage(command, `${token.rawName} takes no value`);
       const values = given.get(option.name) ?? [];
@@ -74,12 +74,13 @@ export function parseInvocation(command: Command, words: readonly string[]): Inv
   return checked(command, new Invocation(options, given, positionals));
 }
 
-function unknown(rawName: string, options: readonly Option[]): string {
+function unknown(command: Command, rawName: string, options: readonly Option[]): GodwitError {
   const meant = nearest(
     rawName.replace(/^-+/, ''),
     options.map(({ name }) => name),
   );
-  return `unknown option ${rawName}${meant ? `, did you mean --${meant}?` : ''}`;
+  const problem = `unknown option ${rawName}`;
+  return meant === null ? usage(command, problem) : usage(command, problem, `did you mean --${meant}?`);
 }
 
 function checked(command: Command, invocation: Invocation): Invocation {

@@ -170,7 +170,7 @@ function listenError(error: NodeJS.ErrnoException, address: Address): GodwitErro
 
 const LISTEN_FAILURES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine does not have that address',
-  EACCES: 'ports below 1024 are the administrator’s',
+  EACCES: 'only the administrator may use ports below 1024',
   ENOTFOUND: 'no machine has that name',
   EAI_AGAIN: 'the name cannot be looked up now',
   EAFNOSUPPORT: 'this machine has no addresses of that kind',

@@ -36,7 +36,7 @@ export function parseAddress(address: string): { readonly host: string; readonly
 
 const FAILURES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'the node does not have that address',
-  EACCES: 'ports below 1024 are the administrator’s',
+  EACCES: 'only the administrator may use ports below 1024',
   ENOTFOUND: 'no machine has that name',
 };
 

@@ -41,7 +41,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** A file of the state directory that cannot be written. @param error the system's */
 export function stateFailure(file: string, error: unknown): GodwitError {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  const help = 'make room for it, or choose another directory with --state';
+  const help = 'the node must be able to write there, or choose another directory with --state';
   return new GodwitError('io', `cannot write ${file}: ${REASONS[code] ?? (code || message)}; ${help}`, {
     cause: error,
   });

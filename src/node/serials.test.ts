@@ -27,7 +27,10 @@ test('what cannot be noted is not given, until it can', (t) => {
   const serials = new PidSerials(file);
   let next = serials.first;
   rmSync(directory, { recursive: true });
-  const failure = { code: 'io', message: /^cannot write .*pid: .*; make room for it, or choose .* with --state$/ };
+  const failure = {
+    code: 'io',
+    message: /^cannot write .*pid: .*; the node must be able to write there, or choose .* with --state$/,
+  };
   assert.throws(() => {
     while (next < 1000) serials.used(++next);
   }, failure);

@@ -160,6 +160,24 @@ test('a file that is read by the engine alone', async () => {
   }
 });
 
+test(
+  'output that cannot be written is not taken for all there is',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    for (const command of ['help run', 'nodes', 'nodes --json', 'token']) {
+      const { stderr, status } = await lab.shell(`$GODWIT ${command} > /dev/full`);
+      assert.equal(
+        stderr,
+        'godwit: cannot write to standard output: no space is left on the device; send it elsewhere\n',
+        command,
+      );
+      assert.equal(status, 1);
+    }
+    // Whoever has read enough is not told anything.
+    assert.equal((await lab.shell('$GODWIT help run | head -1 > /dev/null')).stderr, '');
+  },
+);
+
 test('--hop with nowhere to go: said, and run', async () => {
   const file = await fileWith('hello.wasm', hello);
   const { stdout, stderr, status } = await lab.run(['run', '--hop', '20ms', file], { node: null });

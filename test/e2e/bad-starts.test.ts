@@ -138,7 +138,7 @@ describe('a node that cannot start', () => {
         checkRefused(
           refused,
           1,
-          new RegExp(`cannot make .*/proc/godwit.*: the system lets none be made there; ${help}`),
+          new RegExp(`cannot (make|use) .*/proc/godwit.*: the system lets none be made there; ${help}`),
         );
       }
       await assert.rejects(access(path.join(lab.directory, 'unused')));
@@ -182,7 +182,7 @@ test('a disk that gets full costs a node its log, not its programs', async () =>
   const said = await readFile(node.logFile, 'utf8');
   assert.match(
     said,
-    /^godwit: cannot write .*node\.log: .*; make room for it, .*; "godwit logs" shows the last lines .*\n$/,
+    /^godwit: cannot write .*node\.log: .*; the node must be able to write there, .*; "godwit logs" shows the last lines .*\n$/,
   );
 });
 

@@ -111,7 +111,7 @@ async function runCommand(command: string, args: readonly string[], env: NodeJS.
       reject(
         new GodwitError(
           absent ? 'not_found' : 'not_runnable',
-          `cannot run ${command}: ${absent ? 'no such command' : error.message}`,
+          `cannot run ${command}: ${absent ? 'there is no such command; check its name, or give its path' : error.message}`,
         ),
       );
     });
