@@ -43,6 +43,53 @@ export interface Agreement {
 /** What both greetings say. */
 type Greeting = Pick<FrameOf<'hello'>, 'build' | 'capabilities' | 'required' | 'boot'>;
 
+/** What a greeting says of the link itself: see Session. */
+interface Standing {
+  readonly id: bigint;
+  readonly established: boolean;
+  readonly received: number;
+}
+
+const introduction = ({ build, capabilities, required, boot }: Identity): Greeting => ({
+  build,
+  capabilities,
+  required,
+  boot,
+});
+
+/** @param generation of the connection that was open last */
+export function helloOf(self: Identity, session: Standing, generation: number): FrameOf<'hello'> {
+  return {
+    frame: 'hello',
+    protocolMin: PROTOCOL.min,
+    protocolMax: PROTOCOL.max,
+    ...introduction(self),
+    cluster: self.cluster,
+    node: self.node,
+    session: session.id,
+    fresh: !session.established,
+    received: session.received,
+    generation,
+  };
+}
+
+/** @param generation of the connection that is about to be open */
+export function welcomeOf(
+  self: Identity,
+  { protocol }: Agreement,
+  session: Standing,
+  generation: number,
+): FrameOf<'welcome'> {
+  return {
+    frame: 'welcome',
+    protocol,
+    ...introduction(self),
+    session: session.id,
+    received: session.received,
+    generation,
+  };
+}
+
 /** The highest version that both speak, or null. */
 export function commonProtocol(theirs: { readonly protocolMin: number; readonly protocolMax: number }): number | null {
   const highest = Math.min(PROTOCOL.max, theirs.protocolMax);

@@ -16,18 +16,16 @@ import { GodwitError } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { Connection } from './connection.ts';
 import type { EncodedFrame, Frame, FrameHeader, FrameOf, PeerFrame, SessionFrame } from './frames.ts';
 import { encodeFrame, HEADER_BYTES, isSessionFrame } from './frames.ts';
 import type { Agreement, Identity, Refusal } from './greeting.ts';
-import { checkHello, checkWelcome, PROTOCOL } from './greeting.ts';
+import { checkHello, checkWelcome, helloOf, welcomeOf } from './greeting.ts';
 import { Redial } from './redial.ts';
 import { Session } from './session.ts';
 import type { Dialer, Transport } from './transport.ts';
-
-/** Received bytes after which an acknowledgement does not wait for its time: the sender of bulk data waits for it. */
-const ACK_BYTES = LIMITS.linkUnackedBytes / 8;
 
 export interface LinkConfig {
   readonly self: Identity;
@@ -65,6 +63,7 @@ export class Link {
   readonly #session = new Session();
   readonly #redial: Redial;
   readonly #owner: ConnectionOwner;
+  readonly #acknowledgements: Acknowledgements;
   #closed = false;
   /** Counts the open connections of the pair. */
   #generation = 0;
@@ -76,9 +75,6 @@ export class Link {
   readonly #accepted = new Set<Connection>();
   #heardAt: number | null = null;
   #pingedAt: number | null = null;
-  #ackTimer: Timer | null = null;
-  /** Bytes received since the last acknowledgement went out. */
-  #unacknowledged = 0;
   #roomWaiters: (() => void)[] = [];
 
   constructor(peer: NodeId, address: string, config: LinkConfig, events: LinkEvents) {
@@ -95,6 +91,9 @@ export class Link {
       },
       onLost: (connection, reason, fault) => this.#onLost(connection, reason, fault),
     };
+    this.#acknowledgements = new Acknowledgements(config.clock, () => {
+      if (this.#current) this.#sendOn(this.#current, { frame: 'ack' });
+    });
     this.#redial = new Redial(peer, config, {
       connected: (transport) => this.#onConnected(transport),
       failed: (reason) => {
@@ -171,7 +170,7 @@ export class Link {
     this.#stopDialing();
     for (const connection of this.#accepted) connection.abort();
     this.#accepted.clear();
-    this.#ackTimer?.cancel();
+    this.#acknowledgements.stop();
     this.#session.reset();
     this.#roomWaiters = [];
   }
@@ -194,24 +193,7 @@ export class Link {
     this.#greeting = connection;
     const session = this.#session;
     if (session.id === 0n) session.begin(randomId(random), false);
-    connection.send(
-      {
-        frame: 'hello',
-        protocolMin: PROTOCOL.min,
-        protocolMax: PROTOCOL.max,
-        build: self.build,
-        capabilities: self.capabilities,
-        required: self.required,
-        cluster: self.cluster,
-        node: self.node,
-        boot: self.boot,
-        session: session.id,
-        fresh: !session.established,
-        received: session.received,
-        generation: this.#generation,
-      },
-      session.received,
-    );
+    connection.send(helloOf(self, session, this.#generation), session.received);
   }
 
   #onHello(connection: Connection, hello: FrameOf<'hello'>): void {
@@ -239,20 +221,7 @@ export class Link {
     }
     const peerReceived = hello.session === session.id ? hello.received : session.received;
     this.#generation = (Math.max(this.#generation, hello.generation) + 1) >>> 0;
-    connection.send(
-      {
-        frame: 'welcome',
-        protocol: agreement.protocol,
-        build: self.build,
-        capabilities: self.capabilities,
-        required: self.required,
-        boot: self.boot,
-        session: session.id,
-        received: session.received,
-        generation: this.#generation,
-      },
-      session.received,
-    );
+    connection.send(welcomeOf(self, agreement, session, this.#generation), session.received);
     this.#open(connection, agreement, peerReceived);
   }
 
@@ -313,8 +282,7 @@ export class Link {
     this.#heardAt = this.#current.heardAt;
     this.#current.abort();
     this.#current = null;
-    this.#ackTimer?.cancel();
-    this.#ackTimer = null;
+    this.#acknowledgements.stop();
   }
 
   /** Like {@link #dropCurrent}, with nothing to take its place. */
@@ -361,7 +329,7 @@ export class Link {
     if (isSessionFrame(frame)) {
       this.#onSessionFrame(connection, frame);
     } else {
-      this.#acknowledge(HEADER_BYTES + header.length);
+      this.#acknowledgements.received(HEADER_BYTES + header.length);
       if (this.#session.accept(header.sequence)) this.#events.onFrame(this.peer, frame);
     }
     this.#offerRoom();
@@ -409,7 +377,7 @@ export class Link {
 
   #sendOn(connection: Connection, frame: SessionFrame): void {
     connection.send(frame, this.#session.received);
-    this.#acknowledgementSent();
+    this.#acknowledgements.sent();
   }
 
   #push(frame: EncodedFrame): void {
@@ -428,28 +396,8 @@ export class Link {
       const frame = this.#session.next();
       if (!frame) return;
       this.#current.sendEncoded(frame);
-      this.#acknowledgementSent();
+      this.#acknowledgements.sent();
     }
-  }
-
-  #acknowledge(bytes: number): void {
-    this.#unacknowledged += bytes;
-    if (this.#unacknowledged >= ACK_BYTES) this.#sendAck();
-    else this.#ackTimer ??= this.#config.clock.after(TIMING.ackDelayMs, () => this.#ackDue());
-  }
-
-  /** The timer runs on when an acknowledgement rides on a frame: to stop it each time would cost more than this. */
-  #ackDue(): void {
-    this.#ackTimer = null;
-    if (this.#unacknowledged > 0) this.#sendAck();
-  }
-
-  #sendAck(): void {
-    if (this.#current) this.#sendOn(this.#current, { frame: 'ack' });
-  }
-
-  #acknowledgementSent(): void {
-    this.#unacknowledged = 0;
   }
 
   #offerRoom(): void {
