@@ -1,5 +1,5 @@
 /** Small code written by hand: the helper functions that the rewriter appends. */
-import { OP, PREFIX_FC, PREFIX_FD } from '../wasm/opcodes.ts';
+import { OP, PREFIX_FC, PREFIX_FD, PREFIX_FE } from '../wasm/opcodes.ts';
 import { EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
@@ -20,7 +20,10 @@ const ACCESS: ReadonlyMap<ValueType, { readonly load: number; readonly store: nu
 export class Assembler extends WasmWriter {
   /** An instruction by its number of wasm/opcodes.ts, and its immediates as unsigned LEB128. */
   op(opcode: number, ...immediates: number[]): this {
-    if (opcode >= PREFIX_FD) {
+    if (opcode >= PREFIX_FE) {
+      this.u8(0xfe);
+      this.u32(opcode - PREFIX_FE);
+    } else if (opcode >= PREFIX_FD) {
       this.u8(0xfd);
       this.u32(opcode - PREFIX_FD);
     } else if (opcode >= PREFIX_FC) {
@@ -34,6 +37,15 @@ export class Assembler extends WasmWriter {
   constant(value: number): this {
     this.u8(OP.i32Const);
     this.s32(value);
+    return this;
+  }
+
+  /** An f64.const. */
+  real(value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.u8(OP.f64Const);
+    this.copy(bytes);
     return this;
   }
 

@@ -17,7 +17,7 @@ import { LIMITS } from '../base/limits.ts';
 import { CATCH } from '../wasm/exceptions.ts';
 import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
-import { OP, PREFIX_FC } from '../wasm/opcodes.ts';
+import { OP, PREFIX_FC, PREFIX_FE } from '../wasm/opcodes.ts';
 import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
 import { BranchCopier } from './branches.ts';
@@ -27,20 +27,15 @@ import type { CountedLoop } from './counted.ts';
 import type { Facts } from './facts.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
-import type { SegmentUse } from './graph.ts';
+import { segmentUseAt } from './graph.ts';
 import { Liveness } from './liveness.ts';
+import { writePoll } from './polls.ts';
 import type { CodeTarget } from './target.ts';
 import { TryWriter } from './tries.ts';
+import { isSafepoint, waitType, waitUseAt } from './waits.ts';
 
 /** What the rewriter of bodies must know about the functions that it meets. */
 export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPolls'>;
-
-const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
-  [OP.memoryInit, 'memory.init'],
-  [OP.dataDrop, 'data.drop'],
-  [OP.tableInit, 'table.init'],
-  [OP.elemDrop, 'elem.drop'],
-]);
 
 /** Position of the spill locals for caught exceptions, by frame depth: far above any operand. */
 export const CAUGHT: number = 1 << 20;
@@ -310,7 +305,8 @@ export class BodyRewriter extends BranchCopier {
         this.#reference(OP.refFunc);
         return false;
       default:
-        if (opcode >= PREFIX_FC) this.#segment(opcode);
+        if (opcode >= PREFIX_FE) this.#wait();
+        else if (opcode >= PREFIX_FC) this.#segment();
         return false;
     }
   }
@@ -357,7 +353,7 @@ export class BodyRewriter extends BranchCopier {
     this.labels.depth++;
     // Where calls without loops bring a program to many such loops, one after the other, each still has a poll. It is
     // the same site as the head of the other part: the loop has not begun.
-    this.#writePoll(this.sites);
+    this.hints.push(writePoll(this.out, this.target, this.ownLocals, this.sites));
   }
 
   #stretchEnd(): number {
@@ -470,33 +466,10 @@ export class BodyRewriter extends BranchCopier {
     return this.sites++;
   }
 
-  /**
-   * `if (attention) { pc = site; poll(); unreachable }`, the arm hinted to be cold. The poll never returns here: with
-   * a way back from the arm V8 gives up optimisations of the loop (sieve 1.25 against 1.06, sorting 1.18 against
-   * 1.08). A host that only wants to look in is served by unwinding and resuming at once.
-   */
   protected poll(): void {
     const site = this.site();
     this.#polls.add(site);
-    this.#writePoll(site);
-  }
-
-  #writePoll(site: number): void {
-    const { out, target } = this;
-    this.constant(0);
-    out.u8(OP.i32Load);
-    if (target.controlMemory === 0) out.u8(2);
-    else {
-      out.u8(2 | 0x40);
-      out.u32(target.controlMemory);
-    }
-    out.u8(0);
-    this.hints.push(out.length);
-    out.raw(OP.if, 0x40);
-    this.setPc(site);
-    out.u8(OP.call);
-    out.u32(target.poll);
-    out.raw(OP.unreachable, OP.end);
+    this.hints.push(writePoll(this.out, this.target, this.ownLocals, site));
   }
 
   #call(opcode: number): void {
@@ -509,14 +482,20 @@ export class BodyRewriter extends BranchCopier {
       return;
     }
     const type = indirect ? module.types[immediate]! : typeOf(module, immediate);
-    if (this.watermark < walker.low) {
-      if (opcode === OP.callRef) this.spill([...type.params, module.references.type(immediate, true)]);
-      else this.spill(indirect ? [...type.params, module.tables[walker.second]!.address] : [...type.params]);
-    } else this.copy(walker.start);
+    let args: ArrayLike<ValueType> = type.params;
+    if (opcode === OP.callRef) args = [...type.params, module.references.type(immediate, true)];
+    else if (indirect) args = [...type.params, module.tables[walker.second]!.address];
+    if (!this.#callAsSite(args, type.results) && !indirect) this.#reference(OP.call);
+  }
+
+  /** Prepares a call that is a site. @returns true if it has been written */
+  #callAsSite(args: ArrayLike<ValueType>, results: TypeList): boolean {
+    if (this.watermark < this.walker.low) this.spill(args);
+    else this.copy(this.walker.start);
     const site = this.site();
-    if (this.callSite(site, type.results)) return;
+    if (this.callSite(site, results)) return true;
     this.setPc(site);
-    if (!indirect) this.#reference(OP.call);
+    return false;
   }
 
   /** A local that cannot be null in the original can be here: the handler reads it, whether it has been set or not. */
@@ -536,26 +515,30 @@ export class BodyRewriter extends BranchCopier {
   #reference(opcode: number): void {
     const { walker, target } = this;
     const index = target.functionIndex(walker.immediate);
-    if (index === walker.immediate) return;
-    this.copy(walker.start);
-    this.out.u8(opcode);
-    this.out.u32(index);
-    this.replaced();
+    if (index !== walker.immediate) this.#writeInstead(opcode, index);
   }
 
-  #segment(opcode: number): void {
-    const kind = SEGMENT_INSTRUCTIONS.get(opcode);
-    if (kind === undefined) return;
-    const { walker } = this;
-    const helper = this.target.segmentHelper({
-      kind,
-      segment: walker.immediate,
-      target: opcode === OP.tableInit || opcode === OP.memoryInit ? walker.second : 0,
-    });
-    if (helper === null) return;
-    this.copy(walker.start);
-    this.out.u8(OP.call);
-    this.out.u32(helper);
+  /** A wait or a notify is a call of its helper. */
+  #wait(): void {
+    const { walker, module } = this;
+    const use = waitUseAt(walker);
+    if (use === null) return;
+    const { params, results } = waitType(module, use);
+    if (isSafepoint(module, use) && this.#callAsSite(params, results)) return;
+    this.#writeInstead(OP.call, this.target.waitHelper(use));
+  }
+
+  #segment(): void {
+    const use = segmentUseAt(this.walker);
+    const helper = use === null ? null : this.target.segmentHelper(use);
+    if (helper !== null) this.#writeInstead(OP.call, helper);
+  }
+
+  /** In place of the instruction that has just been passed. */
+  #writeInstead(opcode: number, index: number): void {
+    this.copy(this.walker.start);
+    this.out.u8(opcode);
+    this.out.u32(index);
     this.replaced();
   }
 }

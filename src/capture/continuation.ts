@@ -19,10 +19,9 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Module } from '../wasm/module.ts';
-import { typeOf } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32, NO_TYPES } from '../wasm/types.ts';
-import type { TypeList } from '../wasm/types.ts';
+import type { FunctionType, TypeList } from '../wasm/types.ts';
 import type { WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
 import { BodyRewriter } from './body.ts';
@@ -257,31 +256,31 @@ function restoreFrame(
   out.copy(code.bytes, 0, code.length);
 }
 
-/** The continuation of an import wrapper's frame: the wrapper is called again with its saved arguments. */
+/**
+ * The continuation of the frame of an import's wrapper or of a helper that waits: it is called again with its saved
+ * arguments.
+ * @param called its number in the continuation module
+ */
 export function recallBody(
-  module: Module,
-  index: number,
+  type: FunctionType,
+  called: number,
   plan: FramePlan,
   n: Numbering,
   link: ContinuationTarget,
 ): Uint8Array {
-  return recallCode(module, index, plan, n, link).body(
-    Uint8Array.of(...typeOf(module, index).params, I32),
-    n.references,
-  );
+  return recallCode(type, called, plan, n, link).body(Uint8Array.of(...type.params, I32), n.references);
 }
 
 /** The code of {@link recallBody}. */
 export function recallCode(
-  module: Module,
-  index: number,
+  { params }: FunctionType,
+  called: number,
   plan: FramePlan,
   n: Numbering,
   link: ContinuationTarget,
 ): Assembler {
-  const { params } = typeOf(module, index);
   const code = new Assembler(256);
   restoreFrame(code, plan, n, link, params.length, params.length);
   params.forEach((_, local) => code.get(local));
-  return code.op(OP.call, link.functionIndex(index));
+  return code.op(OP.call, called);
 }

@@ -52,6 +52,7 @@ const NOT_PLAIN: ReadonlySet<number> = new Set([
   OP.try,
   OP.tryTable,
   OP.memoryGrow,
+  OP.atomicNotify,
 ]);
 
 /** The time of bulk instructions, and of giving a memory more pages, is not told by the size either. */

@@ -5,6 +5,7 @@
 import { GodwitError } from '../base/errors.ts';
 import { disassemble } from '../wasm/disassemble.ts';
 import type { Line, Namer } from '../wasm/disassemble.ts';
+import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
 import { functionName, functionNamed } from '../wasm/names.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
@@ -15,17 +16,17 @@ import { TRAILER_BYTES, savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import { analyse } from './graph.ts';
 import type { Graph } from './graph.ts';
-import { wrapperPlan } from './helpers.ts';
 import { ContinuationTarget } from './link.ts';
 import { Numbering } from './numbering.ts';
 import { MainTarget } from './rewrite.ts';
+import { callerPlan, waitUseAt } from './waits.ts';
 
 /** Where a function can be captured. */
 export interface Safepoint {
   /** Its number in the function: what a frame record keeps. */
   readonly site: number;
-  /** A poll at a function's or a loop's beginning, a call, or an imported function itself. */
-  readonly kind: 'entry' | 'loop' | 'call' | 'import';
+  /** A poll at the beginning of a function or a loop, a call, a wait for other threads, an imported function itself. */
+  readonly kind: 'entry' | 'loop' | 'call' | 'wait' | 'import';
   /** Byte offset of the instruction in the original module; null for an imported function. */
   readonly offset: number | null;
   /** The instruction. */
@@ -73,7 +74,8 @@ class SiteRecorder extends BodyRewriter {
   }
 
   protected override callSite(site: number, results: Uint8Array): boolean {
-    this.found.set(site, { kind: 'call', offset: this.walker.start });
+    const kind = waitUseAt(this.walker) === null ? 'call' : 'wait';
+    this.found.set(site, { kind, offset: this.walker.start });
     return super.callSite(site, results);
   }
 }
@@ -115,7 +117,7 @@ export class Description {
     const { module } = this;
     const imported = index < module.importedFunctions;
     const recorder = this.#recorder();
-    const plan = imported ? wrapperPlan(module, index) : recorder.rewrite(index);
+    const plan = imported ? callerPlan(typeOf(module, index).params, module.references) : recorder.rewrite(index);
     const body = index - module.importedFunctions;
     const codeBytes = imported ? 0 : module.bodyEnds[body]! - this.#codeStart(index);
     const names = this.#names.original(index);
@@ -197,13 +199,16 @@ export class Description {
     const { module } = this;
     const target = new ContinuationTarget(module, this.#n);
     const imported = index < module.importedFunctions;
-    const plan = imported ? wrapperPlan(module, index) : this.#recorder().rewrite(index);
+    const plan = imported
+      ? callerPlan(typeOf(module, index).params, module.references)
+      : this.#recorder().rewrite(index);
     if (plan === null || site >= plan.sites) {
       throw new GodwitError('usage', `${this.#names.function(index)} has no safepoint ${site}`);
     }
     const names = this.#names.continuation(index, plan, target);
     if (imported) {
-      const { bytes, length } = recallCode(module, index, plan, this.#n, target);
+      const called = target.functionIndex(index);
+      const { bytes, length } = recallCode(typeOf(module, index), called, plan, this.#n, target);
       return disassemble(bytes, 0, length, names);
     }
     const rewriter = new ContinuationRewriter(module, this.#graph, target, this.#n);

@@ -95,6 +95,8 @@ export class DescribedNames {
     if (at < n.firstWrapper) return this.function(at);
     if (at < n.firstFixed) return `$wrapped:${this.function(at - n.firstWrapper).replace(/^\$/, '')}`;
     if (at < n.firstSegmentHelper) return `$${n.fixedHelpers[at - n.firstFixed]}`;
+    const wait = n.waitUse(at);
+    if (wait !== undefined) return `$${wait.kind}.${wait.memory}.${wait.offset}`;
     if (at < n.firstSaveHelper) {
       const use = n.segmentUses[at - n.firstSegmentHelper]!;
       return `$${use.kind}.${use.segment}`;

@@ -8,9 +8,11 @@ import { GodwitError } from '../base/errors.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import { WAIT_KINDS } from './waits.ts';
+import type { WaitUse } from './waits.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 8;
+export const ENGINE_VERSION = 9;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';
@@ -27,6 +29,7 @@ export interface Facts {
   /** Whether code handles exceptions, so that a frame can hold one. */
   readonly exceptions: boolean;
   readonly segmentUses: readonly SegmentUse[];
+  readonly waitUses: readonly WaitUse[];
   readonly saveHelpers: readonly SaveSignature[];
 }
 
@@ -60,6 +63,12 @@ export function encodeFacts(facts: Facts): Uint8Array {
     w.u32(segment);
     w.u32(target);
   }
+  w.u32(facts.waitUses.length);
+  for (const { kind, memory, offset } of facts.waitUses) {
+    w.u8(WAIT_KINDS.indexOf(kind));
+    w.u32(memory);
+    w.f64(offset);
+  }
   w.u32(facts.saveHelpers.length);
   for (const { counts, ends } of facts.saveHelpers) {
     for (const count of counts) w.u8(count);
@@ -89,6 +98,11 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     if (kind === undefined) throw new GodwitError('corrupt', 'unknown segment use in a rewritten module');
     return { kind, segment: r.u32(), target: r.u32() };
   });
+  const waitUses = Array.from({ length: boundedCount(r, 13) }, () => {
+    const kind = WAIT_KINDS[r.u8()];
+    if (kind === undefined) throw new GodwitError('corrupt', 'unknown wait in a rewritten module');
+    return { kind, memory: r.u32(), offset: r.f64() };
+  });
   const saveHelpers = Array.from({ length: boundedCount(r, SAVED_TYPES.length + 1) }, () => ({
     counts: SAVED_TYPES.map(() => r.u8()),
     ends: r.u8() === 1,
@@ -101,6 +115,7 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     changedTables,
     exceptions,
     segmentUses,
+    waitUses,
     saveHelpers,
   };
 }

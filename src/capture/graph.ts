@@ -3,7 +3,7 @@
  * validates them) collects the calls; the rest is graph work on them.
  *
  * A function can be on a captured stack if a safepoint can be reached from it: it has a loop (polled at its head),
- * a poll at its entry, or a call to an imported function or to such a function, indirect calls by signature.
+ * a poll at its entry, a wait, or a call to an imported function or to such a function, indirect calls by signature.
  * All other functions stay as they are. A tail call counts like any call: its function is not on the stack then, but
  * what called that function must know that the callee can unwind.
  *
@@ -19,6 +19,8 @@ import { FunctionWalker } from '../wasm/walker.ts';
 import { pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
 import { Edges } from './edges.ts';
+import { isSafepoint, waitKey, waitUseAt } from './waits.ts';
+import type { WaitUse } from './waits.ts';
 
 /** What the rewriter has to know about the whole module before it can rewrite one function. */
 export interface Graph {
@@ -28,10 +30,12 @@ export interface Graph {
   readonly entryPolls: Uint8Array;
   /** By type index: 1 if an indirect call of this type can reach a capturable function. */
   readonly capturableTypes: Uint8Array;
-  /** By function index: 1 if its code must be changed although it is not capturable: for imports, segments, older tries. */
+  /** By function index: 1 if its code must be changed although it is not capturable: for imports, segments, notify, older tries. */
   readonly patched: Uint8Array;
   /** Segments that code drops, and segments that code copies from: see SegmentUse. */
   readonly segmentUses: readonly SegmentUse[];
+  /** What code waits on and wakes. */
+  readonly waitUses: readonly WaitUse[];
   /** By table: 1 if code can change its entries or its size. */
   readonly changedTables: Uint8Array;
   /** Whether code handles exceptions, so that a frame can hold one. */
@@ -44,6 +48,20 @@ export interface SegmentUse {
   readonly segment: number;
   /** The table of table.init, the memory of memory.init, otherwise 0. */
   readonly target: number;
+}
+
+const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
+  [OP.memoryInit, 'memory.init'],
+  [OP.dataDrop, 'data.drop'],
+  [OP.tableInit, 'table.init'],
+  [OP.elemDrop, 'elem.drop'],
+]);
+
+/** The use at the instruction that the walker has just passed; null if it is another instruction. */
+export function segmentUseAt({ opcode, immediate, second }: FunctionWalker): SegmentUse | null {
+  const kind = SEGMENT_INSTRUCTIONS.get(opcode);
+  if (kind === undefined) return null;
+  return { kind, segment: immediate, target: kind === 'table.init' || kind === 'memory.init' ? second : 0 };
 }
 
 /** For every type the first one with the same signature: indirect calls compare structure, not index. */
@@ -86,8 +104,11 @@ class Analysis {
   readonly #looping: Uint8Array;
   /** By function: its instructions outside of loops. */
   readonly #straight: Uint32Array;
+  /** By function: 1 if it waits. */
+  readonly #waiting: Uint8Array;
   readonly #patched: Uint8Array;
   readonly #uses = new Map<string, SegmentUse>();
+  readonly #waits = new Map<string, WaitUse>();
   readonly #changedTables: Uint8Array;
 
   constructor(module: Module) {
@@ -96,6 +117,7 @@ class Analysis {
     this.#canonical = canonicalTypes(module);
     this.#looping = new Uint8Array(this.#functions);
     this.#straight = new Uint32Array(this.#functions);
+    this.#waiting = new Uint8Array(this.#functions);
     this.#patched = new Uint8Array(this.#functions);
     this.#changedTables = new Uint8Array(module.tables.length);
   }
@@ -116,6 +138,7 @@ class Analysis {
       capturableTypes: Uint8Array.from(module.types, (_, type) => reachable[this.#typeNode(type)]!),
       patched: this.#patched,
       segmentUses: [...this.#uses.values()],
+      waitUses: [...this.#waits.values()],
       changedTables: this.#changedTables,
       exceptions: walker.hasExceptions || declaresExceptions(module),
     };
@@ -178,21 +201,32 @@ class Analysis {
         return;
       case OP.tableInit:
         this.#changedTables[walker.second] = 1;
-        return this.#use('table.init', walker.immediate, walker.second);
+        return this.#use(walker);
       case OP.memoryInit:
-        return this.#use('memory.init', walker.immediate, walker.second);
+        return this.#use(walker);
       case OP.dataDrop:
-        this.#patched[index] = 1;
-        return this.#use('data.drop', walker.immediate, 0);
       case OP.elemDrop:
         this.#patched[index] = 1;
-        return this.#use('elem.drop', walker.immediate, 0);
+        return this.#use(walker);
+      case OP.atomicWait32:
+      case OP.atomicWait64:
+      case OP.atomicNotify:
+        return this.#wait(walker, index);
       default:
     }
   }
 
-  #use(kind: SegmentUse['kind'], segment: number, target: number): void {
-    this.#uses.set(`${kind} ${segment} ${target}`, { kind, segment, target });
+  #wait(walker: FunctionWalker, index: number): void {
+    const use = waitUseAt(walker);
+    if (use === null) return;
+    this.#patched[index] = 1;
+    this.#waits.set(waitKey(use), use);
+    if (isSafepoint(this.#module, use)) this.#waiting[index] = 1;
+  }
+
+  #use(walker: FunctionWalker): void {
+    const use = segmentUseAt(walker);
+    if (use !== null) this.#uses.set(`${use.kind} ${use.segment} ${use.target}`, use);
   }
 
   /** From each type's node to every function of the type that can be in a table. */
@@ -217,7 +251,8 @@ class Analysis {
     const todo = new Uint32Array(nodes);
     let pending = 0;
     for (let node = 0; node < this.#functions; node++) {
-      if (node < this.#module.importedFunctions || this.#looping[node] === 1 || entryPolls[node] === 1) {
+      const own = this.#looping[node] === 1 || this.#waiting[node] === 1 || entryPolls[node] === 1;
+      if (node < this.#module.importedFunctions || own) {
         reached[node] = 1;
         todo[pending++] = node;
       }

@@ -2,11 +2,11 @@
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
+import { I32, NO_TYPES } from '../wasm/types.ts';
 import type { TypeList } from '../wasm/types.ts';
 import { Assembler } from './assembler.ts';
-import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, planSaving, savedSize } from './frame.ts';
-import type { FramePlan, SaveSignature } from './frame.ts';
+import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, savedSize } from './frame.ts';
+import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import { FUNCTIONS_PER_CHUNK } from './numbering.ts';
 import type { FixedHelper, Numbering } from './numbering.ts';
@@ -14,50 +14,27 @@ import { exceptionHelpers } from './exceptions.ts';
 import { asStored, castFrom, fromStored, referenceHelpers } from './references.ts';
 import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
+import { guardedCall, waitHelper, writeHostCall } from './waits.ts';
 
 const ONE_I32: TypeList = Uint8Array.of(I32);
-
-/** The plan of an import wrapper's frame: its arguments, and a pc that is always 0. */
-export function wrapperPlan(module: Module, index: number): FramePlan {
-  const { params } = typeOf(module, index);
-  const locals = Array.from(params, (_, local) => local);
-  return {
-    ...planSaving(locals, (local) => params[local]!, module.references),
-    extraLocals: [I32],
-    pcLocal: params.length,
-    spills: new Map(),
-    temporaries: new Map(),
-    sites: 1,
-    polls: new Set(),
-  };
-}
 
 export function appendedFunctions(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
   const wrappers = Array.from({ length: n.imports }, (_, index) => wrapper(module, n, types, index));
   const segments = n.segmentUses.map((use) => segmentHelper(module, n, use));
+  const waits = n.waitUses.map((use) => waitHelper(module, n, types, use));
   const saving = n.saveSignatures.map((signature) => saveHelper(n, signature));
   // The number of functions is known only here; `place` reaches all of them.
   const fixed = fixedHelpers(module, n, types);
-  return [...wrappers, ...fixed, ...segments, ...saving];
+  return [...wrappers, ...fixed, ...segments, ...waits, ...saving];
 }
 
 function wrapper(module: Module, n: Numbering, types: TypeTable, index: number): AppendedFunction {
   const { params, results } = typeOf(module, index);
-  const plan = wrapperPlan(module, index);
   const code = new Assembler();
-  code.raw(OP.block, EXNREF, OP.tryTable);
-  types.writeBlockType(code, NO_TYPES, results);
-  code.raw(1, 1);
-  code.u32(n.unwindTag);
-  code.u8(0);
-  for (let i = 0; i < params.length; i++) code.get(i);
-  code.op(OP.call, index).op(OP.end).op(OP.return).op(OP.end);
-  for (const { signature, locals } of plan.calls) {
-    for (const local of locals) code.get(local);
-    if (signature.ends) code.get(plan.pcLocal).constant(index).constant(plan.frameBytes);
-    code.op(OP.call, n.saveHelper(signature));
-  }
-  code.op(OP.throwRef);
+  guardedCall(code, n, types, { params, results }, index, () => {
+    for (let i = 0; i < params.length; i++) code.get(i);
+    code.op(OP.call, index);
+  });
   return { params, results, body: code.body(ONE_I32) };
 }
 
@@ -79,9 +56,10 @@ function fixedHelpers(module: Module, n: Numbering, types: TypeTable): AppendedF
   return [...Object.values(helpers), ...(n.exceptions ? exceptionHelpers(module, n, types) : [])];
 }
 
-/** The host's function stands in the one-entry table: an import would shift the numbers of all functions. */
 function poll(n: Numbering, types: TypeTable): Uint8Array {
-  return new Assembler().constant(0).op(OP.callIndirect, types.index(NO_TYPES, NO_TYPES), n.table('poll')).body();
+  const code = new Assembler();
+  writeHostCall(code, n, types, 'poll');
+  return code.body();
 }
 
 /** place(i): puts function i into the scratch table. One passive segment holds the functions of one chunk. */

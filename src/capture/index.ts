@@ -20,7 +20,7 @@ export type { Embedding, Ended } from './execution.ts';
 export { GodwitError } from '../base/errors.ts';
 export { Program } from './program.ts';
 export { Machine } from './machine.ts';
-export type { Host, Outcome } from './machine.ts';
+export type { Host, Outcome, Waiting } from './machine.ts';
 export { decodeState, encodeState } from './state.ts';
 export type { MachineState } from './state.ts';
 export { createMemory, growMemory } from './memory.ts';

@@ -6,6 +6,7 @@
 import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
+import { writeModuleName } from '../wasm/names.ts';
 import { FUNCREF, I32, NO_TYPES, oneType, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
@@ -18,11 +19,13 @@ import type { FramePlan, SaveSignature } from './frame.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import { REFERENCE_HELPERS } from './references.ts';
-import { segmentParams, wrapperPlan } from './helpers.ts';
+import { segmentParams } from './helpers.ts';
 import type { Numbering } from './numbering.ts';
 import { MainTarget, writeMemoryImports, writeOwnTable, writeTable } from './rewrite.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
+import { callerPlan, isSafepoint, waitType } from './waits.ts';
+import type { WaitUse } from './waits.ts';
 
 /** A continuation module, and which functions of the rewritten module it imports as `godwit` `f0`, `f1`, … */
 export interface ContinuationModule {
@@ -82,6 +85,10 @@ export class ContinuationTarget implements CodeTarget {
   segmentHelper(use: SegmentUse): number {
     return this.rewrittenFunction(this.#n.segmentHelper(use));
   }
+
+  waitHelper(use: WaitUse): number {
+    return this.rewrittenFunction(this.#n.waitHelper(use));
+  }
 }
 
 /** Makes continuation modules for one program, and remembers the frame plans. */
@@ -104,11 +111,19 @@ export class Linker {
   plan(index: number): FramePlan {
     const found = this.#plans.get(index);
     if (found !== undefined) return found;
-    if (this.#facts.capturable[index] !== 1)
+    const caller = this.#callerType(index);
+    if (caller === null && this.#facts.capturable[index] !== 1)
       throw new GodwitError('corrupt', `function ${index} cannot be on a captured stack`);
-    const plan = index < this.#n.imports ? wrapperPlan(this.#module, index) : this.#rewrittenPlan(index);
+    const plan = caller === null ? this.#rewrittenPlan(index) : callerPlan(caller.params, this.#n.references);
     this.#plans.set(index, plan);
     return plan;
+  }
+
+  /** The type of the wrapper of an import or of a helper that waits, which have frames too; null if it is neither. */
+  #callerType(index: number): FunctionType | null {
+    if (index < this.#n.imports) return typeOf(this.#module, index);
+    const use = this.#n.waitUse(index);
+    return use !== undefined && isSafepoint(this.#module, use) ? waitType(this.#module, use) : null;
   }
 
   /** Whether two functions, by the original's indices, have the same results. */
@@ -124,9 +139,9 @@ export class Linker {
     return plan;
   }
 
-  /** True if the site is a poll or an import's wrapper: only such a frame can be the innermost one. */
+  /** True if the site is a poll, an import's wrapper or a wait: only such a frame can be the innermost one. */
   isInnermost(index: number, site: number): boolean {
-    return index < this.#n.imports || this.plan(index).polls.has(site);
+    return this.#callerType(index) !== null || this.plan(index).polls.has(site);
   }
 
   /** @throws GodwitError `corrupt` if there is no such site */
@@ -134,20 +149,18 @@ export class Linker {
     const target = new ContinuationTarget(this.#module, this.#n);
     const body = new WasmWriter(1024);
     let hints: readonly number[] = [];
-    if (index < this.#n.imports) body.copy(recallBody(this.#module, index, this.#planAt(index, site), this.#n, target));
-    else {
+    const caller = this.#callerType(index);
+    if (caller !== null) {
+      const called = target.rewrittenFunction(this.#n.wrapper(index));
+      body.copy(recallBody(caller, called, this.#planAt(index, site), this.#n, target));
+    } else {
       const rewriter = this.#rewriteRest(index, site, target, false);
       writeContinuationLocals(body, this.#module, rewriter.localTypes());
       hints = rewriter.hints.map((offset) => offset + body.length);
       body.copy(rewriter.out.bytes, 0, rewriter.out.length);
     }
-    const { bytes } = this.#assemble(
-      continuationName(index, site),
-      target,
-      typeOf(this.#module, index).results,
-      body,
-      hints,
-    );
+    const { results } = caller ?? typeOf(this.#module, index);
+    const { bytes } = this.#assemble(continuationName(index, site), target, results, body, hints);
     return { bytes, functions: target.functions };
   }
 
@@ -225,11 +238,7 @@ export class Linker {
       s.copy(body.bytes, 0, body.length);
     });
     const bodyStart = out.length - body.length;
-    const names = new WasmWriter(name.length + 8);
-    names.u8(0);
-    names.u32(name.length + 1);
-    names.name(name);
-    out.custom('name', names);
+    writeModuleName(out, name);
     return { bytes: out.done(), bodyStart };
   }
 
@@ -287,6 +296,8 @@ export class Linker {
       const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
       return { params: Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]), results: NO_TYPES };
     }
+    const wait = n.waitUse(index);
+    if (wait !== undefined) return waitType(this.#module, wait);
     if (index >= n.firstSegmentHelper) {
       return { params: segmentParams(this.#module, n.segmentUses[index - n.firstSegmentHelper]!), results: NO_TYPES };
     }

@@ -11,6 +11,7 @@ import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
 import { MainTarget, writeLocals } from './rewrite.ts';
 import type { Program } from './program.ts';
+import { TRAMPOLINES } from './trampolines.ts';
 
 /** One frame of the program's code. */
 export interface Location {
@@ -32,6 +33,7 @@ const CONTINUATION = new RegExp(`^${GODWIT}\\.(\\d+)\\.(\\d+)-`);
 export function locate(program: Program, error: Error): Location[] {
   const locations: Location[] = [];
   for (const [, url = '', functionText, offsetText] of (error.stack ?? '').matchAll(STACK_ENTRY)) {
+    if (url.startsWith(`${TRAMPOLINES}-`)) continue;
     const index = Number(functionText);
     const offset = Number.parseInt(offsetText ?? '', 16);
     const continuation = CONTINUATION.exec(url);

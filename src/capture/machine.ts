@@ -18,6 +18,7 @@ import type { Program } from './program.ts';
 import { memoryName } from './rewrite.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
 import type { MachineState, Root, TableContent } from './state.ts';
+import { placeForbiddenWait, placeHostFunctions } from './trampolines.ts';
 
 export interface Host {
   /** The program's imports, by module and name; without memories. */
@@ -31,6 +32,31 @@ export interface Host {
    * on costs as much as a capture and a resume, so the attention word should be 0 by then.
    */
   readonly poll: () => void;
+  /** For programs that wait on shared memories. */
+  readonly waiting?: Waiting;
+}
+
+/**
+ * The queue of the threads that wait on shared memories (threads proposal, "Wait and Notify operators"). All addresses
+ * are in bytes, inside of the memory and multiples of the size that is waited on.
+ */
+export interface Waiting {
+  /**
+   * Waits until another thread notifies the address.
+   * @param memory its number in the program
+   * @param expected compared as a signed number with what is at the address
+   * @param timeout in nanoseconds; for ever if it is negative
+   * @returns 0 if it was woken, 1 if something else is at the address, 2 if the time is over. May call
+   *   {@link Machine.unwind}: it is called again with the same arguments, the timeout included, after the resume
+   */
+  readonly wait32: (memory: number, address: number, expected: number, timeout: bigint) => number;
+  readonly wait64: (memory: number, address: number, expected: bigint, timeout: bigint) => number;
+  /**
+   * Wakes those who wait at the address, the first come first. No safepoint: it must return.
+   * @param count how many at most, 0 to 2^32 - 1
+   * @returns how many were woken
+   */
+  readonly notify: (memory: number, address: number, count: number) => number;
 }
 
 /** How a run ended. Traps and exceptions of the host are thrown through. */
@@ -39,41 +65,6 @@ export type Outcome =
   | { readonly type: 'captured'; readonly state: MachineState };
 
 type AnyFunction = (...args: unknown[]) => unknown;
-
-/** (import "e" "p" (func)) (export "p" (func 0)): makes a function of the host one that can stand in a table. */
-const TRAMPOLINE = Uint8Array.of(
-  0,
-  0x61,
-  0x73,
-  0x6d,
-  1,
-  0,
-  0,
-  0,
-  1,
-  4,
-  1,
-  0x60,
-  0,
-  0,
-  2,
-  7,
-  1,
-  1,
-  0x65,
-  1,
-  0x70,
-  0,
-  0,
-  7,
-  5,
-  1,
-  1,
-  0x70,
-  0,
-  0,
-);
-let trampoline: WebAssembly.Module | undefined;
 
 export class Machine {
   readonly #program: Program;
@@ -104,9 +95,27 @@ export class Machine {
     this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
     this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
     this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
-    trampoline ??= new WebAssembly.Module(TRAMPOLINE);
-    const poll = new WebAssembly.Instance(trampoline, { e: { p: () => this.#poll() } });
-    this.#table('poll').set(0, poll.exports['p']);
+    placeHostFunctions(this.#table('host'), { poll: () => this.#poll() });
+    if (program.numbering.waitUses.length > 0) this.#placeWaiting();
+  }
+
+  #placeWaiting(): void {
+    const { numbering, original } = this.#program;
+    const forbidden = numbering.waitUses.some(({ memory }) => !original.memories[memory]!.shared);
+    const table = this.#table('host');
+    if (forbidden) placeForbiddenWait(table);
+    if (!numbering.waitUses.some(({ memory }) => original.memories[memory]!.shared)) return;
+    const { waiting } = this.#host;
+    if (waiting === undefined) {
+      throw new GodwitError('not_runnable', 'the program waits for other threads, and its host has no queue for that');
+    }
+    placeHostFunctions(table, {
+      wait32: (memory: number, address: number, expected: number, timeout: bigint) =>
+        waiting.wait32(memory, address, expected, timeout),
+      wait64: (memory: number, address: number, expected: bigint, timeout: bigint) =>
+        waiting.wait64(memory, address, expected, timeout),
+      notify: (memory: number, address: number, count: number) => waiting.notify(memory, address, count >>> 0),
+    });
   }
 
   /** The program's own exports; calling its functions directly gives up capturing. */
@@ -115,23 +124,25 @@ export class Machine {
   }
 
   /**
-   * Runs the program from its beginning: segments, start function, then the export `entry` if there is one.
+   * Runs the program from its beginning: segments, start function, then the export `entry` if there is one. A further
+   * thread of a program begins so too: `start('wasi_thread_start', [thread, argument])`.
+   * @param args what `entry` is called with
    * @throws what the program's code or its host throws; a trap is a WebAssembly.RuntimeError
    */
-  start(entry = '_start'): Outcome {
+  start(entry = '_start', args: readonly unknown[] = []): Outcome {
     this.initialise();
     if (this.#program.original.start !== null) {
       const outcome = this.#run({ type: 'start' }, this.#rootFunction({ type: 'start' }), []);
       if (outcome.type === 'captured') return outcome;
     }
-    return this.#afterStart(entry);
+    return this.#afterStart(entry, args);
   }
 
-  #afterStart(entry: string): Outcome {
+  #afterStart(entry: string, args: readonly unknown[]): Outcome {
     if (!this.#program.exports.some(({ kind, name }) => kind === 'function' && name === entry)) {
       return { type: 'returned', value: undefined };
     }
-    return this.call(entry, []);
+    return this.call(entry, args);
   }
 
   /**
@@ -191,16 +202,17 @@ export class Machine {
 
   /**
    * Takes up a captured state and runs on.
+   * @param entry as for {@link start}, with `args`: a state of the start function runs on to it
    * @param takenUp called in between: all that can fail has been done, and no code has run yet
    * @throws GodwitError `corrupt` if the state does not fit the program, `limit` if the engine has no room for it;
    *   and what {@link start} throws: a forged frame can make the program's code do anything that code can do
    */
-  resume(state: MachineState, entry = '_start', takenUp?: () => void): Outcome {
+  resume(state: MachineState, entry = '_start', takenUp?: () => void, args: readonly unknown[] = []): Outcome {
     const outermost = this.#restore(state);
     takenUp?.();
     const outcome = this.#run(state.root, outermost, []);
     if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
-    return this.#afterStart(entry);
+    return this.#afterStart(entry, args);
   }
 
   /** Puts everything back but memory. @returns the continuation of the outermost frame */

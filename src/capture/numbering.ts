@@ -11,6 +11,8 @@ import type { Facts } from './facts.ts';
 import { signatureKey } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import { waitKey } from './waits.ts';
+import type { WaitUse } from './waits.ts';
 
 /** Appended functions that every rewritten module has, in their order behind the import wrappers. */
 export const FIXED_HELPERS = [
@@ -43,7 +45,7 @@ export type ExceptionHelper = (typeof EXCEPTION_HELPERS)[number];
 export type SavedReference = 'functions' | 'externs' | 'exceptions';
 
 /** Appended tables, in their order behind the module's own; the last one only in modules with exceptions. */
-export const APPENDED_TABLES = ['poll', 'scratch', 'functions', 'externs', 'exceptions'] as const;
+export const APPENDED_TABLES = ['host', 'scratch', 'functions', 'externs', 'exceptions'] as const;
 export type AppendedTable = (typeof APPENDED_TABLES)[number];
 
 /**
@@ -68,6 +70,7 @@ export class Numbering {
   readonly firstWrapper: number;
   readonly firstFixed: number;
   readonly firstSegmentHelper: number;
+  readonly firstWaitHelper: number;
   readonly firstSaveHelper: number;
   readonly unwindTag: number;
   readonly exceptions: boolean;
@@ -78,11 +81,13 @@ export class Numbering {
   readonly firstChunk: number;
   readonly #uses: readonly SegmentUse[];
   readonly #drops: readonly SegmentUse[];
+  readonly waitUses: readonly WaitUse[];
+  readonly #waitHelpers: ReadonlyMap<string, number>;
   readonly #saveHelpers = new Map<string, number>();
   readonly #saveSignatures: SaveSignature[] = [];
   readonly stateGlobals: readonly StateGlobal[];
 
-  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'saveHelpers' | 'exceptions'>) {
+  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'waitUses' | 'saveHelpers' | 'exceptions'>) {
     this.references = module.references;
     this.functions = module.functionTypes.length;
     this.imports = module.importedFunctions;
@@ -92,7 +97,10 @@ export class Numbering {
     this.unwindTag = module.tags.length;
     this.firstSegmentHelper = this.firstFixed + this.fixedHelpers.length;
     this.#uses = facts.segmentUses;
-    this.firstSaveHelper = this.firstSegmentHelper + this.#uses.length;
+    this.firstWaitHelper = this.firstSegmentHelper + this.#uses.length;
+    this.waitUses = facts.waitUses;
+    this.#waitHelpers = new Map(this.waitUses.map((use, i) => [waitKey(use), this.firstWaitHelper + i]));
+    this.firstSaveHelper = this.firstWaitHelper + this.waitUses.length;
     this.controlMemory = module.memories.length;
     this.savePointer = module.globals.length;
     this.firstTable = module.tables.length;
@@ -131,6 +139,17 @@ export class Numbering {
     );
     assert(at >= 0, `a use of segment ${use.segment} that the analysis has not seen`);
     return this.firstSegmentHelper + at;
+  }
+
+  waitHelper(use: WaitUse): number {
+    const helper = this.#waitHelpers.get(waitKey(use));
+    assert(helper !== undefined, 'a wait that the analysis has not seen');
+    return helper;
+  }
+
+  /** What the helper with this number in the rewritten module is for; undefined if it is another function. */
+  waitUse(helper: number): WaitUse | undefined {
+    return this.waitUses[helper - this.firstWaitHelper];
   }
 
   /** The appended tables that hold saved references. */

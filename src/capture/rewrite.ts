@@ -2,6 +2,7 @@
  * Rewrites a module so that it can be captured and resumed (src/capture/body.ts for functions). What changes besides:
  * - memories become imports, shared; the control memory is one more behind them;
  * - references to imported functions go to wrappers, which save their arguments when an import unwinds;
+ * - waiting and waking go through helper functions to the host (waits.ts);
  * - active segments become passive and are applied by helper functions; the start function is exported instead;
  * - helper functions, tables, globals and the unwind tag are appended and exported under names that begin with
  *   `godwit:`;
@@ -23,6 +24,7 @@ import { EXNREF, EXTERNREF, FUNCREF, I32, I64, NON_NULL_PREFIX, NO_TYPES, NULLAB
 import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { CodeSection } from './code-section.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
 import { SAVE_BASE } from './frame.ts';
@@ -35,6 +37,8 @@ import type { MemorySize } from './memory.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
+import { HOST_FUNCTIONS } from './waits.ts';
+import type { WaitUse } from './waits.ts';
 
 export { ENGINE_VERSION } from './facts.ts';
 
@@ -83,57 +87,6 @@ export function rewrite(original: Uint8Array): Rewritten {
     }
   }
   return new ModuleRewriter(module, analyse(module)).rewrite();
-}
-
-/** The code section while it grows: bodies with their sizes, and where each poll's `if` is. */
-class CodeSection {
-  readonly code: WasmWriter;
-  readonly hints = new WasmWriter(1024);
-  hinted = 0;
-  readonly sizes: WasmWriter;
-  count = 0;
-
-  constructor(capacity: number, functions: number) {
-    this.code = new WasmWriter(capacity);
-    this.sizes = new WasmWriter(functions * 2 + 64);
-  }
-
-  /** Appends a function whose locals and code stand in two buffers. */
-  add(index: number, locals: WasmWriter, body: WasmWriter, hints: readonly number[]): void {
-    const size = locals.length + body.length;
-    if (size > LIMITS.functionBytes) {
-      throw new GodwitError('limit', `function ${index} is too large to be made movable: ${size} bytes`);
-    }
-    this.code.u32(size);
-    this.code.copy(locals.bytes, 0, locals.length);
-    this.code.copy(body.bytes, 0, body.length);
-    this.sizes.u32(size);
-    this.count++;
-    if (hints.length === 0) return;
-    this.hinted++;
-    this.hints.u32(index);
-    this.hints.u32(hints.length);
-    for (const offset of hints) {
-      this.hints.u32(locals.length + offset);
-      this.hints.raw(1, 0);
-    }
-  }
-
-  addRaw(body: Uint8Array): void {
-    this.code.u32(body.length);
-    this.code.copy(body);
-    this.sizes.u32(body.length);
-    this.count++;
-  }
-
-  /** The custom section that tells V8 that polls seldom fire, if there are any. */
-  writeHints(out: WasmWriter): void {
-    if (this.hinted === 0) return;
-    const section = new WasmWriter(this.hints.length + 8);
-    section.u32(this.hinted);
-    section.copy(this.hints.bytes, 0, this.hints.length);
-    out.custom('metadata.code.branch_hint', section);
-  }
 }
 
 /** Writes the locals of a rewritten function: its own, as they were, and those that were added. */
@@ -202,6 +155,10 @@ export class MainTarget implements CodeTarget {
 
   segmentHelper(use: SegmentUse): number | null {
     return use.kind === 'data.drop' || use.kind === 'elem.drop' ? this.#n.segmentHelper(use) : null;
+  }
+
+  waitHelper(use: WaitUse): number {
+    return this.#n.waitHelper(use);
   }
 }
 
@@ -352,7 +309,8 @@ class ModuleRewriter {
     const add = (element: ValueType, size: number, maximum: number | null): void => {
       writeOwnTable(s, references, element, size, maximum);
     };
-    add(FUNCREF, 1, 1);
+    const hostFunctions = this.#n.waitUses.length > 0 ? HOST_FUNCTIONS.length : 1;
+    add(FUNCREF, hostFunctions, hostFunctions);
     add(FUNCREF, 1, 1);
     add(FUNCREF, 0, null);
     add(EXTERNREF, 0, null);

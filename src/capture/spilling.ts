@@ -32,7 +32,7 @@ export class SpillingCopier extends CodeCopier {
   }
 
   /** Before the instruction just passed: puts the operands between `watermark` and its arguments into their spill locals. */
-  protected spill(args: readonly ValueType[]): void {
+  protected spill(args: ArrayLike<ValueType>): void {
     this.copy(this.walker.start);
     this.spillHere(this.walker.low, args);
   }
@@ -44,7 +44,7 @@ export class SpillingCopier extends CodeCopier {
   }
 
   /** The operands from `watermark` to `top` go into spill locals and, like the `args` above them, back onto the stack. */
-  protected spillHere(top: number, args: readonly ValueType[]): void {
+  protected spillHere(top: number, args: ArrayLike<ValueType>): void {
     const { walker, watermark } = this;
     for (let i = args.length - 1; i >= 0; i--) this.local(OP.localSet, this.added(this.temporaries, i, args[i]!));
     for (let at = top - 1; at > watermark; at--) this.local(OP.localSet, this.spillLocal(at, walker.operands[at]!));

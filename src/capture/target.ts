@@ -7,6 +7,7 @@ import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import type { WaitUse } from './waits.ts';
 
 export interface CodeTarget {
   readonly types: TypeTable;
@@ -17,6 +18,8 @@ export interface CodeTarget {
   saveHelper(signature: SaveSignature): number;
   /** The helper that carries out a segment instruction, or null if the module can name the segment itself. */
   segmentHelper(use: SegmentUse): number | null;
+  /** The helper that waits or wakes in place of an instruction. */
+  waitHelper(use: WaitUse): number;
   readonly unwindTag: number;
   readonly controlMemory: number;
 }

@@ -53,6 +53,7 @@ const KINDS: Readonly<Record<Safepoint['kind'], string>> = {
   entry: 'poll',
   loop: 'poll',
   call: 'call',
+  wait: 'wait',
   import: 'import',
 };
 

@@ -5,8 +5,8 @@ import { GodwitError } from '../base/errors.ts';
 import { generateModule } from '../capture/testing/generator.ts';
 import { rewrite } from '../capture/rewrite.ts';
 import { decodeModule } from './decode.ts';
-import { OP } from './opcodes.ts';
-import { I32 } from './types.ts';
+import { OP, PREFIX_FE, signatureOf } from './opcodes.ts';
+import { I32, I64 } from './types.ts';
 import { ModuleBuilder } from './testing/builder.ts';
 import { FunctionWalker } from './walker.ts';
 
@@ -54,7 +54,8 @@ const refusals: readonly (readonly [string, readonly number[], string, RegExp])[
     /4294967295 bytes where 0 are left: length out of bounds/,
   ],
   ['4 G types', [...HEAD, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 'invalid_module', /length out of bounds/],
-  ['shared memory', [...HEAD, 5, 4, 1, 3, 1, 1], 'unsupported_feature', /threads/],
+  ['a shared memory of any size', [...HEAD, 5, 3, 1, 2, 1], 'invalid_module', /shared memory must have maximum/],
+  ['a shared table', [...HEAD, 4, 5, 1, 0x70, 3, 1, 1], 'unsupported_feature', /shared-everything threads/],
   ['256 memories', [...HEAD, 5, 0x82, 4, 0x80, 2, ...Buffer.alloc(512)], 'limit', /255 memories/],
   ['a tag of no type', [...HEAD, 13, 3, 1, 0, 0], 'invalid_module', /unknown type 0/],
   ['a table of references without null', [...HEAD, 4, 5, 1, 0x64, 0x70, 0, 1], 'invalid_module', /without first/],
@@ -76,7 +77,6 @@ for (const [name, bytes, code, message] of refusals) {
 }
 
 const features: readonly (readonly [string, readonly number[], RegExp])[] = [
-  ['atomics', [0xfe, 0x03, 0x00], /threads/],
   ['garbage collection', [0xfb, 0x00, 0x00], /garbage collection/],
 ];
 
@@ -101,6 +101,9 @@ const malformed: readonly (readonly [string, readonly number[], RegExp])[] = [
   ['call_ref of no type', [0xd0, 0x70, 0x14, 7], /unknown type 7/],
   ['ref.as_non_null of a number', [0x41, 0, 0xd4, 0x1a], /a reference is wanted/],
   ['a clause that passes too much', [0x1f, 0x40, 1, 3, 0, 0x0b], /a catch clause and its label/],
+  ['an atomic access without a memory', [0x41, 0, 0xfe, 0x10, 2, 0, 0x1a], /unknown memory 0/],
+  ['a fence of an unknown order', [0xfe, 3, 1], /zero byte expected/],
+  ['an unknown atomic instruction', [0xfe, 0x4f], /illegal opcode 0xfe 0x4f/],
 ];
 
 for (const [name, code, message] of malformed) {
@@ -111,6 +114,31 @@ for (const [name, code, message] of malformed) {
     assert.ok(!WebAssembly.validate(b.build()));
   });
 }
+
+test('every atomic instruction is taken with its own alignment only', () => {
+  let taken = 0;
+  for (let sub = 0; sub < 0x60; sub++) {
+    for (const address of [I32, I64]) {
+      for (let alignment = 0; alignment < 4; alignment++) {
+        const signature = signatureOf[PREFIX_FE + sub] ?? 0;
+        const b = new ModuleBuilder();
+        b.memories.push({ minimum: 1, maximum: 1, shared: true, wide: address === I64 });
+        const operands = [signature & 0xff, (signature >> 8) & 0xff, (signature >> 16) & 0xff].filter(
+          (type) => type > 0,
+        );
+        operands.splice(-1, 1, address);
+        const result = signature >>> 24;
+        const get = operands.flatMap((_, i) => [OP.localGet, i]);
+        const code = [...get, 0xfe, sub, alignment, 0];
+        b.define(operands.toReversed(), result === 0 ? [] : [result], [], Uint8Array.from(code));
+        const valid = WebAssembly.validate(b.build());
+        assert.equal(isTaken(b.build()), valid, `0xfe ${sub}, alignment ${alignment}`);
+        taken += Number(valid);
+      }
+    }
+  }
+  assert.equal(taken, 2 * 67, 'waits, notify and fence, loads, stores, and seven of each of the seven others');
+});
 
 test('an invalid function is named with its offset', () => {
   const b = new ModuleBuilder();

@@ -8,7 +8,6 @@ import { LIMITS } from '../base/limits.ts';
 import { ConstantReader } from './constants.ts';
 import { EXTERNAL_KINDS } from './module.ts';
 import type {
-  Addressed,
   CustomSection,
   DataSegment,
   DefinedGlobal,
@@ -17,6 +16,7 @@ import type {
   ExternalKind,
   GlobalType,
   Import,
+  MemoryType,
   Module,
   Range,
   TableType,
@@ -60,7 +60,7 @@ class ModuleDecoder {
   #definedTypes = new Uint32Array(0);
   readonly #tables: TableType[] = [];
   #importedTables = 0;
-  readonly #memories: Addressed[] = [];
+  readonly #memories: MemoryType[] = [];
   readonly #tags: number[] = [];
   #importedTags = 0;
   readonly #globals: GlobalType[] = [];
@@ -237,12 +237,13 @@ class ModuleDecoder {
     for (let i = 0; i < this.#definedTypes.length; i++) this.#definedTypes[i] = this.#typeIndex();
   }
 
-  #limits(what: 'memory' | 'table', most: Readonly<Record<number, number>>): Addressed {
+  #limits(what: 'memory' | 'table', most: Readonly<Record<number, number>>): MemoryType {
     const at = this.#r.pos;
     const flags = this.#r.u8();
-    if (flags & 0x02) unsupported(at, what === 'memory' ? 'threads (shared memory)' : 'threads (a shared table)');
+    const shared = (flags & 0x02) !== 0;
     if (flags & 0x08) unsupported(at, 'custom page sizes');
-    if (flags & ~0x05) invalid(at, `malformed limits flags ${hex(flags)}`);
+    if (flags & ~0x07) invalid(at, `malformed limits flags ${hex(flags)}`);
+    if (shared && !(flags & 1)) invalid(at, `shared ${what} must have maximum`);
     const address = flags & 0x04 ? I64 : I32;
     const size = (): number => (address === I64 ? this.#r.u64() : this.#r.u32());
     const minimum = size();
@@ -250,14 +251,17 @@ class ModuleDecoder {
     const limit = most[address]!;
     if (minimum > limit || (maximum ?? 0) > limit) invalid(at, `${what} size must be at most ${limit}`);
     if (maximum !== null && maximum < minimum) invalid(at, 'size minimum must not be greater than maximum');
-    return { minimum, maximum, address };
+    return { minimum, maximum, address, shared };
   }
 
   #tableType(): TableType {
     const at = this.#r.pos;
     const element = this.#valueType();
     if (isNumeric(element)) invalid(at, 'malformed reference type of a table');
-    return { element, ...this.#limits('table', MAX_ENTRIES), init: null };
+    const limitsAt = this.#r.pos;
+    const { shared, ...limits } = this.#limits('table', MAX_ENTRIES);
+    if (shared) unsupported(limitsAt, 'shared-everything threads (a shared table)');
+    return { element, ...limits, init: null };
   }
 
   #tableSection(): void {
@@ -279,7 +283,7 @@ class ModuleDecoder {
     return { ...table, init: this.#constants.read(table.element) };
   }
 
-  #oneMemory(): Addressed {
+  #oneMemory(): MemoryType {
     const at = this.#r.pos;
     const memory = this.#limits('memory', MAX_PAGES);
     this.#memories.push(memory);
@@ -298,7 +302,7 @@ class ModuleDecoder {
     const type = this.#valueType();
     const at = this.#r.pos;
     const flag = this.#r.u8();
-    if (flag & 0x02) unsupported(at, 'threads (a shared global)');
+    if (flag & 0x02) unsupported(at, 'shared-everything threads (a shared global)');
     if (flag > 1) invalid(at, 'malformed mutability');
     return { type, mutable: flag === 1 };
   }

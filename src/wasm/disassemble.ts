@@ -2,8 +2,8 @@
  * Code as text, an instruction a line, in the manner of the text format but unfolded. For people: nothing is checked but
  * that the bytes can be read, and numbers are as they stand in the code (labels count from the inside).
  */
-import { IMMEDIATE, OP, OPCODE_COUNT, PREFIX_FC, PREFIX_FD, alignmentOf, immediateOf } from './opcodes.ts';
 import { mnemonic } from './mnemonics.ts';
+import { IMMEDIATE, OP, PREFIXED, alignmentOf, immediateOf } from './opcodes.ts';
 import { WasmReader, hex, invalid } from './reader.ts';
 import { NON_NULL_PREFIX, NULLABLE_PREFIX, typeName } from './types.ts';
 
@@ -102,9 +102,10 @@ class CodeReader extends WasmReader {
   #opcode(): number {
     const at = this.pos;
     const byte = this.u8();
-    if (byte !== 0xfc && byte !== 0xfd) return byte;
-    const opcode = (byte === 0xfc ? PREFIX_FC : PREFIX_FD) + this.u32();
-    if (opcode >= (byte === 0xfc ? PREFIX_FD : OPCODE_COUNT)) invalid(at, 'illegal opcode');
+    const numbers = PREFIXED.get(byte);
+    if (numbers === undefined) return byte;
+    const opcode = numbers.first + this.u32();
+    if (opcode >= numbers.end) invalid(at, 'illegal opcode');
     return opcode;
   }
 
@@ -113,7 +114,11 @@ class CodeReader extends WasmReader {
     if (indices !== undefined) return this.#indices(opcode, indices);
     switch (immediateOf[opcode]) {
       case IMMEDIATE.memory:
+      case IMMEDIATE.atomic:
         return this.#memoryArgument(opcode);
+      case IMMEDIATE.fence:
+        this.u8();
+        return [];
       case IMMEDIATE.memoryLane:
         return [...this.#memoryArgument(opcode), String(this.u8())];
       case IMMEDIATE.lane:

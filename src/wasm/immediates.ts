@@ -14,12 +14,18 @@ export class ImmediateReader extends ValidationStacks {
   immediate = 0;
   /** Type of the address of the last memory access. */
   protected address: ValueType = I32;
+  /** Memory and offset of the last memory access; an offset from 2^53 on is the nearest number. */
+  accessMemory = 0;
+  accessOffset = 0;
   /** Parameters and results of the block type that was read last. */
   protected blockParams: TypeList = NO_TYPES;
   protected blockResults: TypeList = NO_TYPES;
 
-  /** Alignment and offset of a memory access, and the memory's index if it is not 0. */
-  protected memoryArgument(opcode: number): void {
+  /**
+   * Alignment and offset of a memory access, and the memory's index if it is not 0.
+   * @param exact whether the alignment must be the natural one, as that of atomic instructions
+   */
+  protected memoryArgument(opcode: number, exact = false): void {
     const at = this.pos;
     let alignment = this.u32();
     let memory = 0;
@@ -28,11 +34,12 @@ export class ImmediateReader extends ValidationStacks {
       memory = this.u32();
     }
     if (alignment > alignmentOf[opcode]!) this.fail(at, 'alignment must not be larger than natural');
+    if (exact && alignment < alignmentOf[opcode]!) this.fail(at, 'alignment of an atomic access must be natural');
     const type = this.module.memories[memory];
     if (type === undefined) this.fail(at, `unknown memory ${memory}`);
     this.address = type.address;
-    if (type.address === I64) this.u64();
-    else this.u32();
+    this.accessMemory = memory;
+    this.accessOffset = type.address === I64 ? this.u64() : this.u32();
   }
 
   protected memoryIndex(): number {

@@ -1,5 +1,5 @@
 /** The names of instructions in the text format (WebAssembly core specification, "Index of Instructions"). */
-import { PREFIX_FC, PREFIX_FD } from './opcodes.ts';
+import { PREFIX_FC, PREFIX_FD, PREFIX_FE } from './opcodes.ts';
 
 /** Names of neighbours, from the opcode on; `-` is a reserved number. */
 const RUNS: readonly (readonly [number, string])[] = [
@@ -90,7 +90,23 @@ const RUNS: readonly (readonly [number, string])[] = [
   [PREFIX_FD + 0x10c, 'i64x2.relaxed_laneselect f32x4.relaxed_min f32x4.relaxed_max f64x2.relaxed_min'],
   [PREFIX_FD + 0x110, 'f64x2.relaxed_max i16x8.relaxed_q15mulr_s i16x8.relaxed_dot_i8x16_i7x16_s'],
   [PREFIX_FD + 0x113, 'i32x4.relaxed_dot_i8x16_i7x16_add_s'],
+  [PREFIX_FE, 'memory.atomic.notify memory.atomic.wait32 memory.atomic.wait64 atomic.fence'],
+  [PREFIX_FE + 0x10, 'i32.atomic.load i64.atomic.load i32.atomic.load8_u i32.atomic.load16_u'],
+  [PREFIX_FE + 0x14, of('i64', 'atomic.load8_u atomic.load16_u atomic.load32_u')],
+  [PREFIX_FE + 0x17, 'i32.atomic.store i64.atomic.store i32.atomic.store8 i32.atomic.store16'],
+  [PREFIX_FE + 0x1b, of('i64', 'atomic.store8 atomic.store16 atomic.store32')],
+  ...['add', 'sub', 'and', 'or', 'xor', 'xchg', 'cmpxchg'].map(
+    (change, i) => [PREFIX_FE + 0x1e + 7 * i, changes(change)] as const,
+  ),
 ];
+
+/** The atomic changes of one kind, by their widths. */
+function changes(change: string): string {
+  return ['i32 ', 'i64 ', 'i32 8', 'i32 16', 'i64 8', 'i64 16', 'i64 32']
+    .map((width) => width.split(' '))
+    .map(([type, bits]) => `${type}.atomic.rmw${bits}.${change}${bits === '' ? '' : '_u'}`)
+    .join(' ');
+}
 
 /** The operations of one shape: its name before each. */
 function of(shape: string, operations: string): string {

@@ -18,6 +18,10 @@ export interface Addressed extends Limits {
   readonly address: ValueType;
 }
 
+export interface MemoryType extends Addressed {
+  readonly shared: boolean;
+}
+
 export interface TableType extends Addressed {
   readonly element: ValueType;
   /** The constant expression for its first entries, without the final `end`; null: they are null. */
@@ -32,7 +36,7 @@ export interface GlobalType {
 export type Import = { readonly module: string; readonly name: string } & (
   | { readonly kind: 'function'; readonly type: number }
   | { readonly kind: 'table'; readonly table: TableType }
-  | { readonly kind: 'memory'; readonly memory: Addressed }
+  | { readonly kind: 'memory'; readonly memory: MemoryType }
   | { readonly kind: 'global'; readonly global: GlobalType }
   | { readonly kind: 'tag'; readonly type: number }
 );
@@ -89,7 +93,7 @@ export interface Module {
   readonly tables: readonly TableType[];
   readonly importedTables: number;
   /** Imported ones first. */
-  readonly memories: readonly Addressed[];
+  readonly memories: readonly MemoryType[];
   /** Type index of every exception tag, imported ones first. */
   readonly tags: readonly number[];
   readonly importedTags: number;

@@ -2,9 +2,20 @@
 import { GodwitError } from '../base/errors.ts';
 import type { Module } from './module.ts';
 import { WasmReader } from './reader.ts';
+import { WasmWriter } from './writer.ts';
 
+const MODULE_NAME = 0;
 const FUNCTION_NAMES = 1;
 const LOCAL_NAMES = 2;
+
+/** Appends the section with the name of the module alone: V8 shows it in the stack entries of its functions. */
+export function writeModuleName(module: WasmWriter, name: string): void {
+  const text = new WasmWriter(name.length + 8);
+  text.name(name);
+  const subsection = new WasmWriter(name.length + 16);
+  subsection.section(MODULE_NAME, text);
+  module.custom('name', subsection);
+}
 
 /** @returns the name of function `index`, null if the section does not give one or is malformed, which is allowed */
 export function functionName(module: Module, index: number): string | null {

@@ -1,15 +1,23 @@
 /**
  * The instructions as tables: immediate, operand types, result type (WebAssembly core specification, section 5.4 and
- * the index of instructions). An instruction has one number here: its byte, or, behind a prefix byte, `PREFIX_FC` or
- * `PREFIX_FD` plus its sub-opcode.
+ * the index of instructions). An instruction has one number here: its byte, or, behind a prefix byte, `PREFIX_FC`,
+ * `PREFIX_FD` or `PREFIX_FE` plus its sub-opcode.
  */
 import { F32, F64, I32, I64, V128 } from './types.ts';
 import type { ValueType } from './types.ts';
 
 export const PREFIX_FC = 0x100;
 export const PREFIX_FD = 0x120;
-const PREFIX_FD_COUNT = 0x114;
-export const OPCODE_COUNT = PREFIX_FD + PREFIX_FD_COUNT;
+export const PREFIX_FE = 0x234;
+/** One more than the highest number of an instruction. */
+export const OPCODE_COUNT: number = PREFIX_FE + 0x4f;
+
+/** By prefix byte: the numbers of the instructions behind it. */
+export const PREFIXED: ReadonlyMap<number, { readonly first: number; readonly end: number }> = new Map([
+  [0xfc, { first: PREFIX_FC, end: PREFIX_FD }],
+  [0xfd, { first: PREFIX_FD, end: PREFIX_FE }],
+  [0xfe, { first: PREFIX_FE, end: OPCODE_COUNT }],
+]);
 
 /** The instructions that the engine names. */
 export const OP = {
@@ -72,7 +80,10 @@ export const OP = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,
+  f64Add: 0xa0,
   i64ExtendI32U: 0xad,
+  f64ConvertI32U: 0xb8,
+  f64ConvertI64U: 0xba,
   refNull: 0xd0,
   refIsNull: 0xd1,
   refFunc: 0xd2,
@@ -91,6 +102,12 @@ export const OP = {
   tableFill: PREFIX_FC + 17,
   v128Const: PREFIX_FD + 12,
   shuffle: PREFIX_FD + 13,
+  atomicNotify: PREFIX_FE + 0,
+  atomicWait32: PREFIX_FE + 1,
+  atomicWait64: PREFIX_FE + 2,
+  atomicFence: PREFIX_FE + 3,
+  i32AtomicLoad: PREFIX_FE + 0x10,
+  i64AtomicLoad: PREFIX_FE + 0x11,
 } as const;
 
 /** What follows the opcode. `special` instructions are handled one by one; the others by their signature alone. */
@@ -106,7 +123,9 @@ export const IMMEDIATE = {
   lanes16: 8,
   lane: 9,
   memoryLane: 10,
-  invalid: 11,
+  atomic: 11,
+  fence: 12,
+  invalid: 13,
 } as const;
 
 /** By opcode: one of {@link IMMEDIATE}. */
@@ -307,6 +326,46 @@ const LANES: readonly Range[] = [
   [34, 2, 'vF:v'],
 ];
 
+/** [sub-opcode, log2 of alignment, signature]: behind 0xfe, but for the seven kinds of read-modify-write. */
+const ATOMIC: readonly Range[] = [
+  [0x00, 2, 'ii:i'], // memory.atomic.notify
+  [0x01, 2, 'iiI:i'], // memory.atomic.wait32
+  [0x02, 3, 'iII:i'], // memory.atomic.wait64
+  [0x10, 2, 'i:i'], // loads
+  [0x11, 3, 'i:I'],
+  [0x12, 0, 'i:i'],
+  [0x13, 1, 'i:i'],
+  [0x14, 0, 'i:I'],
+  [0x15, 1, 'i:I'],
+  [0x16, 2, 'i:I'],
+  [0x17, 2, 'ii:'], // stores
+  [0x18, 3, 'iI:'],
+  [0x19, 0, 'ii:'],
+  [0x1a, 1, 'ii:'],
+  [0x1b, 0, 'iI:'],
+  [0x1c, 1, 'iI:'],
+  [0x1d, 2, 'iI:'],
+];
+
+/** Of each kind of read-modify-write in their order: log2 of alignment, and the type of the value. */
+const WIDTHS: readonly (readonly [number, string])[] = [
+  [2, 'i'],
+  [3, 'I'],
+  [0, 'i'],
+  [1, 'i'],
+  [0, 'I'],
+  [1, 'I'],
+  [2, 'I'],
+];
+/** Sub-opcodes of the first add, sub, and, or, xor and xchg; and of the first cmpxchg, which has one operand more. */
+const READ_MODIFY_WRITE = [0x1e, 0x25, 0x2c, 0x33, 0x3a, 0x41];
+const COMPARE_EXCHANGE = 0x48;
+
+function atomic(sub: number, alignment: number, signature: string): void {
+  memory(PREFIX_FE + sub, alignment, signature);
+  immediateOf[PREFIX_FE + sub] = IMMEDIATE.atomic;
+}
+
 for (const [from, to, signature] of NUMERIC) plain(from, to, signature);
 for (const [from, to, signature] of SIMD) plain(PREFIX_FD + from, PREFIX_FD + to, signature);
 for (const [opcode, alignment, signature] of MEMORY) memory(opcode, alignment, signature);
@@ -325,6 +384,12 @@ for (let i = 0; i < 4; i++) {
     lanesOf[PREFIX_FD + first + i] = 16 >> i;
   }
 }
+for (const [sub, alignment, signature] of ATOMIC) atomic(sub, alignment, signature);
+WIDTHS.forEach(([alignment, value], i) => {
+  for (const first of READ_MODIFY_WRITE) atomic(first + i, alignment, `i${value}:${value}`);
+  atomic(COMPARE_EXCHANGE + i, alignment, `i${value}${value}:${value}`);
+});
+withImmediate(OP.atomicFence, IMMEDIATE.fence, ':');
 plain(OP.nop, OP.nop, ':');
 withImmediate(OP.i32Const, IMMEDIATE.i32, ':i');
 withImmediate(OP.i64Const, IMMEDIATE.i64, ':I');
@@ -391,7 +456,6 @@ for (const opcode of [
 
 const FEATURES: readonly (readonly [string, readonly number[]])[] = [
   ['garbage collection', [0xd3, 0xfb]],
-  ['threads (atomic instructions)', [0xfe]],
   ['wide arithmetic', [PREFIX_FC + 19, PREFIX_FC + 20, PREFIX_FC + 21, PREFIX_FC + 22]],
 ];
 

@@ -6,17 +6,7 @@
  */
 import { ExceptionRules } from './exceptions.ts';
 import { typeOf } from './module.ts';
-import {
-  IMMEDIATE,
-  OP,
-  PREFIX_FC,
-  PREFIX_FD,
-  OPCODE_COUNT,
-  immediateOf,
-  lanesOf,
-  signatureOf,
-  unsupportedFeature,
-} from './opcodes.ts';
+import { IMMEDIATE, OP, PREFIXED, immediateOf, lanesOf, signatureOf, unsupportedFeature } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
 import { EXNREF, FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
@@ -62,11 +52,11 @@ export class FunctionWalker extends ExceptionRules {
   }
 
   #prefixed(prefix: number): number {
-    if (prefix === 0xfc || prefix === 0xfd) {
+    const numbers = PREFIXED.get(prefix);
+    if (numbers !== undefined) {
       const sub = this.u32();
-      const opcode = (prefix === 0xfc ? PREFIX_FC : PREFIX_FD) + sub;
-      if (opcode < (prefix === 0xfc ? PREFIX_FD : OPCODE_COUNT) && immediateOf[opcode] !== IMMEDIATE.invalid)
-        return opcode;
+      const opcode = numbers.first + sub;
+      if (opcode < numbers.end && immediateOf[opcode] !== IMMEDIATE.invalid) return opcode;
       const feature = prefix === 0xfc ? unsupportedFeature(opcode) : undefined;
       if (feature !== undefined) unsupported(this.start, feature);
       this.fail(this.start, `illegal opcode ${hex(prefix)} ${hex(sub)}`);
@@ -80,6 +70,11 @@ export class FunctionWalker extends ExceptionRules {
     switch (immediate) {
       case IMMEDIATE.memory:
         return this.memoryArgument(opcode);
+      case IMMEDIATE.atomic:
+        return this.memoryArgument(opcode, true);
+      case IMMEDIATE.fence:
+        if (this.u8() !== 0) this.fail(this.pos - 1, 'zero byte expected: the order of a fence');
+        return;
       case IMMEDIATE.i32:
         this.immediate = this.signed(32);
         return;

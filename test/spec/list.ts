@@ -9,7 +9,6 @@
  */
 export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['garbage collection', 'structs, arrays, i31 and casts: a graph of objects cannot be read from outside'],
-  ['threads', 'shared memories of the program, and atomics'],
 ]);
 
 /** A command of a script that ends otherwise. */

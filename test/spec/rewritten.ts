@@ -9,7 +9,8 @@ import {
   locate,
   rewrite,
 } from '../../src/capture/index.ts';
-import type { MachineState, MemorySize, Outcome } from '../../src/capture/index.ts';
+import type { MachineState, Outcome } from '../../src/capture/index.ts';
+import { loneWaiting } from '../../src/capture/testing/lone-waiting.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
 import { World } from './world.ts';
@@ -26,6 +27,7 @@ export class RewrittenWorld extends World {
   captured = 0;
   /** Captures that were resumed where they were, for the state or another instance held references to theirs. */
   stayed = 0;
+  readonly #shared = new WeakSet<WebAssembly.Memory>();
 
   constructor(captor: Captor | null) {
     super(true);
@@ -44,17 +46,24 @@ export class RewrittenWorld extends World {
 
   /** The memories that the module imports, and behind them its own, made. @throws WebAssembly.LinkError */
   memoriesFor(program: Program): WebAssembly.Memory[] {
-    const imported = program.original.imports.filter(({ kind }) => kind === 'memory');
+    const imported = program.original.imports.filter((entry) => entry.kind === 'memory');
     return program.memories.map((size, i) => {
       const entry = imported[i];
-      return entry === undefined ? createMemory(size) : this.#importedMemory(entry);
+      if (entry !== undefined) return this.#importedMemory(entry, entry.memory.shared);
+      return this.sharedInScript(createMemory(size), program.original.memories[i]!.shared);
     });
   }
 
-  #importedMemory(imported: { readonly module: string; readonly name: string }): WebAssembly.Memory {
+  /** Notes whether a memory is shared as the scripts see it: here all memories are. */
+  sharedInScript(memory: WebAssembly.Memory, shared: boolean): WebAssembly.Memory {
+    if (shared) this.#shared.add(memory);
+    return memory;
+  }
+
+  #importedMemory(imported: { readonly module: string; readonly name: string }, shared: boolean): WebAssembly.Memory {
     const memory = this.imports([imported], () => {})[imported.module]![imported.name];
-    // All memories are shared here, but only one is to the scripts, and no module that the rewriter takes wants it.
-    if (memory instanceof WebAssembly.Memory && imported.name !== 'shared_memory') return memory;
+    const isShared = memory instanceof WebAssembly.Memory && (this.#shared.has(memory) || memory === this.sharedMemory);
+    if (memory instanceof WebAssembly.Memory && isShared === shared) return memory;
     throw new WebAssembly.LinkError(`${imported.module}.${imported.name} is not such a memory`);
   }
 }
@@ -134,9 +143,7 @@ class RewrittenGuest implements Guest {
       return this.#machine.resume(state, NO_ENTRY);
     }
     const attention = this.#attention;
-    this.#memories = this.#memories.map((memory, i) =>
-      i < this.#importedMemories ? memory : copyOf(memory, this.#program.memories[i]!),
-    );
+    this.#memories = this.#memories.map((memory, i) => (i < this.#importedMemories ? memory : this.#copyOf(memory, i)));
     [this.#machine, this.#control] = this.#fresh();
     this.#watch(attention);
     return this.#machine.resume(decodeState(encodeState(state)), NO_ENTRY);
@@ -145,8 +152,20 @@ class RewrittenGuest implements Guest {
   #fresh(): [Machine, WebAssembly.Memory] {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
     const poll = (): void => this.#safepoint();
-    const host = { imports: this.#imports, memories: this.#memories, control, poll };
+    const waiting = loneWaiting(
+      () => this.#memories,
+      () => this.#imported(),
+    );
+    const host = { imports: this.#imports, memories: this.#memories, control, poll, waiting };
     return [new Machine(this.#program, host), control];
+  }
+
+  /** A copy of a memory, as another machine would load it. */
+  #copyOf(memory: WebAssembly.Memory, index: number): WebAssembly.Memory {
+    const { memories, original } = this.#program;
+    const copy = createMemory({ ...memories[index]!, initialPages: memory.buffer.byteLength / 65_536 });
+    new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
+    return this.#world.sharedInScript(copy, original.memories[index]!.shared);
   }
 
   /** The attention word: polls call the host while it is set. */
@@ -176,11 +195,4 @@ class RewrittenGuest implements Guest {
     this.#world.captures++;
     this.#machine.unwind();
   }
-}
-
-/** A copy of a memory, as another machine would load it. */
-function copyOf(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
-  const copy = createMemory({ ...size, initialPages: memory.buffer.byteLength / 65_536 });
-  new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
-  return copy;
 }

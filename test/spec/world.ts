@@ -54,6 +54,11 @@ export abstract class World {
     return found;
   }
 
+  /** The memory of `spectest` that is shared. */
+  protected get sharedMemory(): WebAssembly.ImportValue | undefined {
+    return this.#spectest['shared_memory'];
+  }
+
   #registered(module: string, name: string): WebAssembly.ImportValue | undefined {
     const guest = this.#registry.get(module);
     if (guest instanceof Refused) throw guest;

@@ -10,6 +10,7 @@ import type { Outcome } from '../machine.ts';
 import { Program } from '../program.ts';
 import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
 import { decodeState, encodeState } from '../state.ts';
+import { loneWaiting } from './lone-waiting.ts';
 
 export interface Run {
   /** What the imports were told, in order. */
@@ -168,7 +169,12 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
         },
       ]),
     );
-    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll: () => safepoint(false) });
+    const waiting = loneWaiting(
+      () => memories,
+      () => safepoint(true),
+    );
+    const poll = (): void => safepoint(false);
+    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting });
     return machine;
   };
   const end = ending(

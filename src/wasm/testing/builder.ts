@@ -9,6 +9,13 @@ interface FunctionDefinition {
   readonly code: Uint8Array;
 }
 
+interface MemoryDefinition {
+  readonly minimum: number;
+  readonly maximum: number | null;
+  readonly wide?: boolean;
+  readonly shared?: boolean;
+}
+
 const KINDS = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 export class ModuleBuilder {
@@ -17,6 +24,7 @@ export class ModuleBuilder {
   #importedFunctions = 0;
   #importedGlobals = 0;
   #importedTables = 0;
+  #importedMemories = 0;
   readonly #functions: FunctionDefinition[] = [];
   readonly #tables: { element: ValueType; minimum: number; maximum: number | null; wide: boolean }[] = [];
   readonly #globals: { type: ValueType; mutable: boolean; init: Uint8Array }[] = [];
@@ -25,7 +33,7 @@ export class ModuleBuilder {
   readonly #elements: ((w: WasmWriter) => void)[] = [];
   readonly #datas: ((w: WasmWriter) => void)[] = [];
   readonly #customs: { name: string; content: Uint8Array }[] = [];
-  readonly memories: { minimum: number; maximum: number | null; wide?: boolean }[] = [];
+  readonly memories: MemoryDefinition[] = [];
   start: number | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -58,6 +66,12 @@ export class ModuleBuilder {
       writeLimits(w, minimum, maximum);
     });
     return this.#importedTables++;
+  }
+
+  /** Before any memory of the module's own. */
+  importMemory(module: string, name: string, { minimum, maximum, wide, shared }: MemoryDefinition): number {
+    this.#import(module, name, 2, (w) => writeLimits(w, minimum, maximum, wide, shared));
+    return this.#importedMemories++;
   }
 
   #import(module: string, name: string, kind: number, describe: (w: WasmWriter) => void): void {
@@ -126,7 +140,7 @@ export class ModuleBuilder {
             w.u8(2);
             w.u32(memory);
           }
-          w.u8(this.memories[memory]?.wide === true ? 0x42 : 0x41);
+          w.u8(this.memories[memory - this.#importedMemories]?.wide === true ? 0x42 : 0x41);
           w.s32(offset);
           w.u8(0x0b);
         } else w.u8(1);
@@ -161,7 +175,7 @@ export class ModuleBuilder {
       w.u8(element);
       writeLimits(w, minimum, maximum, wide);
     });
-    vector(5, this.memories, (w, { minimum, maximum, wide }) => writeLimits(w, minimum, maximum, wide));
+    vector(5, this.memories, (w, { minimum, maximum, wide, shared }) => writeLimits(w, minimum, maximum, wide, shared));
     vector(13, this.#tags, (w, type) => {
       w.u8(0);
       w.u32(type);
@@ -206,8 +220,8 @@ export class ModuleBuilder {
   }
 }
 
-function writeLimits(w: WasmWriter, minimum: number, maximum: number | null, wide = false): void {
-  w.u8((maximum === null ? 0 : 1) | (wide ? 4 : 0));
+function writeLimits(w: WasmWriter, minimum: number, maximum: number | null, wide = false, shared = false): void {
+  w.u8((maximum === null ? 0 : 1) | (shared ? 2 : 0) | (wide ? 4 : 0));
   w.u32(minimum);
   if (maximum !== null) w.u32(maximum);
 }
