@@ -1,11 +1,11 @@
 /** Random code for one function of a generated module (generator.ts). */
 import { CATCH } from '../../wasm/exceptions.ts';
 import { OP, PREFIX_FD } from '../../wasm/opcodes.ts';
-import { EXNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
+import { EXNREF, FUNCREF, I32, I64, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import type { Choices } from './choices.ts';
-import { OPERATIONS } from './operations.ts';
+import { ATOMIC_ACCESSES, OPERATIONS, constantOf } from './operations.ts';
 
 export interface Signature {
   readonly index: number;
@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly tableSize: number;
   /** By memory, and of the table: whether addresses have 64 bits. */
   readonly memories: readonly boolean[];
+  /** By memory. */
+  readonly shared: readonly boolean[];
   readonly wideTable: boolean;
   /** How exceptions are handled, if at all, and what those of each tag carry. */
   readonly exceptions: 'none' | 'references' | 'legacy';
@@ -43,25 +45,6 @@ export interface Surroundings {
 
 const MAX_DEPTH = 6;
 const MEMORY_MASK = 0xfff0;
-
-export function constantOf(type: ValueType, value: number): Uint8Array {
-  const a = new Assembler();
-  if (type === I32) a.constant(value);
-  else if (type === I64) {
-    a.u8(OP.i64Const);
-    a.s64(BigInt(value) * 0x1_0000_0001n);
-  } else if (type === F32) {
-    a.u8(OP.f32Const);
-    a.copy(new Uint8Array(Float32Array.of(value / 2).buffer));
-  } else if (type === F64) {
-    a.u8(OP.f64Const);
-    a.copy(new Uint8Array(Float64Array.of(value / 4).buffer));
-  } else if (type === V128) {
-    a.op(OP.v128Const);
-    a.copy(Uint8Array.from({ length: 16 }, (_, i) => value + i));
-  } else a.op(OP.refNull, type);
-  return a.done();
-}
 
 export class FunctionGenerator {
   readonly #c: Choices;
@@ -130,6 +113,7 @@ export class FunctionGenerator {
       () => this.#branchTable(depth),
       () => this.#bulk(depth),
       () => this.#branchAway(depth),
+      () => this.#atomic(UNKNOWN, depth),
       ...(this.#m.exceptions === 'none' ? [] : [() => this.#throwIf(depth), () => this.#guarded(depth)]),
     ];
     c.pick(kinds)();
@@ -155,6 +139,27 @@ export class FunctionGenerator {
     this.#value(I32, depth + 2);
     this.#a.constant(MEMORY_MASK).op(OP.i32And);
     if (this.#m.memories[memory]!) this.#a.op(OP.i64ExtendI32U);
+  }
+
+  /** An atomic access that leaves this; a wait ends at once, for want of other threads. */
+  #atomic(type: ValueType, depth: number): void {
+    const c = this.#c;
+    const a = this.#a;
+    const access = c.pick(ATOMIC_ACCESSES.get(type)!);
+    const waits = access.opcode === OP.atomicWait32 || access.opcode === OP.atomicWait64;
+    const memory = this.#memory();
+    if (waits && !this.#m.shared[memory]! && c.below(8) > 0) {
+      this.#leaf(type);
+      return;
+    }
+    this.#address(memory, depth);
+    access.operands.forEach((operand, i) => {
+      if (waits && i === 1) a.op(OP.i64Const, c.below(64));
+      else this.#value(operand, depth + 2);
+    });
+    const offset = (c.below(12) << access.alignment) + (c.below(40) === 39 ? 1 : 0);
+    a.op(access.opcode, 0x40 | access.alignment, memory, offset);
+    if (c.below(8) === 7) a.op(OP.atomicFence, 0);
   }
 
   #callAndDrop(depth: number): void {
@@ -482,6 +487,10 @@ export class FunctionGenerator {
     }
     if (type === EXNREF) {
       this.#leaf(type);
+      return;
+    }
+    if (ATOMIC_ACCESSES.has(type) && this.#c.below(5) === 4) {
+      this.#atomic(type, depth);
       return;
     }
     const [opcode, operands] = this.#c.pick(OPERATIONS.get(type)!);

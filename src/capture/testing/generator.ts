@@ -8,8 +8,9 @@ import { EXNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import { Choices } from './choices.ts';
-import { FunctionGenerator, constantOf } from './function-generator.ts';
+import { FunctionGenerator } from './function-generator.ts';
 import type { Signature, Surroundings } from './function-generator.ts';
+import { constantOf } from './operations.ts';
 
 const NUMBERS = [I32, I64, F32, F64];
 const TYPES = [I32, I64, F64, F32, V128, FUNCREF];
@@ -31,8 +32,9 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     results,
   }));
   const memories = Array.from({ length: 1 + c.below(2) }, () => c.below(4) === 3);
+  const shared = memories.map(() => c.below(2) === 1);
   memories.forEach((wide, i) => {
-    b.memories.push({ minimum: 1, maximum: 2, wide });
+    b.memories.push({ minimum: 1, maximum: 2, wide, shared: shared[i]! });
     b.export(i === 0 ? 'memory' : `memory${i}`, 'memory', i);
   });
   const wideTable = c.below(4) === 3;
@@ -50,6 +52,7 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     wideTable,
     tableSize: imported.length + defined.length + 2,
     memories,
+    shared,
     exceptions,
     tags,
     type: (params, results) => b.type(params, results),
