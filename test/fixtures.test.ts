@@ -12,7 +12,7 @@ import { fixture } from './support/build.ts';
 import { clangGuest, compileArgs, linkArgs } from './support/clang.ts';
 import { FIXTURES, type FixtureName } from './support/fixtures.ts';
 import { reference } from './support/reference.ts';
-import { CONFORMANCE, RUNS } from './support/runs.ts';
+import { CONFORMANCE, RUNS, THREAD_RUNS } from './support/runs.ts';
 
 async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(path.join(tmpdir(), 'godwit-fixture-'));
@@ -33,7 +33,7 @@ test('every program builds and is a module', async () => {
 
 describe('output under node:wasi', { concurrency: 2 }, () => {
   // The long ones are for benchmarks and moves; computing them takes half a minute.
-  for (const run of RUNS.filter(({ length }) => length !== 'long')) {
+  for (const run of [...RUNS, ...THREAD_RUNS].filter(({ length }) => length !== 'long')) {
     test(`${run.fixture} ${run.args.join(' ')}`, async () => {
       const { path: file } = await fixture(run.fixture);
       const { env = {}, stdin = '' } = run;

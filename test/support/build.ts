@@ -6,7 +6,15 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ASSEMBLYSCRIPT_FLAGS, CLANG_FLAGS, FIXTURES, type FixtureName, type FixtureSpec } from './fixtures.ts';
+import {
+  ASSEMBLYSCRIPT_FLAGS,
+  CLANG_FLAGS,
+  FIXTURES,
+  type FixtureName,
+  type FixtureSpec,
+  THREADS_DIRECTORY,
+  THREADS_FLAGS,
+} from './fixtures.ts';
 import { ASSEMBLYSCRIPT_VERSION, LLVM_VERSION, runAssemblyScript, runClang } from './toolchain.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -54,14 +62,25 @@ export async function build(directory: string, name: string, spec: FixtureSpec):
   return { path: file, bytes };
 }
 
-/** The program's own file and every header, by path inside test/programs/. */
+/** The program's own file and every header, by path inside test/programs/; the layer for threads if it is used. */
 async function readSources(directory: string, spec: FixtureSpec): Promise<Map<string, Uint8Array>> {
   const headers = (await readdir(programs, { recursive: true })).filter((name) => name.endsWith('.h')).sort();
   const files = [
     [spec.source, path.join(directory, spec.source)] as const,
     ...headers.map((name) => [name, path.join(programs, name)] as const),
+    ...(spec.threads === true ? await layer() : []),
   ];
   return new Map(await Promise.all(files.map(async ([name, file]) => [name, await readFile(file)] as const)));
+}
+
+/** The files of the layer for threads. */
+async function layer(): Promise<(readonly [string, string])[]> {
+  const found = await readdir(path.join(root, THREADS_DIRECTORY), { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.md'))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort()
+    .map((file) => [path.relative(root, file).replaceAll(path.sep, '/'), file] as const);
 }
 
 function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {
@@ -76,7 +95,8 @@ async function compile(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Arra
   const flags = [...commonFlags(spec), ...(spec.flags ?? [])];
   if (isAssemblyScript(spec)) return runAssemblyScript([spec.source, ...flags, '--outFile', OUTPUT], sources, OUTPUT);
   const driver = spec.source.endsWith('.cc') ? 'clang++' : 'clang';
-  return runClang(driver, [...flags, spec.source, '-o', OUTPUT], sources, OUTPUT);
+  const own = [...sources.keys()].filter((name) => name.startsWith(THREADS_DIRECTORY) && name.endsWith('.c'));
+  return runClang(driver, [...flags, spec.source, ...own, '-o', OUTPUT], sources, OUTPUT);
 }
 
 const OUTPUT = 'out.wasm';
@@ -86,5 +106,6 @@ function isAssemblyScript(spec: FixtureSpec): boolean {
 }
 
 function commonFlags(spec: FixtureSpec): readonly string[] {
-  return isAssemblyScript(spec) ? ASSEMBLYSCRIPT_FLAGS : CLANG_FLAGS;
+  if (isAssemblyScript(spec)) return ASSEMBLYSCRIPT_FLAGS;
+  return spec.threads === true ? [...CLANG_FLAGS, ...THREADS_FLAGS] : CLANG_FLAGS;
 }

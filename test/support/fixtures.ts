@@ -7,6 +7,8 @@ export interface FixtureSpec {
   readonly source: string;
   /** Options in addition to those that every program of its language gets. */
   readonly flags?: readonly string[];
+  /** It starts threads: it is built with the layer in sdk/c, as the README there says. */
+  readonly threads?: boolean;
 }
 
 /** The options that every C and C++ program is built with; 1 MiB of stack for the recursive ones. */
@@ -25,6 +27,14 @@ export const ASSEMBLYSCRIPT_FLAGS: readonly string[] = [
 const JUMPS: readonly string[] = ['-mllvm', '-wasm-enable-sjlj', '-lsetjmp'];
 /** Exceptions in the form of the specification rather than in the older one, which is clang's default. */
 const WITH_REFERENCES: readonly string[] = ['-mllvm', '-wasm-use-legacy-eh=false'];
+
+/** The layer for threads: its directory as the compiler sees it, and the options of its README. */
+export const THREADS_DIRECTORY = 'sdk/c';
+export const THREADS_FLAGS: readonly string[] = [
+  `@${THREADS_DIRECTORY}/threads.rsp`,
+  `-I${THREADS_DIRECTORY}/include`,
+  '-I.',
+];
 
 const programs = {
   hello: { source: 'hello.c' },
@@ -50,6 +60,12 @@ const programs = {
   throws_refs: { source: 'throws.cc', flags: ['-fwasm-exceptions', ...WITH_REFERENCES] },
   words: { source: 'words.cc', flags: ['-fno-exceptions'] },
   life: { source: 'life.as.ts' },
+  'threads/counter': { source: 'threads/counter.c', threads: true },
+  'threads/queue': { source: 'threads/queue.c', threads: true },
+  'threads/phases': { source: 'threads/phases.c', threads: true },
+  'threads/local': { source: 'threads/local.c', threads: true },
+  'threads/pool': { source: 'threads/pool.c', threads: true },
+  'threads/mergesort': { source: 'threads/mergesort.c', threads: true },
   // Conformance: one area of preview 1 each, by raw calls.
   'wasi/calls': { source: 'wasi/calls.c' },
   'wasi/descriptors': { source: 'wasi/descriptors.c' },

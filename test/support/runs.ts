@@ -43,7 +43,7 @@ const traps: FixtureRun[] = (
   ] as const
 ).map(([how, trap, stdout]) => ({ fixture: 'ends', args: [how], length: 'tiny', trap, stdout }));
 
-/** Every program of test/programs/ but for the conformance ones, at several sizes. */
+/** Every program of test/programs/ but for the conformance ones and those with threads, at several sizes. */
 export const RUNS: readonly FixtureRun[] = [
   { fixture: 'hello', args: [], length: 'tiny', status: 0, stdout: '853ff93762a06ddb' },
   { fixture: 'hello', args: ['godwit'], length: 'tiny', status: 0, stdout: '872672f61b3af3da' },
@@ -123,6 +123,28 @@ export const RUNS: readonly FixtureRun[] = [
   { fixture: 'ends', args: ['memory'], length: 'short', status: 0, stdout: 'e3a2860922f10acf' },
   { fixture: 'ends', args: ['nonsense'], length: 'tiny', status: 2, stdout: 'e3b0c44298fc1c14' },
   ...traps,
+];
+
+/** The programs with threads. What they print does not depend on which thread was faster. */
+export const THREAD_RUNS: readonly FixtureRun[] = [
+  { fixture: 'threads/counter', args: ['200', '3'], length: 'tiny', status: 0, stdout: '165f93bb3b90a4ab' },
+  { fixture: 'threads/counter', args: ['20000', '4'], length: 'short', status: 0, stdout: 'e807a2e0c24a2435' },
+  { fixture: 'threads/counter', args: ['200000', '4'], length: 'long', status: 0, stdout: '889bdf1b6fd7fade' },
+  { fixture: 'threads/queue', args: ['100', '2', '2'], length: 'tiny', status: 0, stdout: 'da6e2db12db34e1c' },
+  { fixture: 'threads/queue', args: ['30000', '3', '2'], length: 'short', status: 0, stdout: '441173db6d7d6362' },
+  { fixture: 'threads/queue', args: ['300000', '3', '2'], length: 'long', status: 0, stdout: '2c38774739a11f25' },
+  { fixture: 'threads/phases', args: ['20', '3', '16'], length: 'tiny', status: 0, stdout: '879b3de51d255635' },
+  { fixture: 'threads/phases', args: ['400', '4', '128'], length: 'short', status: 0, stdout: 'a9e42f6fdb3c8f4f' },
+  { fixture: 'threads/phases', args: ['4000', '4', '128'], length: 'long', status: 0, stdout: 'ea56fe3dc6aba0c2' },
+  { fixture: 'threads/local', args: ['10', '2'], length: 'tiny', status: 0, stdout: 'e958f9e558f37978' },
+  { fixture: 'threads/local', args: ['300000', '4'], length: 'short', status: 0, stdout: '6f9b35889770f6a5' },
+  { fixture: 'threads/local', args: ['10000000', '4'], length: 'long', status: 0, stdout: '5fad60b7d554edaa' },
+  { fixture: 'threads/pool', args: ['5', '2'], length: 'tiny', status: 0, stdout: 'b3020d4d070c46eb' },
+  { fixture: 'threads/pool', args: ['11', '4'], length: 'short', status: 0, stdout: '57b195f816cae760' },
+  { fixture: 'threads/pool', args: ['13', '4'], length: 'long', status: 0, stdout: '1905d950b0c6f3c4' },
+  { fixture: 'threads/mergesort', args: ['1000', '1'], length: 'tiny', status: 0, stdout: '29e31021f11543cf' },
+  { fixture: 'threads/mergesort', args: ['2000000', '2'], length: 'short', status: 0, stdout: '8066b436db40ac83' },
+  { fixture: 'threads/mergesort', args: ['8000000', '2'], length: 'long', status: 0, stdout: '56ab2a329d957b3d' },
 ];
 
 export interface ConformanceRun {
