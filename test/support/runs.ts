@@ -142,9 +142,9 @@ export const THREAD_RUNS: readonly FixtureRun[] = [
   { fixture: 'threads/pool', args: ['5', '2'], length: 'tiny', status: 0, stdout: 'b3020d4d070c46eb' },
   { fixture: 'threads/pool', args: ['11', '4'], length: 'short', status: 0, stdout: '57b195f816cae760' },
   { fixture: 'threads/pool', args: ['13', '4'], length: 'long', status: 0, stdout: '1905d950b0c6f3c4' },
-  { fixture: 'threads/mergesort', args: ['1000', '1'], length: 'tiny', status: 0, stdout: '29e31021f11543cf' },
-  { fixture: 'threads/mergesort', args: ['2000000', '2'], length: 'short', status: 0, stdout: '8066b436db40ac83' },
-  { fixture: 'threads/mergesort', args: ['8000000', '2'], length: 'long', status: 0, stdout: '56ab2a329d957b3d' },
+  { fixture: 'threads/mergesort', args: ['1000', '1'], length: 'tiny', status: 0, stdout: 'c7c4b9be9d57c571' },
+  { fixture: 'threads/mergesort', args: ['2000000', '2'], length: 'short', status: 0, stdout: '67f75f279b03c2df' },
+  { fixture: 'threads/mergesort', args: ['8000000', '2'], length: 'long', status: 0, stdout: '6b4851fb8b166ed0' },
 ];
 
 export interface ConformanceRun {

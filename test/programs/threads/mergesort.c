@@ -1,11 +1,15 @@
 /*
  * A merge sort that starts a thread for one half as long as it may. Usage: mergesort [numbers] [depth]
- * The threads print how far they are, each whole line in one piece, to the error output.
+ * The threads write down what they do in one stream, which keeps each line in one piece.
  */
 #include <pthread.h>
 #include <string.h>
 
 #include "checksum.h"
+
+enum { LINES = 50 };
+
+static FILE *diary;
 
 struct part {
   uint32_t *numbers, *room;
@@ -32,7 +36,7 @@ static void *sort(void *argument) {
   pthread_t thread;
   if (part->depth > 0) {
     if (pthread_create(&thread, NULL, sort, &left) != 0) abort();
-    fprintf(stderr, "sorting %ld numbers in another thread\n", half);
+    for (int i = 0; i < LINES; i++) fprintf(diary, "sorting %ld numbers in %s thread\n", half, "another");
     sort(&right);
     pthread_join(thread, NULL);
   } else {
@@ -43,18 +47,38 @@ static void *sort(void *argument) {
   return NULL;
 }
 
+/* How many lines the diary has; those that are not whole end the program. */
+static long lines_of(const char *text) {
+  long lines = 0;
+  while (*text != 0) {
+    char word[16] = "";
+    int length = 0;
+    if (sscanf(text, "sorting %*d numbers in %15s thread\n%n", word, &length) != 1 || strcmp(word, "another") != 0) abort();
+    text += length;
+    lines++;
+  }
+  return lines;
+}
+
 int main(int argc, char **argv) {
   long count = size_argument(argc, argv, 1, 400000);
   int depth = (int)size_argument(argc, argv, 2, 2);
   if (count < 1 || depth < 0 || depth > 4) return 2;
   uint32_t *numbers = malloc((size_t)count * sizeof *numbers), *room = malloc((size_t)count * sizeof *room);
   if (numbers == NULL || room == NULL) return 3;
+  char *text;
+  size_t length;
+  diary = open_memstream(&text, &length);
+  if (diary == NULL) return 3;
   uint64_t state = 42;
   for (long i = 0; i < count; i++) numbers[i] = (uint32_t)(random_next(&state) >> 32);
   sort(&(struct part){numbers, room, count, depth});
   for (long i = 1; i < count; i++) {
     if (numbers[i - 1] > numbers[i]) return 4;
   }
+  fclose(diary);
+  printf("%ld lines of %zu bytes\n", lines_of(text), length);
+  free(text);
   checksum_print("mergesort", checksum_add(CHECKSUM_START, numbers, (size_t)count * sizeof *numbers));
   free(numbers);
   free(room);
