@@ -61,7 +61,10 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
   let known: Inspection = { ...nothing, refused: null };
   try {
     const module = decodeModule(bytes);
-    const unknown = module.imports.filter(({ module, name }) => module !== WASI || !isPreview1Name(name));
+    // Memories are made as the program wants them.
+    const unknown = module.imports.filter(
+      ({ kind, module, name }) => kind !== 'memory' && (module !== WASI || !isPreview1Name(name)),
+    );
     known = {
       ...known,
       imports: module.imports.map(fullName),
