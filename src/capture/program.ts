@@ -64,7 +64,8 @@ export class Program {
     const module = decodeModule(original);
     if (
       facts.capturable.length !== module.functionTypes.length ||
-      facts.capturableTypes.length !== module.types.length
+      facts.capturableTypes.length !== module.types.length ||
+      facts.waitUses.some(({ memory }) => memory >= module.memories.length)
     ) {
       throw new GodwitError('corrupt', 'the module was rewritten from another one');
     }
