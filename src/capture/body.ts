@@ -14,7 +14,6 @@
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { CATCH } from '../wasm/exceptions.ts';
 import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC, PREFIX_FE } from '../wasm/opcodes.ts';
@@ -28,6 +27,7 @@ import type { Facts } from './facts.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import { segmentUseAt } from './graph.ts';
+import { closeHandler, openHandler } from './handler.ts';
 import { Liveness } from './liveness.ts';
 import { writePoll } from './polls.ts';
 import type { CodeTarget } from './target.ts';
@@ -165,31 +165,14 @@ export class BodyRewriter extends BranchCopier {
     };
   }
 
-  /** block (result exnref) / try_table (catch_ref unwind 0): the body goes inside. */
+  /** The body goes between this and {@link closeWrapper}. */
   protected openWrapper(): void {
-    const { out, target, walker } = this;
-    out.raw(OP.block, EXNREF, OP.tryTable);
-    target.types.writeBlockType(out, NO_TYPES, walker.type.results);
-    out.raw(1, CATCH.tagRef);
-    out.u32(target.unwindTag);
-    out.u8(0);
+    openHandler(this.out, this.target.types, this.target.unwindTag, this.walker.type.results);
   }
 
-  /** Behind the body: return its results; the handler saves the frame and throws on. */
   protected closeWrapper(plan: FramePlan): void {
-    const { out, target } = this;
-    out.raw(OP.end, OP.return, OP.end);
-    for (const { signature, locals } of plan.calls) {
-      for (const local of locals) this.local(OP.localGet, local);
-      if (signature.ends) {
-        this.local(OP.localGet, plan.pcLocal);
-        this.constant(this.walker.functionIndex);
-        this.constant(plan.frameBytes);
-      }
-      out.u8(OP.call);
-      out.u32(target.saveHelper(signature));
-    }
-    out.raw(OP.throwRef, OP.end);
+    closeHandler(this.out, (signature) => this.target.saveHelper(signature), this.walker.functionIndex, plan);
+    this.out.u8(OP.end);
   }
 
   protected setPc(site: number): void {

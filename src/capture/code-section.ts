@@ -1,6 +1,8 @@
-/** The code section of the rewritten module. */
+/** The code of a rewritten module. */
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { Module } from '../wasm/module.ts';
+import { NON_NULL_PREFIX, NULLABLE_PREFIX } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 
 /** The code section while it grows: bodies with their sizes, and where each poll's `if` is. */
@@ -51,5 +53,45 @@ export class CodeSection {
     section.u32(this.hinted);
     section.copy(this.hints.bytes, 0, this.hints.length);
     out.custom('metadata.code.branch_hint', section);
+  }
+}
+
+/** Writes the locals of a rewritten function: its own, as they were, and those that were added. */
+export function writeLocals(out: WasmWriter, module: Module, body: number, extra: readonly number[]): void {
+  const { bytes } = module;
+  let at = module.bodyStarts[body]!;
+  let groups = 0;
+  let shift = 0;
+  let byte: number;
+  do {
+    byte = bytes[at++]!;
+    groups |= (byte & 0x7f) << shift;
+    shift += 7;
+  } while (byte & 0x80);
+  const runs: { type: number; count: number }[] = [];
+  for (const type of extra) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ type, count: 1 });
+  }
+  out.u32(groups + runs.length);
+  for (let i = 0; i < groups; i++) {
+    const group = at;
+    while (bytes[at]! & 0x80) at++;
+    const prefix = bytes[++at]!;
+    if (prefix !== NULLABLE_PREFIX && prefix !== NON_NULL_PREFIX) {
+      out.copy(bytes, group, ++at);
+      continue;
+    }
+    out.copy(bytes, group, at);
+    // Where the handler reads them they may not have been set.
+    out.u8(NULLABLE_PREFIX);
+    const heap = ++at;
+    while (bytes[at]! & 0x80) at++;
+    out.copy(bytes, heap, ++at);
+  }
+  for (const { type, count } of runs) {
+    out.u32(count);
+    module.references.write(out, type);
   }
 }

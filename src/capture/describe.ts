@@ -18,7 +18,7 @@ import { analyse } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { ContinuationTarget } from './link.ts';
 import { Numbering } from './numbering.ts';
-import { MainTarget } from './rewrite.ts';
+import { MainTarget } from './target.ts';
 import { callerPlan, waitUseAt } from './waits.ts';
 
 /** Where a function can be captured. */

@@ -12,7 +12,7 @@ import type { Outcome } from './machine.ts';
 import { createMemory } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 import type { Program } from './program.ts';
-import { CONTROL_PAGES } from './rewrite.ts';
+import { CONTROL_PAGES } from './entries.ts';
 import { decodeState, encodeState } from './state.ts';
 import type { MachineState } from './state.ts';
 

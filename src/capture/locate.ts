@@ -7,9 +7,10 @@ import { functionName } from '../wasm/names.ts';
 import { WasmReader } from '../wasm/reader.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
-import { MainTarget, writeLocals } from './rewrite.ts';
+import { MainTarget } from './target.ts';
 import type { Program } from './program.ts';
 import { TRAMPOLINES } from './trampolines.ts';
 

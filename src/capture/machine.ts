@@ -7,17 +7,17 @@
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { payloadOf } from '../wasm/module.ts';
-import { EXNREF, FUNCREF, I32, I64, V128, isNumeric } from '../wasm/types.ts';
-import type { ValueType } from '../wasm/types.ts';
+import { I32, V128, isNumeric } from '../wasm/types.ts';
 import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
 import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT } from './link.ts';
 import type { AppendedTable, ExceptionHelper, FixedHelper, SavedReference } from './numbering.ts';
 import type { Program } from './program.ts';
-import { memoryName } from './rewrite.ts';
+import { memoryName } from './entries.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
-import type { MachineState, Root, TableContent } from './state.ts';
+import { FOREIGN, SavedTables, growTo } from './saved-tables.ts';
+import type { MachineState, Root } from './state.ts';
 import { placeForbiddenWait, placeHostFunctions } from './trampolines.ts';
 
 export interface Host {
@@ -82,6 +82,7 @@ export class Machine {
   #tablesReady = false;
   /** null if the program handles none. */
   readonly #exceptions: SavedExceptions | null;
+  readonly #tables: SavedTables;
   /** What {@link leave} was called with. */
   #leaving: Error | null = null;
   /** The host's poll has returned: the capture under way is to be resumed at once. */
@@ -95,6 +96,13 @@ export class Machine {
     this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
     this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
     this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
+    this.#tables = new SavedTables(program.original, program.facts.changedTables, {
+      table: (index) => this.#tableAt(index),
+      indexOf: (reference) => this.#indexOf(reference),
+      functionAt: (index) => this.#originalFunction(index),
+      saveEntry: (table, index) => this.#helper('saveEntry')(table, index),
+      restoreEntry: (table, index, saved) => this.#helper('restoreEntry')(table, index, saved),
+    });
     placeHostFunctions(this.#table('host'), { poll: () => this.#poll() });
     if (program.numbering.waitUses.length > 0) this.#placeWaiting();
   }
@@ -223,7 +231,7 @@ export class Machine {
     this.#restoreExceptions(state.exceptions);
     this.#restoreGlobals(state.globals);
     this.#helper('settle')();
-    this.#restoreTables(state);
+    this.#tables.restore(state);
     const end = SAVE_BASE + state.frames.length;
     this.#reserve(end);
     const area = new Uint8Array(control.buffer);
@@ -277,7 +285,7 @@ export class Machine {
     this.#helper('saveGlobals')();
     const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
     // Tables may hold exceptions that nothing else does, so they come first.
-    const tables = this.#saveTables();
+    const tables = this.#tables.save();
     const exceptions = this.#exceptions?.take() ?? [];
     const saved = this.#references('functions');
     const references = Int32Array.from(saved, (reference) => this.#indexOf(reference) ?? FOREIGN);
@@ -318,40 +326,6 @@ export class Machine {
     return index < functions ? index : index - firstWrapper;
   }
 
-  #saveTables(): TableContent[] {
-    const { tables, references } = this.#program.original;
-    return [...this.#program.facts.changedTables].flatMap((changed, table) => {
-      if (changed === 0) return [];
-      const live = this.#tableAt(table);
-      const { element, address } = tables[table]!;
-      const top = references.top(element);
-      if (top === EXNREF) return [{ table, entries: this.#saveExceptionTable(table, Number(live.length)) }];
-      const entries = Int32Array.from({ length: Number(live.length) }, (_, i) => {
-        const entry = live.get(tableIndex(i, address));
-        if (entry === null) return -1;
-        return (top === FUNCREF ? this.#indexOf(entry) : undefined) ?? FOREIGN;
-      });
-      return [{ table, entries }];
-    });
-  }
-
-  /** Each entry by its place among the saved exceptions, -1 for null. */
-  #saveExceptionTable(table: number, length: number): Int32Array {
-    const save = this.#helper('saveEntry');
-    return Int32Array.from({ length }, (_, i) => Number(save(table, i)) - 1);
-  }
-
-  /** @throws GodwitError `corrupt` or `limit` */
-  #restoreExceptionTable({ table, entries }: TableContent, exceptions: number): void {
-    if (entries.some((entry) => entry >= exceptions)) throw new GodwitError('corrupt', 'a table of no such exception');
-    const restore = this.#helper('restoreEntry');
-    try {
-      entries.forEach((entry, i) => restore(table, i, entry + 1));
-    } catch (error) {
-      throw new GodwitError('limit', `a state with a table of ${entries.length} entries`, { cause: error });
-    }
-  }
-
   #initTables(): void {
     if (this.#tablesReady) return;
     this.#helper('initTables')();
@@ -360,7 +334,7 @@ export class Machine {
 
   #restoreReferences(references: Int32Array): void {
     const table = this.#table('functions');
-    growTo(table, references.length, I32, null);
+    growTo(table, references.length, I32);
     references.forEach((index, i) => {
       if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
     });
@@ -387,34 +361,6 @@ export class Machine {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       throw new GodwitError('corrupt', 'a state with a global that refers to nothing', { cause: error });
     }
-  }
-
-  #restoreTables({ tables, exceptions }: MachineState): void {
-    for (const content of tables) {
-      const { table, entries } = content;
-      if (this.#program.facts.changedTables[table] !== 1)
-        throw new GodwitError('corrupt', `a state with table ${table}`);
-      const live = this.#tableAt(table);
-      const { references, tables: types } = this.#program.original;
-      const { address, element } = types[table]!;
-      if (entries.length < Number(live.length))
-        throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
-      if (references.top(element) === EXNREF) {
-        this.#restoreExceptionTable(content, exceptions.length);
-        continue;
-      }
-      growTo(live, entries.length, address, this.#anyEntry(entries));
-      entries.forEach((index, i) => {
-        if (index === -1) live.set(tableIndex(i, address), null);
-        else if (index !== FOREIGN) live.set(tableIndex(i, address), this.#originalFunction(index));
-      });
-    }
-  }
-
-  /** What a table that has no null may grow by: one of its entries, none if it has none that can be moved. */
-  #anyEntry(entries: Int32Array): AnyFunction | null {
-    const found = entries.find((index) => index >= 0);
-    return found === undefined ? null : this.#originalFunction(found);
   }
 
   /** Puts the number of its continuation into every record. @returns the outermost frame's continuation */
@@ -528,28 +474,6 @@ export class Machine {
     return this.#global(this.#program.numbering.referenceTop(table)) as WebAssembly.Global<number>;
   }
 }
-
-/**
- * @param entry what the table gets for the time being
- * @throws GodwitError `limit` if the table's own maximum or the engine's does not allow it
- */
-function growTo(table: WebAssembly.Table, length: number, address: ValueType, entry: AnyFunction | null): void {
-  const missing = length - Number(table.length);
-  if (missing <= 0) return;
-  try {
-    table.grow(tableIndex(missing, address), entry);
-  } catch (error) {
-    throw new GodwitError('limit', `a state with a table of ${length} entries`, { cause: error });
-  }
-}
-
-/** An index as the JavaScript interface wants it. */
-function tableIndex(index: number, address: ValueType): number | bigint {
-  return address === I64 ? BigInt(index) : index;
-}
-
-/** Stands for a reference that only this instance knows. */
-const FOREIGN = -2;
 
 function rootText(root: Root): string {
   return root.type === 'start' ? 'to start with' : JSON.stringify(root.name);

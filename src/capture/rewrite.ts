@@ -14,32 +14,28 @@
  * original's hash and {@link ENGINE_VERSION}.
  */
 import { GodwitError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../wasm/module.ts';
-import type { Addressed, ElementSegment, Module, TableType } from '../wasm/module.ts';
+import type { ElementSegment, Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
-import type { ReferenceTypes } from '../wasm/references.ts';
-import { EXNREF, EXTERNREF, FUNCREF, I32, I64, NON_NULL_PREFIX, NO_TYPES, NULLABLE_PREFIX } from '../wasm/types.ts';
+import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
-import { CodeSection } from './code-section.ts';
+import { CodeSection, writeLocals } from './code-section.ts';
+import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
-import type { FramePlan, SaveSignature } from './frame.ts';
+import type { FramePlan } from './frame.ts';
 import { SAVE_BASE } from './frame.ts';
 import { analyse } from './graph.ts';
-import type { Graph, SegmentUse } from './graph.ts';
+import type { Graph } from './graph.ts';
 import { appendedFunctions } from './helpers.ts';
 import type { AppendedFunction } from './references.ts';
-import { sizeOf } from './memory.ts';
-import type { MemorySize } from './memory.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
-import { TypeTable } from './target.ts';
-import type { CodeTarget } from './target.ts';
+import { MainTarget } from './target.ts';
 import { HOST_FUNCTIONS } from './waits.ts';
-import type { WaitUse } from './waits.ts';
 
+export { CONTROL_PAGES } from './entries.ts';
 export { ENGINE_VERSION } from './facts.ts';
 
 export interface RewriteStats {
@@ -64,9 +60,6 @@ export interface Rewritten {
   readonly stats: RewriteStats;
 }
 
-/** Pages that the control memory may have: the save area and the host's part. */
-export const CONTROL_PAGES: number = LIMITS.savedStackBytes / 65_536 + 1;
-
 /** Custom sections whose content refers to code offsets. */
 function refersToCode(name: string): boolean {
   return name.startsWith('.debug') || name === 'sourceMappingURL' || name.startsWith('metadata.code.');
@@ -87,79 +80,6 @@ export function rewrite(original: Uint8Array): Rewritten {
     }
   }
   return new ModuleRewriter(module, analyse(module)).rewrite();
-}
-
-/** Writes the locals of a rewritten function: its own, as they were, and those that were added. */
-export function writeLocals(out: WasmWriter, module: Module, body: number, extra: readonly number[]): void {
-  const { bytes } = module;
-  let at = module.bodyStarts[body]!;
-  let groups = 0;
-  let shift = 0;
-  let byte: number;
-  do {
-    byte = bytes[at++]!;
-    groups |= (byte & 0x7f) << shift;
-    shift += 7;
-  } while (byte & 0x80);
-  const runs: { type: number; count: number }[] = [];
-  for (const type of extra) {
-    const last = runs.at(-1);
-    if (last?.type === type) last.count++;
-    else runs.push({ type, count: 1 });
-  }
-  out.u32(groups + runs.length);
-  for (let i = 0; i < groups; i++) {
-    const group = at;
-    while (bytes[at]! & 0x80) at++;
-    const prefix = bytes[++at]!;
-    if (prefix !== NULLABLE_PREFIX && prefix !== NON_NULL_PREFIX) {
-      out.copy(bytes, group, ++at);
-      continue;
-    }
-    out.copy(bytes, group, at);
-    // Where the handler reads them they may not have been set.
-    out.u8(NULLABLE_PREFIX);
-    const heap = ++at;
-    while (bytes[at]! & 0x80) at++;
-    out.copy(bytes, heap, ++at);
-  }
-  for (const { type, count } of runs) {
-    out.u32(count);
-    module.references.write(out, type);
-  }
-}
-
-/** The rewritten module as a place to write code to: numbers stay, but for imports, which have wrappers. */
-export class MainTarget implements CodeTarget {
-  readonly types: TypeTable;
-  readonly #n: Numbering;
-  readonly poll: number;
-  readonly unwindTag: number;
-  readonly controlMemory: number;
-
-  constructor(module: Module, numbering: Numbering) {
-    this.types = new TypeTable(module);
-    this.#n = numbering;
-    this.poll = numbering.fixed('poll');
-    this.unwindTag = numbering.unwindTag;
-    this.controlMemory = numbering.controlMemory;
-  }
-
-  functionIndex(index: number): number {
-    return this.#n.wrapper(index);
-  }
-
-  saveHelper(signature: SaveSignature): number {
-    return this.#n.saveHelper(signature);
-  }
-
-  segmentHelper(use: SegmentUse): number | null {
-    return use.kind === 'data.drop' || use.kind === 'elem.drop' ? this.#n.segmentHelper(use) : null;
-  }
-
-  waitHelper(use: WaitUse): number {
-    return this.#n.waitHelper(use);
-  }
 }
 
 class ModuleRewriter {
@@ -453,53 +373,4 @@ function sum(offsets: Uint32Array): number {
   let total = 0;
   for (const offset of offsets) total += offset;
   return total;
-}
-
-/** Flags of limits: with a maximum and shared; with 64-bit addresses. */
-const SHARED = 3;
-const WIDE = 4;
-
-/** The type of a table. */
-export function writeTable(
-  s: WasmWriter,
-  references: ReferenceTypes,
-  { element, minimum, maximum, address }: Omit<TableType, 'init'>,
-): void {
-  references.write(s, element);
-  s.u8((maximum === null ? 0 : 1) | (address === I64 ? WIDE : 0));
-  s.u64(Math.min(minimum, Number.MAX_SAFE_INTEGER));
-  if (maximum !== null) s.u64(Math.min(maximum, Number.MAX_SAFE_INTEGER));
-}
-
-/** A table that the engine adds. */
-export function writeOwnTable(
-  s: WasmWriter,
-  references: ReferenceTypes,
-  element: ValueType,
-  minimum: number,
-  maximum: number | null,
-): void {
-  writeTable(s, references, { element, minimum, maximum, address: I32 });
-}
-
-/** Name under which the n-th memory is imported from the module `godwit`. */
-export function memoryName(index: number): string {
-  return index === 0 ? 'memory' : `memory${index}`;
-}
-
-/** The program's memories under their own numbers, and the control memory behind them. */
-export function writeMemoryImports(s: WasmWriter, memories: readonly Addressed[]): void {
-  memories.forEach((memory, index) => {
-    writeMemoryImport(s, memoryName(index), sizeOf(memory));
-  });
-  writeMemoryImport(s, 'control', { initialPages: 1, maximumPages: CONTROL_PAGES, wide: false });
-}
-
-/** Import of a shared memory from the module `godwit`. */
-function writeMemoryImport(s: WasmWriter, name: string, { initialPages, maximumPages, wide }: MemorySize): void {
-  s.name(GODWIT);
-  s.name(name);
-  s.raw(2, wide ? SHARED | WIDE : SHARED);
-  s.u32(initialPages);
-  s.u32(maximumPages);
 }

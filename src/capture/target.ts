@@ -7,6 +7,7 @@ import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
+import type { Numbering } from './numbering.ts';
 import type { WaitUse } from './waits.ts';
 
 export interface CodeTarget {
@@ -76,4 +77,37 @@ export class TypeTable {
 
 function keyOf(params: TypeList, results: TypeList): string {
   return `${params.join()}:${results.join()}`;
+}
+
+/** The rewritten module as a place to write code to: numbers stay, but for imports, which have wrappers. */
+export class MainTarget implements CodeTarget {
+  readonly types: TypeTable;
+  readonly #n: Numbering;
+  readonly poll: number;
+  readonly unwindTag: number;
+  readonly controlMemory: number;
+
+  constructor(module: Module, numbering: Numbering) {
+    this.types = new TypeTable(module);
+    this.#n = numbering;
+    this.poll = numbering.fixed('poll');
+    this.unwindTag = numbering.unwindTag;
+    this.controlMemory = numbering.controlMemory;
+  }
+
+  functionIndex(index: number): number {
+    return this.#n.wrapper(index);
+  }
+
+  saveHelper(signature: SaveSignature): number {
+    return this.#n.saveHelper(signature);
+  }
+
+  segmentHelper(use: SegmentUse): number | null {
+    return use.kind === 'data.drop' || use.kind === 'elem.drop' ? this.#n.segmentHelper(use) : null;
+  }
+
+  waitHelper(use: WaitUse): number {
+    return this.#n.waitHelper(use);
+  }
 }

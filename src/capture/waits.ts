@@ -8,7 +8,6 @@
  * Every memory of a rewritten module is shared. To one that was not, nobody can wait: that is a trap, and there is
  * nobody to wake.
  */
-import { CATCH } from '../wasm/exceptions.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, alignmentOf } from '../wasm/opcodes.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
@@ -16,6 +15,7 @@ import { EXNREF, F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import type { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';
+import { closeHandler, openHandler } from './handler.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
@@ -107,19 +107,9 @@ export function guardedCall(
   call: () => void,
 ): void {
   const plan = callerPlan(params, n.references);
-  code.raw(OP.block, EXNREF, OP.tryTable);
-  types.writeBlockType(code, NO_TYPES, results);
-  code.raw(1, CATCH.tagRef);
-  code.u32(n.unwindTag);
-  code.u8(0);
+  openHandler(code, types, n.unwindTag, results);
   call();
-  code.op(OP.end).op(OP.return).op(OP.end);
-  for (const { signature, locals } of plan.calls) {
-    for (const local of locals) code.get(local);
-    if (signature.ends) code.get(plan.pcLocal).constant(index).constant(plan.frameBytes);
-    code.op(OP.call, n.saveHelper(signature));
-  }
-  code.op(OP.throwRef);
+  closeHandler(code, (signature) => n.saveHelper(signature), index, plan);
 }
 
 /** The helper for one use. */

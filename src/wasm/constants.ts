@@ -32,6 +32,11 @@ export class ConstantReader {
     this.#context = context;
   }
 
+  valueType(): ValueType {
+    const { references, types } = this.#context;
+    return references.read(this.#r, types.length);
+  }
+
   /** Reads an expression of the given type with its `end`. @returns its bytes without the `end` */
   read(type: ValueType): Range {
     const start = this.#r.pos;

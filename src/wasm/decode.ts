@@ -23,7 +23,9 @@ import type {
 } from './module.ts';
 import { checkPreamble } from './preamble.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
-import { HEAP, ReferenceTypes } from './references.ts';
+import { ReferenceTypes } from './references.ts';
+import { readData, readElement } from './segments.ts';
+import type { SegmentContext } from './segments.ts';
 import { TypeSectionReader } from './type-section.ts';
 import { I32, I64, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
@@ -354,38 +356,7 @@ class ModuleDecoder {
 
   #elementSection(): void {
     const count = this.#r.count(2);
-    for (let i = 0; i < count; i++) this.#elements.push(this.#element());
-  }
-
-  #element(): ElementSegment {
-    const r = this.#r;
-    const at = r.pos;
-    const flags = r.u32();
-    if (flags > 7) invalid(at, `malformed elements segment kind ${flags}`);
-    const mode = !(flags & 1) ? 'active' : flags & 2 ? 'declared' : 'passive';
-    const table = mode === 'active' && flags & 2 ? r.u32() : 0;
-    const tableType = this.#tables[table];
-    if (mode === 'active' && tableType === undefined) invalid(at, `unknown table ${table}`);
-    const placement = mode === 'active' ? { target: table, offset: this.#constants.read(tableType!.address) } : null;
-    // Indices of functions are never null.
-    let type = this.#references.type(HEAP.func, (flags & 4) !== 0);
-    if (flags & 3) {
-      if (flags & 4) type = this.#valueType();
-      else if (r.u8() !== 0) invalid(r.pos - 1, 'malformed element kind');
-    }
-    if (isNumeric(type)) invalid(at, 'malformed reference type of an element segment');
-    if (mode === 'active' && !this.#references.matches(type, tableType!.element))
-      invalid(at, 'type mismatch between segment and table');
-    const entries = new Int32Array(r.count());
-    for (let i = 0; i < entries.length; i++) {
-      if (flags & 4) entries[i] = this.#constants.readReference(type);
-      else {
-        const index = r.u32();
-        this.#reference(index, r.pos);
-        entries[i] = index;
-      }
-    }
-    return { mode, placement, type, entries };
+    for (let i = 0; i < count; i++) this.#elements.push(readElement(this.#r, this.#segments()));
   }
 
   #codeSection(): void {
@@ -405,21 +376,20 @@ class ModuleDecoder {
     }
   }
 
+  #segments(): SegmentContext {
+    return {
+      references: this.#references,
+      constants: this.#constants,
+      tables: this.#tables,
+      memories: this.#memories,
+      reference: (index, at) => this.#reference(index, at),
+    };
+  }
+
   #dataSection(): void {
-    const r = this.#r;
-    const count = r.count();
+    const count = this.#r.count();
     for (let i = 0; i < count; i++) {
-      const at = r.pos;
-      const flags = r.u32();
-      if (flags > 2) invalid(at, `malformed data segment kind ${flags}`);
-      const target = flags === 2 ? r.u32() : 0;
-      const memory = this.#memories[target];
-      if (flags !== 1 && memory === undefined) invalid(at, `unknown memory ${target}`);
-      const placement = flags === 1 ? null : { target, offset: this.#constants.read(memory!.address) };
-      const size = r.u32();
-      const start = r.pos;
-      r.skip(size);
-      this.#datas.push({ placement, content: { start, end: r.pos } });
+      this.#datas.push(readData(this.#r, this.#segments()));
     }
   }
 

@@ -63,6 +63,10 @@ const INDICES: ReadonlyMap<number, readonly (Space | 'label')[]> = new Map<numbe
 
 const OPENING: ReadonlySet<number> = new Set([OP.block, OP.loop, OP.if, OP.try, OP.tryTable]);
 const CLAUSES: ReadonlySet<number> = new Set([OP.else, OP.catch, OP.catchAll]);
+/** The prefix of the instructions of garbage collection, and those of them that cast to a type without null or with it. */
+const GARBAGE_COLLECTION = 0xfb;
+const REF_CAST = 22;
+const REF_CAST_NULL = 23;
 const CATCHES = ['catch', 'catch_ref', 'catch_all', 'catch_all_ref'] as const;
 
 /**
@@ -93,10 +97,19 @@ class CodeReader extends WasmReader {
 
   instruction(): { opcode: number; text: string } {
     const at = this.pos;
+    if (this.bytes[at] === GARBAGE_COLLECTION) return { opcode: GARBAGE_COLLECTION, text: this.#cast() };
     const opcode = this.#opcode();
     const known = mnemonic(opcode);
     if (known === undefined) invalid(at, `illegal opcode ${hex(this.bytes[at]!)}`);
     return { opcode, text: [known, ...this.#immediates(opcode)].filter(Boolean).join(' ') };
+  }
+
+  /** The one instruction behind this prefix that the engine itself writes. */
+  #cast(): string {
+    const at = this.pos++;
+    const sub = this.u32();
+    if (sub !== REF_CAST && sub !== REF_CAST_NULL) invalid(at, 'illegal opcode');
+    return `ref.cast (ref ${sub === REF_CAST ? '' : 'null '}${this.#heapType()})`;
   }
 
   #opcode(): number {

@@ -4,17 +4,14 @@
  * so whoever drives the walker knows every operand's type. Modules of tens of millions of instructions pass through
  * here: a step allocates nothing.
  */
-import { ExceptionRules } from './exceptions.ts';
+import { BulkRules } from './bulk.ts';
 import { typeOf } from './module.ts';
 import { IMMEDIATE, OP, PREFIXED, immediateOf, lanesOf, signatureOf, unsupportedFeature } from './opcodes.ts';
-import { hex, invalid, unsupported } from './reader.ts';
-import { EXNREF, FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
+import { hex, unsupported } from './reader.ts';
+import { FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
 
-export class FunctionWalker extends ExceptionRules {
-  /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; table.copy: source). */
-  second = 0;
-
+export class FunctionWalker extends BulkRules {
   /** Passes one instruction. @returns false if it was the function's last `end` */
   step(): boolean {
     this.start = this.pos;
@@ -191,7 +188,7 @@ export class FunctionWalker extends ExceptionRules {
         this.#select();
         return true;
       default:
-        return this.exception(opcode) || this.#rare(opcode);
+        return this.exception(opcode) || this.reference(opcode) || this.#rare(opcode);
     }
     this.low = this.height;
     return true;
@@ -290,38 +287,6 @@ export class FunctionWalker extends ExceptionRules {
     return type;
   }
 
-  /** Any reference. */
-  #popReference(): ValueType {
-    const found = this.pop(UNKNOWN);
-    if (found !== UNKNOWN && isNumeric(found)) this.fail(this.start, 'type mismatch: a reference is wanted');
-    return found;
-  }
-
-  /** A branch with the operands below if the reference is null, and on without null. */
-  #brOnNull(): void {
-    this.immediate = this.labelIndex();
-    const found = this.#popReference();
-    const types = this.labelTypes(this.immediate);
-    this.popAll(types);
-    this.low = this.height;
-    this.pushAll(types);
-    this.push(this.module.references.nonNull(found));
-  }
-
-  /** A branch with the operands below and the reference if it is not null, and on without it. */
-  #brOnNonNull(): void {
-    this.immediate = this.labelIndex();
-    const { references } = this.module;
-    const types = this.labelTypes(this.immediate);
-    const last = types.at(-1);
-    if (last === undefined || isNumeric(last)) this.fail(this.start, 'type mismatch: the label takes no reference');
-    this.pop(references.type(references.heap(last), true));
-    const rest = types.subarray(0, -1);
-    this.popAll(rest);
-    this.low = this.height;
-    this.pushAll(rest);
-  }
-
   #select(): void {
     this.pop(I32);
     const a = this.pop(UNKNOWN);
@@ -331,18 +296,6 @@ export class FunctionWalker extends ExceptionRules {
     if (a !== b && a !== UNKNOWN && b !== UNKNOWN) this.fail(this.start, 'type mismatch: select of two types');
     this.low = this.height;
     this.push(a === UNKNOWN ? b : a);
-  }
-
-  /** Destination, source and length of a bulk instruction. */
-  #pop3(destination: ValueType, source: ValueType, length: ValueType): void {
-    this.pop(length);
-    this.pop(source);
-    this.pop(destination);
-  }
-
-  /** The operands of a copy: the length is of the shorter address type. */
-  #popCopy(destination: ValueType, source: ValueType): void {
-    this.#pop3(destination, source, destination === I64 ? source : I32);
   }
 
   #rare(opcode: number): boolean {
@@ -380,88 +333,12 @@ export class FunctionWalker extends ExceptionRules {
         result = memories[this.memoryIndex()]!.address;
         this.pop(result);
         break;
-      case OP.refNull: {
-        const { references, types } = this.module;
-        result = references.readHeap(this, types.length, true);
-        if (references.top(result) === EXNREF) this.hasExceptions = true;
-        break;
-      }
-      case OP.refIsNull:
-        this.#popReference();
-        result = I32;
-        break;
-      case OP.refAsNonNull:
-        result = this.module.references.nonNull(this.#popReference());
-        break;
-      case OP.brOnNull:
-        this.#brOnNull();
-        return true;
-      case OP.brOnNonNull:
-        this.#brOnNonNull();
-        return true;
-      case OP.refFunc: {
-        const at = this.pos;
-        this.immediate = this.functionOperand();
-        if (this.module.declared[this.immediate] !== 1) this.fail(at, 'undeclared function reference');
-        result = this.module.references.toFunction(this.module.functionTypes[this.immediate]!);
-        break;
-      }
       default:
-        this.#bulk(opcode);
+        this.bulk(opcode);
         if (opcode === OP.tableGrow || opcode === OP.tableSize) result = tables[this.immediate]!.address;
     }
     this.low = this.height;
     if (result !== UNKNOWN) this.push(result);
     return true;
-  }
-
-  #bulk(opcode: number): void {
-    const { memories, tables, elements, references } = this.module;
-    switch (opcode) {
-      case OP.memoryInit:
-        this.immediate = this.dataIndex();
-        this.second = this.memoryIndex();
-        return this.#pop3(memories[this.second]!.address, I32, I32);
-      case OP.dataDrop:
-        this.immediate = this.dataIndex();
-        return;
-      case OP.memoryCopy:
-        return this.#popCopy(memories[this.memoryIndex()]!.address, memories[this.memoryIndex()]!.address);
-      case OP.memoryFill: {
-        const { address } = memories[this.memoryIndex()]!;
-        return this.#pop3(address, I32, address);
-      }
-      case OP.tableInit:
-        this.immediate = this.elementIndex();
-        this.second = this.tableIndex();
-        if (!references.matches(elements[this.immediate]!.type, tables[this.second]!.element))
-          this.fail(this.start, 'type mismatch between segment and table');
-        return this.#pop3(tables[this.second]!.address, I32, I32);
-      case OP.elemDrop:
-        this.immediate = this.elementIndex();
-        return;
-      case OP.tableCopy:
-        this.immediate = this.tableIndex();
-        this.second = this.tableIndex();
-        if (!references.matches(tables[this.second]!.element, tables[this.immediate]!.element))
-          this.fail(this.start, 'type mismatch between tables');
-        return this.#popCopy(tables[this.immediate]!.address, tables[this.second]!.address);
-      case OP.tableGrow:
-        this.immediate = this.tableIndex();
-        this.pop(tables[this.immediate]!.address);
-        this.pop(tables[this.immediate]!.element);
-        return;
-      case OP.tableSize:
-        this.immediate = this.tableIndex();
-        return;
-      case OP.tableFill:
-        this.immediate = this.tableIndex();
-        this.pop(tables[this.immediate]!.address);
-        this.pop(tables[this.immediate]!.element);
-        this.pop(tables[this.immediate]!.address);
-        return;
-      default:
-        invalid(this.start, `opcode ${hex(opcode)} has no rule`);
-    }
   }
 }
