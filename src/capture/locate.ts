@@ -54,19 +54,26 @@ function inRewritten(program: Program, index: number, offset: number): Place | n
   // Wrappers and helpers are not the program's code: the frame below them is.
   if (index < original.importedFunctions || index >= numbering.functions) return null;
   const body = index - original.importedFunctions;
-  const within = offset - bodyStart(program, body);
+  const { start, size } = bodyRange(program, body);
+  const within = offset - start;
   const rewriter = new BodyRewriter(original, facts, new MainTarget(original, numbering));
   rewriter.recordCopies();
   rewriter.rewrite(index);
   const locals = new WasmWriter();
   writeLocals(locals, original, body, rewriter.addedLocals);
-  return { index, offset: originalOffset(rewriter.copies ?? [], within - locals.length, original.bodyStarts[body]!) };
+  // What needs no change is taken over as it is, with the dead code that rewriting drops.
+  const changed = size === locals.length + rewriter.out.length;
+  const from = original.bodyStarts[body]!;
+  return {
+    index,
+    offset: changed ? originalOffset(rewriter.copies ?? [], within - locals.length, from) : from + within,
+  };
 }
 
-/** Offset in the rewritten module of the body of the n-th defined function, from the section of sizes. */
-function bodyStart(program: Program, body: number): number {
+/** Where in the rewritten module the body of the n-th defined function is, from the section of sizes. */
+function bodyRange(program: Program, body: number): { readonly start: number; readonly size: number } {
   const [section] = WebAssembly.Module.customSections(program.rewritten, `${GODWIT}.sizes`);
-  if (section === undefined) return 0;
+  if (section === undefined) return { start: 0, size: 0 };
   const r = new WasmReader(new Uint8Array(section));
   let offset = r.u32();
   for (let i = 0; ; i++) {
@@ -74,7 +81,7 @@ function bodyStart(program: Program, body: number): number {
     const size = r.u32();
     // Each body stands behind its size, in the same number of bytes as here.
     offset += r.pos - before;
-    if (i === body) return offset;
+    if (i === body) return { start: offset, size };
     offset += size;
   }
 }
