@@ -53,7 +53,7 @@ export function writeMemoryImports(s: WasmWriter, memories: readonly Addressed[]
 }
 
 /** Import of a shared memory from the module `godwit`. */
-function writeMemoryImport(s: WasmWriter, name: string, { initialPages, maximumPages, wide }: MemorySize): void {
+export function writeMemoryImport(s: WasmWriter, name: string, { initialPages, maximumPages, wide }: MemorySize): void {
   s.name(GODWIT);
   s.name(name);
   s.raw(2, wide ? SHARED | WIDE : SHARED);

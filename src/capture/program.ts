@@ -9,7 +9,8 @@
  */
 import { GodwitError } from '../base/errors.ts';
 import { decodeModule } from '../wasm/decode.ts';
-import type { Export, Import, Module } from '../wasm/module.ts';
+import { importsOf } from '../wasm/module.ts';
+import type { Export, Import, Imported, Module } from '../wasm/module.ts';
 import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
@@ -25,6 +26,8 @@ export interface CompiledContinuation {
 }
 
 export class Program {
+  /** Why it could never be captured: it can. */
+  readonly reason: null = null;
   readonly original: Module;
   readonly rewritten: WebAssembly.Module;
   readonly facts: Facts;
@@ -70,6 +73,11 @@ export class Program {
       throw new GodwitError('corrupt', 'the module was rewritten from another one');
     }
     return new Program(module, rewritten, facts);
+  }
+
+  /** All imports, with the types of functions. */
+  get imported(): readonly Imported[] {
+    return importsOf(this.original);
   }
 
   /** What the host has to provide, memories excepted: those are {@link memories}, under whatever names they were imported. */

@@ -11,7 +11,7 @@
 import type { Module } from '../wasm/module.ts';
 import { OP, alignmentOf } from '../wasm/opcodes.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
-import { EXNREF, F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
+import { F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import type { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
+import type { Outline } from '../wasm/outline.ts';
 import { withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
@@ -33,6 +34,9 @@ export interface Inspection {
     readonly maximum: number | null;
     readonly address: 'i32' | 'i64';
   }[];
+  /** The stay reason that its processes have for ever; null if they can move. */
+  readonly stays: string | null;
+  /** What it takes to make it movable; null if that cannot be. */
   readonly rewritten: {
     readonly functions: number;
     /** Functions that can be on a captured stack. */
@@ -51,34 +55,63 @@ export interface Inspection {
 const WASI = 'wasi_snapshot_preview1';
 
 export async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  const [{ decodeModule }, { functionName }, { I64 }, { rewrite }] = await Promise.all([
+  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memories: [] };
+  const inspection: Inspection = { ...nothing, refused: null, stays: null, rewritten: null };
+  const { canStay } = await import('../capture/staying.ts');
+  try {
+    return checked({ ...inspection, ...(await capturable(bytes)) });
+  } catch (error) {
+    if (!(error instanceof GodwitError)) throw error;
+    const refused = { code: error.code, message: withAdvice(error) };
+    if (!canStay(error)) return { ...inspection, ...(await sections(bytes)), refused };
+    return checked({ ...inspection, ...(await staying(bytes)) });
+  }
+}
+
+/** A module that can be run but for imports that no one provides. */
+function checked(inspection: Inspection): Inspection {
+  const { unknown_imports } = inspection;
+  if (unknown_imports.length === 0) return inspection;
+  const refused = { code: 'unknown_import', message: `no one provides ${unknown_imports.join(', ')}` };
+  return { ...inspection, refused };
+}
+
+type Outside = Pick<Inspection, 'imports' | 'unknown_imports' | 'exports' | 'memories'>;
+
+async function outside({
+  imports,
+  exports,
+  memories,
+}: Pick<Outline, 'imports' | 'exports' | 'memories'>): Promise<Outside> {
+  const { I64 } = await import('../wasm/types.ts');
+  // Memories are made as the program wants them.
+  const unknown = imports.filter(
+    ({ kind, module, name }) => kind !== 'memory' && (module !== WASI || !isPreview1Name(name)),
+  );
+  return {
+    imports: imports.map(fullName),
+    unknown_imports: unknown.map(fullName),
+    exports: exports.map(({ name }) => name),
+    memories: memories.map(({ minimum, maximum, address }) => ({
+      minimum,
+      maximum,
+      address: address === I64 ? 'i64' : 'i32',
+    })),
+  };
+}
+
+async function capturable(bytes: Uint8Array): Promise<Partial<Inspection>> {
+  const [{ decodeModule }, { functionName }, { rewrite }] = await Promise.all([
     import('../wasm/decode.ts'),
     import('../wasm/names.ts'),
-    import('../wasm/types.ts'),
     import('../capture/rewrite.ts'),
   ]);
-  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memories: [], rewritten: null };
-  let known: Inspection = { ...nothing, refused: null };
-  try {
-    const module = decodeModule(bytes);
-    // Memories are made as the program wants them.
-    const unknown = module.imports.filter(
-      ({ kind, module, name }) => kind !== 'memory' && (module !== WASI || !isPreview1Name(name)),
-    );
-    known = {
-      ...known,
-      imports: module.imports.map(fullName),
-      unknown_imports: unknown.map(fullName),
-      exports: module.exports.map(({ name }) => name),
-      memories: module.memories.map(({ minimum, maximum, address }) => ({
-        minimum,
-        maximum,
-        address: address === I64 ? 'i64' : 'i32',
-      })),
-    };
-    const { stats } = rewrite(bytes);
-    const largest = stats.largestFrame;
-    const rewritten = {
+  const { stats } = rewrite(bytes);
+  const module = decodeModule(bytes);
+  const largest = stats.largestFrame;
+  return {
+    ...(await sections(bytes)),
+    rewritten: {
       functions: stats.functions,
       capturable: stats.wrapped,
       safepoints: stats.sites,
@@ -92,14 +125,33 @@ export async function inspect(bytes: Uint8Array): Promise<Inspection> {
       rewritten_code_bytes: stats.codeBytesAfter,
       rewritten_bytes: stats.bytesAfter,
       dropped_sections: stats.droppedSections,
-    };
-    const names = known.unknown_imports.join(', ');
-    const refused = unknown.length === 0 ? null : { code: 'unknown_import', message: `no one provides ${names}` };
-    return { ...known, rewritten, refused };
+    },
+  };
+}
+
+/** What is known of a module however it ends. */
+async function sections(bytes: Uint8Array): Promise<Outside | null> {
+  const { readOutline } = await import('../wasm/outline.ts');
+  try {
+    return await outside(readOutline(bytes));
   } catch (error) {
-    if (!(error instanceof GodwitError)) throw error;
-    return { ...known, refused: { code: error.code, message: withAdvice(error) } };
+    if (error instanceof GodwitError) return null;
+    throw error;
   }
+}
+
+/** A module that can be run but not captured. The engine that runs it has the last word. */
+async function staying(bytes: Uint8Array): Promise<Partial<Inspection>> {
+  const { shareMemories, StayingProgram } = await import('../capture/staying.ts');
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(shareMemories(bytes));
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError || error instanceof GodwitError)) throw error;
+    const code = error instanceof GodwitError ? error.code : 'invalid_module';
+    return { ...(await sections(bytes)), refused: { code, message: error.message } };
+  }
+  return { ...(await sections(bytes)), stays: StayingProgram.open(bytes, module)?.reason ?? null };
 }
 
 /** @throws GodwitError as decoding and validating do */

@@ -5,7 +5,8 @@
 import { assert } from '../base/assert.ts';
 import { locate } from '../capture/locate.ts';
 import { Machine, type Outcome } from '../capture/machine.ts';
-import type { Program } from '../capture/program.ts';
+import type { AnyProgram } from '../capture/prepare.ts';
+import { StayingMachine } from '../capture/staying.ts';
 import type { MachineState } from '../capture/state.ts';
 import { type GuestCalls, type RunningProcess, guestCalls } from './calls.ts';
 import { Attention, ControlBlock } from './control.ts';
@@ -16,16 +17,16 @@ import { RandomSupply } from './random.ts';
 import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
 
 export class GuestThread {
-  readonly #program: Program;
+  readonly #program: AnyProgram;
   readonly #control: ControlBlock;
   readonly #machinery: Machinery;
   readonly #calls: GuestCalls;
-  readonly #machine: Machine;
+  readonly #machine: Machine | StayingMachine;
   /** Of the first order: it goes on while the process stays here. */
   #process: RunningProcess | null = null;
 
   /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
-  constructor(setup: GuestSetup, program: Program, machinery: Machinery) {
+  constructor(setup: GuestSetup, program: AnyProgram, machinery: Machinery) {
     const { memories, memory, control: controlMemory, descriptors } = setup;
     const control = new ControlBlock(controlMemory);
     this.#program = program;
@@ -40,12 +41,11 @@ export class GuestThread {
       unwind: () => this.#machine.unwind(),
       leave: (error) => this.#machine.leave(error),
     });
-    this.#machine = new Machine(program, {
-      imports: { [PREVIEW1_MODULE]: this.#calls.imports },
-      memories,
-      control: controlMemory,
-      poll: () => this.#poll(),
-    });
+    const imports = { [PREVIEW1_MODULE]: this.#calls.imports };
+    this.#machine =
+      program.reason === null
+        ? new Machine(program, { imports, memories, control: controlMemory, poll: () => this.#poll() })
+        : new StayingMachine(program, { imports, memories });
     this.#machine.prepare();
   }
 
@@ -107,7 +107,9 @@ export class GuestThread {
 
   /** A trap in words: what, and where in the original module, innermost frame first. */
   #explain(error: Error): string {
-    const frames = locate(this.#program, error).map(
+    const program = this.#program;
+    const locations = program.reason === null ? locate(program, error) : program.locate(error);
+    const frames = locations.map(
       ({ index, name, offset }) => `\n    at ${name ?? `function ${index}`} (offset 0x${offset.toString(16)})`,
     );
     return error.message + frames.join('');

@@ -6,6 +6,8 @@ export const STAY_REASONS = {
   user_lock: 'it was started with --pin, which holds until it ends',
   host_reference:
     'it holds a reference to an object of the host, which has no meaning elsewhere; it may move when it has dropped it',
+  gc_heap:
+    'its objects are kept by the garbage collector of this machine, where nothing else can read them, until it ends',
 } as const;
 
 export type StayReason = keyof typeof STAY_REASONS;

@@ -5,7 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
-import { Program } from '../capture/program.ts';
+import { type AnyProgram, openProgram } from '../capture/prepare.ts';
 import { GuestThread } from '../guest/thread.ts';
 import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
@@ -41,10 +41,10 @@ const machinery: Machinery = {
 const port = parentPort;
 if (!port) throw new Error('guest-worker.ts is started as a worker');
 let thread: GuestThread | null = null;
-let opened: { readonly hash: string; readonly program: Program } | null = null;
+let opened: { readonly hash: string; readonly program: AnyProgram } | null = null;
 
-function open({ hash, original, rewritten }: GuestSetup): Program {
-  if (opened?.hash !== hash) opened = { hash, program: Program.open(original, rewritten) };
+function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
+  if (opened?.hash !== hash) opened = { hash, program: openProgram(original, rewritten) };
   return opened.program;
 }
 

@@ -58,7 +58,10 @@ export async function launch(
       stdio: [descriptor(streams[0]), descriptor(streams[1]), descriptor(streams[2])],
       listeners,
       preopens,
-      stay: spec.pin ? ['user_lock'] : [],
+      stay: [
+        ...(spec.pin ? (['user_lock'] as const) : []),
+        ...(module.program.reason === null ? [] : [module.program.reason]),
+      ],
     });
     // From here on the files are the process's.
     opened.length = 0;
@@ -83,7 +86,7 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
 
 /** @throws GodwitError `unknown_import` or `not_runnable` */
 function checkProgram(file: string, { program }: LoadedModule): void {
-  checkImports(file, program.original);
+  checkImports(file, program.imported);
   if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
     throw new GodwitError(
       'not_runnable',

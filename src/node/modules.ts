@@ -10,7 +10,7 @@ import { createHash, hash as hashOf, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { MemorySize } from '../capture/memory.ts';
-import { Program } from '../capture/program.ts';
+import { type AnyProgram, openProgram } from '../capture/prepare.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError, type ErrorCode } from '../base/errors.ts';
@@ -28,7 +28,7 @@ export interface LoadedModule {
   readonly original: Uint8Array<SharedArrayBuffer>;
   readonly rewritten: WebAssembly.Module;
   /** Decoded once: for a large module that takes long. */
-  readonly program: Program;
+  readonly program: AnyProgram;
   /** The memories that its guests need, and which of them calls refer to. */
   readonly memories: readonly MemorySize[];
   readonly hostMemory: number;
@@ -123,7 +123,7 @@ export class ModuleStore {
     const module = cached ?? (await rewriteInWorker(original));
     if (!cached) this.#writeCache(hash, module);
     const rewritten = await compile(module);
-    const program = Program.open(original, rewritten);
+    const program = openProgram(original, rewritten);
     const { memories, hostMemory } = program;
     this.#originals.set(hash, new WeakRef(original));
     return { hash, original, rewritten, program, memories, hostMemory };

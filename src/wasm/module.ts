@@ -112,6 +112,21 @@ export interface Module {
   readonly customs: readonly CustomSection[];
 }
 
+/** What a module imports, as whoever provides it sees it; the type is that of a function, null for others. */
+export interface Imported {
+  readonly module: string;
+  readonly name: string;
+  readonly kind: ExternalKind;
+  readonly type: FunctionType | null;
+}
+
+export function importsOf({ imports, types }: Pick<Module, 'imports' | 'types'>): Imported[] {
+  return imports.map((entry) => {
+    const { module, name, kind } = entry;
+    return { module, name, kind, type: kind === 'function' ? types[entry.type]! : null };
+  });
+}
+
 /** The types of the values that exceptions of tag `index` carry. The caller has checked the index. */
 export function payloadOf(module: Module, index: number): TypeList {
   return module.types[module.tags[index]!]!.params;

@@ -4,6 +4,9 @@ import type { Module } from './module.ts';
 import { WasmReader } from './reader.ts';
 import { WasmWriter } from './writer.ts';
 
+/** As much of a module as it takes to find names. */
+type Named = Pick<Module, 'bytes' | 'customs'>;
+
 const MODULE_NAME = 0;
 const FUNCTION_NAMES = 1;
 const LOCAL_NAMES = 2;
@@ -18,7 +21,7 @@ export function writeModuleName(module: WasmWriter, name: string): void {
 }
 
 /** @returns the name of function `index`, null if the section does not give one or is malformed, which is allowed */
-export function functionName(module: Module, index: number): string | null {
+export function functionName(module: Named, index: number): string | null {
   return reading(module, FUNCTION_NAMES, (r, end) => (seekEntry(r, end, index, skipName) ? r.name() : null));
 }
 
@@ -45,7 +48,7 @@ export function functionNamed(module: Module, name: string): number | null {
 }
 
 /** Reads a subsection. @returns null if it is not there, or malformed */
-function reading<T>(module: Module, subsection: number, read: (r: WasmReader, end: number) => T | null): T | null {
+function reading<T>(module: Named, subsection: number, read: (r: WasmReader, end: number) => T | null): T | null {
   const section = module.customs.find(({ name }) => name === 'name');
   if (section === undefined) return null;
   const r = new WasmReader(module.bytes, section.content.start, section.content.end);

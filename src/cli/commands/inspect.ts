@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { ERROR_CODES, type ErrorCode, GodwitError } from '../../base/errors.ts';
 import type { Description, FunctionDescription } from '../../capture/describe.ts';
+import { explainStay } from '../../kernel/stay.ts';
 import type { Context } from '../context.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { type Inspection, describe, inspect as inspectModule, readModule } from '../engine.ts';
@@ -40,7 +41,7 @@ export const inspect: Command = {
       throw new GodwitError('usage', 'inspect: --code and --continuation need --function NAME');
     }
     const inspection = await inspectModule(bytes);
-    const functions = invocation.flag('functions') && !inspection.refused ? await allFunctions(bytes) : null;
+    const functions = invocation.flag('functions') && inspection.rewritten ? await allFunctions(bytes) : null;
     if (invocation.flag('json')) {
       context.out(
         JSON.stringify({ file, ...inspection, ...(functions && { functions: functions.map(row) }) }, null, 2),
@@ -55,9 +56,10 @@ export const inspect: Command = {
 
 /** For people: a line a fact, nothing that is not there. */
 function inspectionLines(file: string, inspection: Inspection): string[] {
-  const { bytes, refused, imports, unknown_imports, memories, rewritten } = inspection;
+  const { bytes, refused, stays, imports, unknown_imports, memories, rewritten } = inspection;
   const facts: [string, string | null][] = [
     ['runs', refused ? `no: ${refused.message}` : 'yes'],
+    ['stays', stays && explainStay([stays])],
     ['size', byteSize(bytes)],
     ...memories.map(({ minimum, maximum, address }): [string, string] => [
       'memory',

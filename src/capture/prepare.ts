@@ -1,0 +1,27 @@
+/** From a module's bytes to what can be run of it: a program that can be captured, or one that has to stay. */
+import { Program } from './program.ts';
+import { rewrite } from './rewrite.ts';
+import { StayingProgram, canStay, shareMemories } from './staying.ts';
+
+export type AnyProgram = Program | StayingProgram;
+
+/**
+ * @returns the module as it is run: rewritten, or with no more than its memories shared
+ * @throws GodwitError as `rewrite` does, for modules that cannot even be run
+ */
+export function prepare(original: Uint8Array): Uint8Array<ArrayBuffer> {
+  try {
+    return rewrite(original).module;
+  } catch (error) {
+    if (canStay(error)) return shareMemories(original);
+    throw error;
+  }
+}
+
+/**
+ * @param prepared the compiled result of {@link prepare}
+ * @throws GodwitError `version_mismatch` or `corrupt` if the two do not belong together
+ */
+export function openProgram(original: Uint8Array, prepared: WebAssembly.Module): AnyProgram {
+  return StayingProgram.open(original, prepared) ?? Program.open(original, prepared);
+}
