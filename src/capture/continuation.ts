@@ -71,7 +71,7 @@ export class ContinuationRewriter extends BodyRewriter {
     if (this.facts.entryPolls[index] === 1) this.poll();
     this.walk(this.walker.step());
     assert(!this.#seeking, `function ${index} has no site ${site}`);
-    assert(this.extraLocals.length === plan.extraLocals.length, 'a continuation needs the locals of its function only');
+    assert(this.spills.size === plan.spills.size, 'a continuation saves the locals of its function only');
     this.copy(this.walker.start);
     this.closeWrapper(plan);
   }
@@ -156,10 +156,25 @@ export class ContinuationRewriter extends BodyRewriter {
     const load = new Assembler(8).load(I32, this.#n.controlMemory, 0);
     out.copy(load.bytes, 0, load.length);
     out.u8(OP.callIndirect);
-    out.u32(this.target.types.index(NO_TYPES, results));
+    out.u32(this.target.types.index(NO_TYPES, this.module.references.tops(results)));
     out.u32(this.#link.continuationTable);
+    this.#castResults(results);
     this.replaced();
     return true;
+  }
+
+  /** Continuations return references of the most general types: the function above may have been left to another. */
+  #castResults(results: TypeList): void {
+    const { references } = this.module;
+    const tops = references.tops(results);
+    const temporary = (i: number): number => this.added(this.temporaries, i, tops[i]!);
+    const first = results.findIndex((type, i) => type !== tops[i]);
+    if (first === -1) return;
+    for (let i = results.length - 1; i >= first; i--) this.local(OP.localSet, temporary(i));
+    for (let i = first; i < results.length; i++) {
+      this.readLocal(temporary(i));
+      castFrom(this.out, references, tops[i]!, results[i]!);
+    }
   }
 
   protected override opened(): void {

@@ -126,11 +126,16 @@ export class Linker {
     return use !== undefined && isSafepoint(this.#module, use) ? waitType(this.#module, use) : null;
   }
 
-  /** Whether two functions, by the original's indices, have the same results. */
+  /**
+   * Whether two functions, by the original's indices, have the same results, but for types of references: a function
+   * may call in its place one that is more exact there.
+   */
   sameResults(one: number, other: number): boolean {
     const { functionTypes } = this.#module;
     if (one >= functionTypes.length || other < 0 || other >= functionTypes.length) return false;
-    return sameTypes(typeOf(this.#module, one).results, typeOf(this.#module, other).results);
+    const { references } = this.#module;
+    const [a, b] = [typeOf(this.#module, one), typeOf(this.#module, other)];
+    return sameTypes(references.tops(a.results), references.tops(b.results));
   }
 
   #rewrittenPlan(index: number): FramePlan {
@@ -203,7 +208,7 @@ export class Linker {
     body: WasmWriter,
     hints: readonly number[],
   ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly bodyStart: number } {
-    const own = target.types.index(NO_TYPES, results);
+    const own = target.types.index(NO_TYPES, this.#module.references.tops(results));
     const unwindType = target.types.index(NO_TYPES, NO_TYPES);
     const types = target.functions.map((index) => this.#typeOfRewritten(index, target.types));
     const out = new WasmWriter(body.length + 4096);

@@ -75,6 +75,21 @@ const CASES: readonly (readonly [string, string])[] = [
       (i32.add (i32.const 1) (call_ref $step (local.get 0) (ref.func $go))))`,
   ],
   [
+    'a call in place of the function that returns more exactly',
+    `(type $maker (func (param i32) (result i32 (ref null $step) funcref)))
+    (type $exact (func (param i32) (result i32 (ref $step) (ref $step))))
+    (func $exact (type $exact) (call $tell (local.get 0)) (local.get 0) (ref.func $next) (ref.func $double))
+    (func $maker (type $maker) (return_call $exact (i32.add (local.get 0) (i32.const 1))))
+    (func $root (param i32) (result funcref) (return_call $leaf (local.get 0)))
+    (func $leaf (param i32) (result (ref $step)) (call $tell (local.get 0)) (ref.func $double))
+    (func (export "run") (param $n i32) (result i32) (local $f (ref null $step))
+      (drop (call $root (local.get $n)))
+      (call $maker (local.get $n))
+      (drop)
+      (local.set $f)
+      (call_ref $step (local.get $f)))`,
+  ],
+  [
     'globals, with null and without',
     `(global $f (mut (ref $step)) (ref.func $next))
     (global $g (mut (ref null $step)) (ref.null $step))

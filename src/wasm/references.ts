@@ -107,6 +107,10 @@ export class ReferenceTypes {
     throw new Error(`heap type ${heap} has no top`);
   }
 
+  tops(types: TypeList): TypeList {
+    return types.every((type) => type < FIRST) ? types : types.map((type) => this.top(type));
+  }
+
   /** Whether every value of the type `found` is one of the type `wanted`. */
   matches(found: ValueType, wanted: ValueType): boolean {
     if (found === wanted || found === UNKNOWN || wanted === UNKNOWN) return true;
