@@ -13,7 +13,7 @@ import { RUNS } from '../support/runs.ts';
 
 const LONG = RUNS.find(({ fixture: name, length }) => name === 'awk' && length === 'long') ?? assert.fail();
 
-/** A Node with one of the files of test/support loaded before anything else, but not into its workers. */
+/** A Node with one of the files of test/support loaded before anything else. */
 const oddNode = (file: string): Launcher => {
   const url = new URL(file, pathToFileURL(path.join(import.meta.dirname, '../support/')));
   return { command: [process.execPath], env: { NODE_OPTIONS: `--import=${url.href}` } };
@@ -69,6 +69,31 @@ describe('nodes whose clocks are set while they work', () => {
       ['up', 'up'],
     );
     assert.equal(await lab.complaints(), '');
+  });
+
+  test('a program sees the clock of the node where it is, and sleeps as long as it wants to', async () => {
+    const running = lab.spawn(['run', (await fixture('clock')).path, 'sees']);
+    const { pid } = await lab.process('sees');
+    let lines = 0;
+    const time = async (): Promise<number> => {
+      running.write('\n');
+      lines++;
+      const [text] = await running.output(new RegExp(`^(\\d+\\n){${lines}}`));
+      return Number(text.trimEnd().split('\n').at(-1));
+    };
+    const setClock = async (name: string): Promise<void> => {
+      const before = await time();
+      lab.node(name).kill('SIGUSR2');
+      await eventually('its clock to be set', async () => (Math.abs((await time()) - before) > 3600 ? true : null));
+    };
+    await setClock('node1');
+    await lab.migrate(pid, 'node2');
+    await setClock('node2');
+    await setClock('node2');
+    await lab.migrate(pid, 'home');
+    running.endInput();
+    const { stderr, status } = await running.result();
+    assert.deepEqual([stderr, status], ['', 0]);
   });
 
   test('a token is over when the clock is set ahead of its time', async () => {

@@ -45,6 +45,7 @@ const programs = {
   ray: { source: 'ray.c' },
   files: { source: 'files.c' },
   waits: { source: 'waits.c' },
+  clock: { source: 'clock.c' },
   sort: { source: 'sort.c' },
   sieve: { source: 'sieve.c' },
   sha256: { source: 'sha256.c' },
