@@ -242,6 +242,24 @@ describe('Ctrl-C', () => {
     assert.equal((await again.result()).status, 0);
   });
 
+  test('while a detached node starts, which is not left running', async () => {
+    const state = path.join(lab.directory, 'detached');
+    const args = ['up', '--detach', '--state', state, '--socket', `${state}.sock`, '--listen', '127.0.0.1:0'];
+    const running = lab.spawn(args, { node: null });
+    await eventually('its state directory', async () =>
+      (await readdir(lab.directory)).includes('detached') ? true : null,
+    );
+    running.signal('SIGINT');
+    const { stdout, status } = await running.result();
+    // It may have been ready before.
+    if (status === 0) assert.match(stdout, /is up/);
+    else assert.deepEqual([stdout, status], ['', 130]);
+    const again = await lab.run(args, { node: null });
+    if (status === 0) checkRefused(again, 1, /already serves/);
+    else assert.equal(again.status, 0, again.stderr);
+    assert.equal((await lab.run(['down', '--socket', `${state}.sock`], { node: null })).status, 0);
+  });
+
   test('while a lab starts', async () => {
     const directory = path.join(lab.directory, 'tmp');
     await mkdir(directory);

@@ -35,7 +35,7 @@ describe('a node that cannot start', () => {
     node3.kill('SIGTERM');
     await node3.running.result();
     for (const wrong of ['garbage', `${token.slice(0, -4)}AAAA`, used.token]) {
-      checkRefused(await up('refused', ['--join', address, '--token', wrong]), 1, /token/);
+      checkRefused(await up('refused', ['--join', address, '--token', wrong]), 1, /token.*: .*"godwit token"/);
     }
   });
 
@@ -84,7 +84,7 @@ describe('a node that cannot start', () => {
   test('on an address that is none, which is forgotten', async () => {
     checkRefused(await up('nowhere', [], '127.0.0.1:99999'), 2, /127\.0\.0\.1:99999.* is not HOST:PORT/);
     const { address } = await joining();
-    checkRefused(await up('nowhere', ['--join', address, '--token', 'garbage']), 1, /token/);
+    checkRefused(await up('nowhere', ['--join', address, '--token', 'garbage']), 1, /token.*"godwit token"/);
   });
 
   test('on a state directory that another node uses', async () => {

@@ -1,7 +1,8 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAdmin } from '../../admin/client.ts';
@@ -64,6 +65,8 @@ export const up: Command = {
     invocation.flag('detach') ? startDetached(invocation, context) : runNode(invocation, context),
 };
 
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 async function nodeOptions(invocation: Invocation, cwd: string): Promise<NodeOptions> {
   const address = invocation.value('join');
   const given = invocation.value('token');
@@ -93,7 +96,7 @@ async function runNode(invocation: Invocation, context: Context): Promise<number
     else process.stdin.once('end', () => void daemon.shutdown()).resume();
   }
   // Only from here on: a signal while the node starts ends it at once, because nothing runs yet that could be lost.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void daemon.shutdown());
+  for (const signal of ENDINGS) process.on(signal, () => void daemon.shutdown());
   try {
     const server = await serveAdmin(daemon, context.socketPath, errorLog(context));
     const join = await joinToken(daemon);
@@ -180,21 +183,43 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
   child.stdin!.on('error', () => {});
   child.stdin!.end(join ? `${join.token}\n` : '');
   if (errors) closeSync(errors.fd);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const interruption = endWithCommand(child);
   const ready = await Promise.race([
     parseReady(child.stdout!),
     once(child, 'error').then(([error]) => {
       throw new GodwitError('internal', `cannot start the node: ${(error as Error).message}`);
     }),
   ]);
-  if (!ready) {
+  const signal = interruption();
+  if (signal !== null) await ended;
+  if (!ready || signal !== null) {
     const words = errors && lastWords(errors.path);
     if (errors) rmSync(errors.path);
+    if (signal !== null) return 128 + constants.signals[signal];
     throw words ?? new GodwitError('internal', 'the node ended without a word before it was ready');
   }
   child.stdout!.destroy();
   child.unref();
   announce(ready, invocation, context);
   return 0;
+}
+
+/**
+ * Who interrupts the command before the node is ready does not want the node either.
+ * @returns ends that, and gives the signal that has come
+ */
+function endWithCommand(child: ChildProcess): () => NodeJS.Signals | null {
+  let came: NodeJS.Signals | null = null;
+  const end = (signal: NodeJS.Signals): void => {
+    came = signal;
+    child.kill('SIGTERM');
+  };
+  for (const signal of ENDINGS) process.on(signal, end);
+  return () => {
+    for (const signal of ENDINGS) process.off(signal, end);
+    return came;
+  };
 }
 
 /** A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. */
