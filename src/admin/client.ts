@@ -264,8 +264,9 @@ export class AdminClient implements Daemon {
   }
 
   #closed(reason: GodwitError | null): void {
-    const cause = reason ? `: ${reason.message}` : '';
-    this.#lost = new GodwitError('node_down', `the node ended the connection${cause}`, { cause: reason });
+    const why = reason ? `: ${reason.message}` : ', because it was stopped or has failed';
+    const help = 'the end of node.log in its state directory says more';
+    this.#lost = new GodwitError('node_down', `the node has ended the connection${why}; ${help}`, { cause: reason });
     this.#greeting.reject(this.#lost);
     for (const call of this.#calls.values()) call.reject(this.#lost);
     this.#calls.clear();

@@ -30,10 +30,18 @@ export class Requests {
   readonly #home: Home;
   readonly #send: (to: NodeId, message: Message) => void;
   readonly #asked = new Map<number, { readonly home: NodeId; readonly answer: Answer }>();
+  readonly #silence: (node: NodeId) => string;
   #ticket: number;
 
-  constructor(home: Home, send: (to: NodeId, message: Message) => void, random: Random) {
+  /** @param silence says why a node does not answer */
+  constructor(
+    home: Home,
+    send: (to: NodeId, message: Message) => void,
+    random: Random,
+    silence: (node: NodeId) => string,
+  ) {
     this.#home = home;
+    this.#silence = silence;
     this.#send = send;
     this.#ticket = random.below(2 ** 31);
   }
@@ -62,7 +70,7 @@ export class Requests {
     for (const [ticket, { home, answer }] of this.#asked) {
       if (home !== node) continue;
       this.#asked.delete(ticket);
-      const reason = `the home node ${home} does not answer; whether the process moved is unknown`;
+      const reason = `whether the process moved is unknown: ${this.#silence(home)}`;
       answer({ ok: false, code: 'node_down', reason });
     }
   }

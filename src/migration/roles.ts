@@ -75,7 +75,7 @@ export class Roles {
     this.guests = new Guests(network.self, guest, send, clock, env.log);
     this.#source = new Source(this.guests, source, bulk, clock, env.log);
     this.#destination = new Destination(this.guests, destination, send, clock, env.log);
-    this.#requests = new Requests(this.home, send, env.random);
+    this.#requests = new Requests(this.home, send, env.random, (node) => home.silence(node));
     this.#handlers = this.#routes();
   }
 

@@ -19,6 +19,8 @@ export interface ClusterView {
   /** The home of a pid. @throws GodwitError `unknown_process` if there can be no such process */
   homeOf(pid: number): Member;
   nameOf(node: NodeId): string;
+  /** @throws GodwitError `node_down` if it is known not to answer, so that no one waits for it */
+  requireAnswering(node: NodeId): void;
   /** All members that answer, but for this one. */
   peers(): readonly Member[];
   nodes(): Promise<readonly NodeInfo[]>;

@@ -156,6 +156,11 @@ export class Cluster implements ClusterView, NodeView {
     return this.membership.list.members.find((member) => member.node === node)?.name ?? String(node);
   }
 
+  requireAnswering(node: NodeId): void {
+    const state = node === this.#options.self ? 'up' : this.nodeState(node);
+    if (state === 'down' || state === 'unknown') throw new GodwitError('node_down', this.silence(node));
+  }
+
   peers(): readonly Member[] {
     const { self } = this.#options;
     return this.#present()
@@ -217,8 +222,8 @@ export class Cluster implements ClusterView, NodeView {
 
   /** @throws GodwitError what the peer says; `node_down` at once if it is known not to answer, for no event will tell */
   async #ask<N extends QuestionName>(node: NodeId, what: N, args: QuestionArgs<N>): Promise<QuestionResult<N>> {
-    const state = this.nodeState(node);
-    if (state === 'down' || state === 'unknown' || (state === 'unreachable' && isImpatient(what))) {
+    this.requireAnswering(node);
+    if (isImpatient(what) && this.nodeState(node) === 'unreachable') {
       throw new GodwitError('node_down', this.silence(node));
     }
     return this.#questions.ask(node, what, args);

@@ -67,6 +67,7 @@ function alone(name: string, core: NodeCore): ClusterView {
     },
     homeOf: () => self,
     nameOf: () => name,
+    requireAnswering: () => {},
     peers: () => [],
     nodes: () =>
       Promise.resolve([

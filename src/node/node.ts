@@ -103,6 +103,7 @@ export class Node implements Daemon {
     const home = cluster.homeOf(pid);
     const to = target === 'home' ? home : cluster.resolve(target);
     this.#refuseEnded(pid);
+    cluster.requireAnswering(home.id);
     await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
     if (!result.ok) throw new GodwitError(result.code, result.reason);

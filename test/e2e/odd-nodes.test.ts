@@ -208,6 +208,7 @@ test('a question to a node that is gone is answered at once', async () => {
       [['token'], `only the founding node gives out join tokens, and ${silent}`],
       [['kill', '65537'], silent],
       [['wait', '65537'], silent],
+      [['migrate', '65537', 'node2'], silent],
     ] as const) {
       checkRefused(await lab.run(args, { node: 'node2' }), 1, new RegExp(words));
     }
