@@ -61,6 +61,7 @@ const programs = {
   throws_refs: { source: 'throws.cc', flags: ['-fwasm-exceptions', ...WITH_REFERENCES] },
   words: { source: 'words.cc', flags: ['-fno-exceptions'] },
   life: { source: 'life.as.ts' },
+  'threads/calls': { source: 'threads/calls.c', threads: true },
   'threads/counter': { source: 'threads/counter.c', threads: true },
   'threads/queue': { source: 'threads/queue.c', threads: true },
   'threads/phases': { source: 'threads/phases.c', threads: true },

@@ -127,6 +127,7 @@ export const RUNS: readonly FixtureRun[] = [
 
 /** The programs with threads. What they print does not depend on which thread was faster. */
 export const THREAD_RUNS: readonly FixtureRun[] = [
+  { fixture: 'threads/calls', args: [], length: 'short', status: 0, stdout: 'dc51b8c96c2d745d' },
   { fixture: 'threads/counter', args: ['200', '3'], length: 'tiny', status: 0, stdout: '165f93bb3b90a4ab' },
   { fixture: 'threads/counter', args: ['20000', '4'], length: 'short', status: 0, stdout: 'e807a2e0c24a2435' },
   { fixture: 'threads/counter', args: ['200000', '4'], length: 'long', status: 0, stdout: '889bdf1b6fd7fade' },
