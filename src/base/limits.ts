@@ -49,6 +49,8 @@ export const LIMITS = {
   processesPerNode: 4096,
   /** Guests that one node runs: each is an operating-system thread of 8 MB. */
   guestsPerNode: 512,
+  /** Threads of one process: each is an operating-system thread of 8 MB, and a slot to look at for who notifies. */
+  threads: 64,
   /** Descriptors of one process; POSIX systems give 1024 by default. */
   descriptorsPerProcess: 1024,
   /** Linear memories of one module; images name them by a byte. */
