@@ -2,6 +2,8 @@
  * Branded identifiers. A plain number cannot be passed where one of these is meant; the only way in is the
  * checking constructor beside each type.
  */
+import { LIMITS } from './limits.ts';
+
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 
@@ -18,8 +20,15 @@ export type Incarnation = Branded<number, 'Incarnation'>;
 export type MoveId = Branded<number, 'MoveId'>;
 
 /**
- * The number of a home call of one process: rises by one with each call, so that none is carried out twice. After the
- * last one comes 0 again ({@link nextCall}): a process that makes a call every 50 µs is there in three days.
+ * The place of a thread in its process, from 0 below LIMITS.threads: its own while it lives, another thread's later. The
+ * first thread has {@link FIRST_SEAT}. What has to be kept for each thread is kept by seats, of which there are only so
+ * many, and not by the ids that threads themselves know, of which there is no end.
+ */
+export type Seat = Branded<number, 'Seat'>;
+
+/**
+ * The number of a home call of one seat of a process: rises by one with each call, so that none is carried out twice.
+ * After the last one comes 0 again ({@link nextCall}): a thread that makes a call every 50 µs is there in three days.
  */
 export type CallNumber = Branded<number, 'CallNumber'>;
 
@@ -65,6 +74,14 @@ export function incarnation(n: number): Incarnation {
 export function moveId(n: number): MoveId {
   if (!isUint32(n)) throw new RangeError(`not a move id: ${n}`);
   return n as MoveId;
+}
+
+export const FIRST_SEAT = 0 as Seat;
+
+/** @throws RangeError if `n` is not an integer from 0 below LIMITS.threads */
+export function seat(n: number): Seat {
+  if (!Number.isInteger(n) || n < 0 || n >= LIMITS.threads) throw new RangeError(`not a seat: ${n}`);
+  return n as Seat;
 }
 
 /** @throws RangeError if `n` is not an unsigned 32-bit integer */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CallNumber, NodeId } from '../base/ids.ts';
-import { callNumber, incarnation, makePid, nodeId } from '../base/ids.ts';
+import type { CallNumber, NodeId, Seat } from '../base/ids.ts';
+import { callNumber, FIRST_SEAT, incarnation, makePid, nodeId, seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { ProcessMessage } from '../link/frames/process.ts';
 import { Deputy } from './deputy.ts';
@@ -23,7 +23,7 @@ function setUp(last?: CallNumber) {
   const sent: { to: NodeId; message: ProcessMessage }[] = [];
   const waiting = new Map<string, Waiting<Uint8Array>>();
   const withdrawn: string[] = [];
-  const execute = (request: Uint8Array) => {
+  const execute = (_seat: Seat, request: Uint8Array) => {
     const call = text(request);
     executed.push(call);
     if (!call.startsWith('wait')) return bytes(`done ${call}`);
@@ -32,11 +32,12 @@ function setUp(last?: CallNumber) {
     return made;
   };
   const deputy = new Deputy(PID, AWAY, FIRST, execute, (to, message) => sent.push({ to, message }), last);
-  const call = (number: number, request: string, from = AWAY, as = FIRST): void =>
+  const call = (number: number, request: string, from = AWAY, as = FIRST, by = FIRST_SEAT): void =>
     deputy.call(from, {
       frame: 'call',
       pid: PID,
       incarnation: as,
+      seat: by,
       call: callNumber(number),
       request: bytes(request),
     });
@@ -84,8 +85,8 @@ test('numbers go on over the point where they begin again', () => {
   );
   assert.throws(() => call(3, 'left out'), { code: 'protocol' });
   deputy.place(HOME, NEXT);
-  assert.equal(deputy.local(callNumber(2)), null);
-  assert.equal(deputy.owe(bytes('x')), 2);
+  assert.equal(deputy.local(FIRST_SEAT, callNumber(2)), null);
+  assert.equal(deputy.owe(FIRST_SEAT, bytes('x')), 2);
 });
 
 test('a guest that is not current is told to stop, and changes nothing', () => {
@@ -113,18 +114,18 @@ test('a blocked call is found again by the guest that comes home', () => {
   call(1, 'wait');
   deputy.place(HOME, NEXT);
   const got: string[] = [];
-  const first = deputy.local(callNumber(1));
+  const first = deputy.local(FIRST_SEAT, callNumber(1));
   assert(first instanceof Waiting);
   // It is frozen again, and the call stays under way.
   assert.equal(first.withdraw(), true);
-  const second = deputy.local(callNumber(1));
+  const second = deputy.local(FIRST_SEAT, callNumber(1));
   assert(second instanceof Waiting);
   second.whenDone((reply) => got.push(text(reply)));
   waiting.get('wait')?.settle(bytes('x'));
-  const third = deputy.local(callNumber(1));
+  const third = deputy.local(FIRST_SEAT, callNumber(1));
   assert(third instanceof Uint8Array);
   assert.deepEqual([...got, text(third)], ['x', 'x']);
-  assert.equal(deputy.local(callNumber(2)), null);
+  assert.equal(deputy.local(FIRST_SEAT, callNumber(2)), null);
   assert.deepEqual(executed, ['wait']);
 });
 
@@ -133,16 +134,16 @@ test('a call number from an image that does not fit is the fault of whoever sent
   call(1, 'x');
   deputy.place(HOME, NEXT);
   for (const wrong of [0, 3, 0xffff_ffff]) {
-    assert.throws(() => deputy.local(callNumber(wrong)), { name: 'GodwitError', code: 'protocol' });
+    assert.throws(() => deputy.local(FIRST_SEAT, callNumber(wrong)), { name: 'GodwitError', code: 'protocol' });
   }
-  assert.throws(() => setUp().deputy.local(callNumber(0)), { code: 'protocol' }, 'no call was ever made');
+  assert.throws(() => setUp().deputy.local(FIRST_SEAT, callNumber(0)), { code: 'protocol' }, 'no call was ever made');
 });
 
 test('a call that was begun at home is found under the number that it was given', () => {
   const { call, deputy, executed, replies } = setUp();
   deputy.place(HOME, FIRST);
   const begun = new Waiting<Uint8Array>(() => {});
-  const number: CallNumber = deputy.owe(begun);
+  const number: CallNumber = deputy.owe(FIRST_SEAT, begun);
   deputy.place(AWAY, NEXT);
   call(number, 'the same again', AWAY, NEXT);
   begun.settle(bytes('x'));
@@ -162,17 +163,18 @@ test('the end of a process takes its blocked call back, and says nothing to anyb
 test('the guest’s side counts, repeats after a lost session, and takes only the reply to its call', () => {
   const sent: ProcessMessage[] = [];
   const calls = new HomeCalls((_to, message) => sent.push(message));
-  calls.open(PID, HOME, FIRST, callNumber(3));
+  calls.open(PID, HOME, FIRST, [callNumber(3)]);
   const got: string[] = [];
   const reply = (call: number, as = FIRST, from = HOME): void =>
     calls.reply(from, {
       frame: 'reply',
       pid: PID,
       incarnation: as,
+      seat: FIRST_SEAT,
       call: callNumber(call),
       reply: bytes(`reply ${call}`),
     });
-  calls.call(PID, bytes('a'), (result) => got.push(text(result)));
+  calls.call(PID, FIRST_SEAT, bytes('a'), (result) => got.push(text(result)));
   calls.reset(AWAY);
   calls.reset(HOME);
   reply(2);
@@ -188,39 +190,98 @@ test('the guest’s side counts, repeats after a lost session, and takes only th
     sent.map((message) => (message.frame === 'call' ? message.call : message.frame)),
     [3, 3],
   );
-  calls.call(PID, bytes('b'), () => assert.fail('not after close'));
-  assert.equal(calls.close(PID), 4);
+  calls.call(PID, FIRST_SEAT, bytes('b'), () => assert.fail('not after close'));
+  assert.deepEqual(calls.close(PID), [4]);
   reply(4);
 });
 
 test('the guest’s side counts on after the highest number, which an image may name', () => {
   const calls = new HomeCalls(() => {});
-  calls.open(PID, HOME, FIRST, callNumber(0xffff_ffff));
+  calls.open(PID, HOME, FIRST, [callNumber(0xffff_ffff)]);
   let replies = 0;
   for (const number of [0xffff_ffff, 0]) {
-    calls.call(PID, bytes('a'), () => replies++);
-    const reply = { pid: PID, incarnation: FIRST, call: callNumber(number), reply: bytes('r') };
+    calls.call(PID, FIRST_SEAT, bytes('a'), () => replies++);
+    const reply = { pid: PID, incarnation: FIRST, seat: FIRST_SEAT, call: callNumber(number), reply: bytes('r') };
     calls.reply(HOME, { frame: 'reply', ...reply });
   }
   assert.equal(replies, 2);
-  assert.equal(calls.close(PID), 1);
+  assert.deepEqual(calls.close(PID), [1]);
 });
 
 test('a call that the guest has left is made again under its number, and its reply is not taken meanwhile', () => {
   const sent: ProcessMessage[] = [];
   const calls = new HomeCalls((_to, message) => sent.push(message));
-  const reply = { frame: 'reply', pid: PID, incarnation: FIRST, call: callNumber(3), reply: bytes('r') } as const;
-  calls.open(PID, HOME, FIRST, callNumber(3));
-  calls.call(PID, bytes('a'), () => assert.fail('not after leave'));
-  calls.leave(PID);
+  const reply = {
+    frame: 'reply',
+    pid: PID,
+    incarnation: FIRST,
+    seat: FIRST_SEAT,
+    call: callNumber(3),
+    reply: bytes('r'),
+  } as const;
+  calls.open(PID, HOME, FIRST, [callNumber(3)]);
+  calls.call(PID, FIRST_SEAT, bytes('a'), () => assert.fail('not after leave'));
+  calls.leave(PID, FIRST_SEAT);
   calls.reply(HOME, reply);
   calls.reset(HOME);
   assert.equal(sent.length, 1);
-  assert.equal(calls.close(PID), 3);
-  calls.open(PID, HOME, FIRST, callNumber(3));
+  assert.deepEqual(calls.close(PID), [3]);
+  calls.open(PID, HOME, FIRST, [callNumber(3)]);
   const got: string[] = [];
-  calls.call(PID, bytes('a'), (result) => got.push(text(result)));
+  calls.call(PID, FIRST_SEAT, bytes('a'), (result) => got.push(text(result)));
   calls.reply(HOME, reply);
   assert.deepEqual(got, ['r']);
-  assert.equal(calls.close(PID), 4);
+  assert.deepEqual(calls.close(PID), [4]);
+});
+
+test('the threads of a process have calls under way at once, each with its own numbers', () => {
+  const { call, deputy, executed, waiting, replies } = setUp();
+  const third = seat(2);
+  call(1, 'wait a');
+  call(1, 'wait b', AWAY, FIRST, third);
+  call(1, 'wait b', AWAY, FIRST, third);
+  waiting.get('wait b')?.settle(bytes('b'));
+  call(2, 'c', AWAY, FIRST, third);
+  assert.deepEqual(executed, ['wait a', 'wait b', 'c']);
+  assert.deepEqual(replies(), ['2: 1 b', '2: 2 done c']);
+  deputy.place(HOME, NEXT);
+  assert.ok(deputy.local(FIRST_SEAT, callNumber(1)) instanceof Waiting);
+  assert.equal(deputy.local(third, callNumber(3)), null);
+  assert.equal(deputy.local(seat(1), callNumber(1)), null, 'a seat that has made no call');
+  assert.throws(() => call(9, 'left out', HOME, NEXT, seat(63)), { code: 'protocol' });
+});
+
+test('the end of a process takes the calls of all its threads back', () => {
+  const { call, deputy, withdrawn } = setUp();
+  call(1, 'wait a');
+  call(1, 'wait b', AWAY, FIRST, seat(7));
+  deputy.close();
+  assert.deepEqual(withdrawn, ['wait a', 'wait b']);
+});
+
+test('the guest’s side numbers the calls of each thread, and repeats all that are under way', () => {
+  const sent: ProcessMessage[] = [];
+  const calls = new HomeCalls((_to, message) => sent.push(message));
+  const second = seat(1);
+  const got: string[] = [];
+  const reply = (by: Seat, call: number): void => {
+    const fields = { pid: PID, incarnation: FIRST, seat: by, call: callNumber(call), reply: bytes(`${by} ${call}`) };
+    calls.reply(HOME, { frame: 'reply', ...fields });
+  };
+  calls.open(PID, HOME, FIRST, [callNumber(3)]);
+  calls.call(PID, FIRST_SEAT, bytes('a'), (result) => got.push(text(result)));
+  calls.call(PID, second, bytes('b'), (result) => got.push(text(result)));
+  calls.reset(HOME);
+  reply(second, 3);
+  reply(second, 1);
+  reply(FIRST_SEAT, 3);
+  assert.deepEqual(got, ['1 1', '0 3']);
+  calls.call(PID, second, bytes('c'), () => assert.fail('not after leave'));
+  calls.leave(PID, second);
+  reply(second, 2);
+  assert.deepEqual(
+    sent.map((message) => (message.frame === 'call' ? `${message.seat} ${message.call}` : message.frame)),
+    ['0 3', '1 1', '0 3', '1 1', '1 2'],
+  );
+  assert.deepEqual(calls.close(PID), [4, 2]);
 });

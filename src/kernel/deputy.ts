@@ -1,7 +1,8 @@
 /**
  * The home node's side of the system calls of a process that runs elsewhere. Each call has a number, one more than
  * the call before it, and is carried out at most once: the guest sends it again, with the same number, whenever it
- * cannot know what became of it (after a lost session, after a move while it was blocked).
+ * cannot know what became of it (after a lost session, after a move while it was blocked). Each seat of the process has
+ * its own series of numbers, for its threads make calls at once; a later thread at the seat goes on with them.
  *
  * | number                     | what happens                                                          |
  * |----------------------------|-----------------------------------------------------------------------|
@@ -24,24 +25,16 @@
  *   it turns out to have settled, completed in place before the freeze; or, if it can do neither, handed over with
  *   {@link Deputy.owe}, so that the resumed guest finds it under its next number.
  */
-import { GodwitError } from '../base/errors.ts';
-import type { CallNumber, Incarnation, NodeId, Pid } from '../base/ids.ts';
-import { callNumber, callsAfter, nextCall } from '../base/ids.ts';
-import { Waiting } from '../base/waiting.ts';
+import { callNumber, type CallNumber, type Incarnation, type NodeId, type Pid, type Seat } from '../base/ids.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
+import { CallSeries, type Reply } from './call-series.ts';
 
 /** Carries out one marshalled call. The request is a view that is valid during the call only. */
-export type Execute = (request: Uint8Array) => Uint8Array | Waiting<Uint8Array>;
+export type Execute = (seat: Seat, request: Uint8Array) => Reply;
 
-/** The number of the first call of a process, with which its guest starts. */
+/** The number of the first call of a seat. */
 export const FIRST_CALL = callNumber(1);
 const BEFORE_FIRST = callNumber(0);
-
-/** The call with the last number. */
-type LastCall =
-  | { readonly state: 'none' }
-  | { readonly state: 'pending'; readonly waiting: Waiting<Uint8Array> }
-  | { readonly state: 'done'; readonly reply: Uint8Array };
 
 export class Deputy {
   readonly #pid: Pid;
@@ -50,111 +43,77 @@ export class Deputy {
   /** Where the guest is and in which incarnation: written by {@link place} alone. */
   #node: NodeId;
   #incarnation: Incarnation;
-  #last: CallNumber;
-  #call: LastCall = { state: 'none' };
-  /** Who waits for the pending call: a guest elsewhere by a reply, a guest here by a Waiting. */
-  #listener: ((reply: Uint8Array) => void) | null = null;
+  readonly #before: CallNumber;
+  readonly #series = new Map<Seat, CallSeries>();
 
-  /** @param last the number of the call before the next one */
+  /** @param before the number of the call before the first one of each seat */
   constructor(
     pid: Pid,
     node: NodeId,
     incarnation: Incarnation,
     execute: Execute,
     send: (to: NodeId, message: ProcessMessage) => void,
-    last = BEFORE_FIRST,
+    before = BEFORE_FIRST,
   ) {
     this.#pid = pid;
     this.#node = node;
     this.#incarnation = incarnation;
     this.#execute = execute;
     this.#send = send;
-    this.#last = last;
+    this.#before = before;
   }
 
-  /** The process has another place, or incarnation. A call under way stays so; the guest will ask for it again. */
+  /** The process has another place, or incarnation. Calls under way stay so; the guest will ask for them again. */
   place(node: NodeId, incarnation: Incarnation): void {
     this.#node = node;
     this.#incarnation = incarnation;
-    this.#listener = null;
+    for (const series of this.#series.values()) series.forget();
   }
 
   /** A call of a guest elsewhere. @throws GodwitError `protocol` if a number was left out */
   call(from: NodeId, message: Named<ProcessMessage, 'call'>): void {
-    const { pid, incarnation, call } = message;
+    const { pid, incarnation, seat, call } = message;
     if (from !== this.#node || incarnation !== this.#incarnation) {
       this.#send(from, { frame: 'free', pid, incarnation });
       return;
     }
-    const after = callsAfter(this.#last, call);
-    if (after < 0) return;
-    if (after > 1 || (after === 0 && this.#call.state === 'none')) {
-      throw new GodwitError('protocol', `call ${call} of process ${pid} after call ${this.#last}`);
-    }
-    if (after === 1 && this.#call.state === 'pending') {
-      throw new GodwitError('protocol', `call ${call} of process ${pid} while call ${this.#last} is under way`);
-    }
-    if (after === 1) this.#begin(this.#execute(message.request));
-    this.#listen((reply) => this.#send(from, { frame: 'reply', pid, incarnation, call, reply }));
+    this.#at(seat).call(
+      call,
+      () => this.#execute(seat, message.request),
+      (reply) => this.#send(from, { frame: 'reply', pid, incarnation, seat, call, reply }),
+    );
   }
 
   /**
-   * For the first call of a guest that has been resumed at home.
-   * @param next the number of the guest's next call
+   * For the first call of a thread that has been resumed at home.
+   * @param next the number of the seat's next call
    * @returns the result that call `next` has or will have, or null if it was never begun. Taking back the Waiting
    *   leaves the call under way.
    * @throws GodwitError `protocol` if the number, which came with the image, is not one that an honest node gives
    */
-  local(next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
-    if (next === nextCall(this.#last)) return null;
-    if (next !== this.#last || this.#call.state === 'none') {
-      throw new GodwitError('protocol', `process ${this.#pid} is at call ${next}, its deputy at ${this.#last}`);
-    }
-    if (this.#call.state === 'done') return this.#call.reply;
-    const attached = new Waiting<Uint8Array>(() => {
-      this.#listener = null;
-    });
-    this.#listen((reply) => attached.settle(reply));
-    return attached;
+  local(seat: Seat, next: CallNumber): Reply | null {
+    return this.#at(seat).local(next);
   }
 
   /**
    * Takes over a call that a guest at home has begun and cannot wait for because it moves.
    * @returns its number, with which the guest will ask for it
    */
-  owe(result: Uint8Array | Waiting<Uint8Array>): CallNumber {
-    this.#begin(result);
-    return this.#last;
+  owe(seat: Seat, result: Reply): CallNumber {
+    return this.#at(seat).begin(result);
   }
 
-  /** The process has ended: a call under way is taken back. */
+  /** The process has ended: calls under way are taken back. */
   close(): void {
-    const call = this.#call;
-    this.#call = { state: 'none' };
-    this.#listener = null;
-    if (call.state === 'pending') call.waiting.withdraw();
+    for (const series of this.#series.values()) series.close();
   }
 
-  #begin(result: Uint8Array | Waiting<Uint8Array>): void {
-    const number = (this.#last = nextCall(this.#last));
-    this.#listener = null;
-    if (!(result instanceof Waiting)) {
-      this.#call = { state: 'done', reply: result };
-      return;
+  #at(seat: Seat): CallSeries {
+    let series = this.#series.get(seat);
+    if (series === undefined) {
+      series = new CallSeries(`process ${this.#pid}`, this.#before);
+      this.#series.set(seat, series);
     }
-    this.#call = { state: 'pending', waiting: result };
-    result.whenDone((reply) => {
-      // Not after `close`.
-      if (this.#call.state !== 'pending' || number !== this.#last) return;
-      this.#call = { state: 'done', reply };
-      const listener = this.#listener;
-      this.#listener = null;
-      listener?.(reply);
-    });
-  }
-
-  #listen(listener: (reply: Uint8Array) => void): void {
-    if (this.#call.state === 'done') listener(this.#call.reply);
-    else this.#listener = listener;
+    return series;
   }
 }

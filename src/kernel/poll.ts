@@ -6,12 +6,13 @@
  * came together are told together. Whatever else was waited for is withdrawn then: no timer and no waiter is left.
  *
  * A relative time counts from the moment when the call was first made, also if the process moved meanwhile and made
- * it again (Process.interruptedPoll): otherwise a process that moves more often than it wakes would sleep for ever.
+ * it again (Process.interruptedPolls): otherwise a process that moves more often than it wakes would sleep for ever.
  */
 import { clockTime } from './clocks.ts';
 import type { Errno } from '../abi/errno.ts';
 import { ClockId, type Event, EventRwFlags, EventType, Rights, type Subscription } from '../abi/types.ts';
 import type { Timer } from '../base/env.ts';
+import type { Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
 import { settled } from './maybe.ts';
@@ -32,6 +33,7 @@ const RIGHTS: Readonly<Record<FileSubscription['type'], bigint>> = {
 
 export class Poll {
   readonly #process: Process;
+  readonly #seat: Seat;
   readonly #subscriptions: readonly Subscription[];
   readonly #since: number;
   /** What a waiter has brought, by the position of its subscription. */
@@ -41,15 +43,16 @@ export class Poll {
   #result: Waiting<Settled<readonly Event[]>> | null = null;
 
   /** @param subscriptions at least one; clocks only those that {@link clockTime} knows */
-  constructor(process: Process, subscriptions: readonly Subscription[]) {
+  constructor(process: Process, seat: Seat, subscriptions: readonly Subscription[]) {
     this.#process = process;
+    this.#seat = seat;
     this.#subscriptions = subscriptions;
-    const interrupted = process.interruptedPoll;
+    const interrupted = process.interruptedPolls.get(seat);
     this.#since =
-      interrupted !== null && sameSubscriptions(interrupted.subscriptions, subscriptions)
+      interrupted !== undefined && sameSubscriptions(interrupted.subscriptions, subscriptions)
         ? interrupted.since
         : process.surroundings.clock.now();
-    process.interruptedPoll = null;
+    process.interruptedPolls.delete(seat);
   }
 
   /** The events that are ready, in the order of their subscriptions, at least one. */
@@ -61,7 +64,7 @@ export class Poll {
     }
     const result = new Waiting<Settled<readonly Event[]>>(() => {
       this.#release();
-      this.#process.interruptedPoll = { subscriptions: this.#subscriptions, since: this.#since };
+      this.#process.interruptedPolls.set(this.#seat, { subscriptions: this.#subscriptions, since: this.#since });
     });
     this.#result = result;
     for (const [index, waiting] of this.#waits) {

@@ -6,7 +6,7 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import type { Clock, Random } from '../base/env.ts';
-import type { Incarnation, NodeId, Pid } from '../base/ids.ts';
+import { FIRST_SEAT, type Incarnation, type NodeId, type Pid, type Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { ProcessCounters } from './counters.ts';
 import { type DescriptorListener, DescriptorTable } from './descriptors.ts';
@@ -33,7 +33,7 @@ export interface Surroundings {
   readonly random: Random;
 }
 
-/** A call that has not finished; at most one a thread, and a process has one thread so far. */
+/** A call that has not finished; at most one a thread. */
 export interface BlockedCall {
   readonly name: Preview1Name;
   /** Takes the call back as `Waiting.withdraw` does. */
@@ -75,10 +75,10 @@ export class Process {
   movingTo: NodeId | null = null;
   /** Stopped by a signal. Written by the process table. */
   stopped = false;
-  /** Written by the kernel's dispatcher. */
-  blocked: BlockedCall | null = null;
-  /** Written by poll_oneoff and the dispatcher. */
-  interruptedPoll: InterruptedPoll | null = null;
+  /** Of its threads, by seat. Written by the kernel's dispatcher. */
+  readonly blocked = new Map<Seat, BlockedCall>();
+  /** Likewise. Written by poll_oneoff and the dispatcher. */
+  readonly interruptedPolls = new Map<Seat, InterruptedPoll>();
 
   #life: Life = { phase: 'starting' };
   readonly #waiters = new Set<Waiting<ExitStatus>>();
@@ -117,7 +117,8 @@ export class Process {
     if (this.#life.phase !== 'alive') return this.#life.phase;
     if (this.movingTo !== null) return 'moving';
     if (this.stopped) return 'stopped';
-    return this.blocked === null ? 'running' : 'blocked';
+    // As of its first thread, which is what other systems show too.
+    return this.blocked.has(FIRST_SEAT) ? 'blocked' : 'running';
   }
 
   /**
@@ -144,15 +145,16 @@ export class Process {
   }
 
   /**
-   * Ends it: the call that it is in is taken back, its descriptors are closed, its waiters are told. Only the process
+   * Ends it: the calls that it is in are taken back, its descriptors are closed, its waiters are told. Only the process
    * table calls this; others use Processes.end.
    */
   end(status: ExitStatus): void {
     assert(this.#life.phase !== 'ended', 'a process ends once');
     this.#life = { phase: 'ended', status };
-    this.blocked?.withdraw();
-    this.blocked = null;
-    this.interruptedPoll = null;
+    const calls = [...this.blocked.values()];
+    this.blocked.clear();
+    this.interruptedPolls.clear();
+    for (const call of calls) call.withdraw();
     this.descriptors.closeAll();
     const waiters = [...this.#waiters];
     this.#waiters.clear();

@@ -162,5 +162,5 @@ test('a process that is stopped, blocked and moving says so', () => {
   assert.equal(process.state, 'moving');
   assert.ok(read.withdraw());
   assert.equal(soFar(read), null);
-  assert.equal(process.blocked, null);
+  assert.equal(process.blocked.size, 0);
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ERRNO } from '../abi/errno.ts';
 import { FdFlags, FileType, Rights, Whence } from '../abi/types.ts';
+import { FIRST_SEAT } from '../base/ids.ts';
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Waiting } from '../base/waiting.ts';
@@ -115,7 +116,7 @@ test('a withdrawn write counts as done, is finished, and its error is the next o
   const first = write('hello');
   assert.equal(first.withdraw(), false);
   assert.deepEqual(soFar(first), { count: 5 });
-  assert.equal(harness.process.blocked, null);
+  assert.equal(harness.process.blocked.size, 0);
   end.take(2);
   let flushed = 0;
   file.whenFlushed(() => flushed++);
@@ -240,7 +241,7 @@ test('whatever is withdrawn and when, the program reads every byte once and in o
         waiting = null;
       };
       for (const { do: action, size } of steps) {
-        if (action === 'read' && waiting === null && harness.process.blocked === null) {
+        if (action === 'read' && waiting === null && harness.process.blocked.size === 0) {
           const result = harness.kernel.call(harness.process, 'fd_read', {
             fd: 0,
             buffers: [buffer.subarray(0, size)],
@@ -248,7 +249,7 @@ test('whatever is withdrawn and when, the program reads every byte once and in o
           if (result instanceof Waiting) waiting = result;
           else if ('value' in result) received += decodeUtf8(buffer.subarray(0, result.value.count));
         } else if (action === 'withdraw') {
-          harness.process.blocked?.withdraw();
+          harness.process.blocked.get(FIRST_SEAT)?.withdraw();
           waiting = null;
         } else if (action === 'type' && end.asked !== null) {
           const text = Array.from({ length: Math.min(size, end.asked) }, (_, i) =>
@@ -256,14 +257,14 @@ test('whatever is withdrawn and when, the program reads every byte once and in o
           ).join('');
           sent += text;
           end.type(text);
-        } else if (action === 'poll' && harness.process.blocked === null) {
+        } else if (action === 'poll' && harness.process.blocked.size === 0) {
           const subscriptions = [{ type: 'fdRead' as const, userdata: 1n, fd: 0 }];
           harness.kernel.call(harness.process, 'poll_oneoff', { subscriptions, events: undefined, capacity: 1 });
         }
         collect();
         assert.ok(sent.startsWith(received));
       }
-      harness.process.blocked?.withdraw();
+      harness.process.blocked.get(FIRST_SEAT)?.withdraw();
       // All the rest is still there.
       while (received.length < sent.length) received += harness.read(0);
       assert.equal(received, sent);

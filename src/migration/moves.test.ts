@@ -10,7 +10,7 @@ import { World } from './testing/world.ts';
 import { TIMES } from './timing.ts';
 
 const counting = (steps: number): Program => ({
-  steps: Array.from({ length: steps }, () => ({ kind: 'append' })),
+  threads: [Array.from({ length: steps }, () => ({ kind: 'append' }))],
   status: 7,
   bytes: 1_500_000,
 });
@@ -60,13 +60,13 @@ test('a process goes from home to a node, to another one directly, and home; its
   }
   settle(60_000);
   world.checkEnd();
-  const { end, log, program } = world.process(pid);
+  const { end, logs, program } = world.process(pid);
   assert.deepEqual([end?.cause, end?.status, end?.node], ['exit', 7, 1]);
-  assert.deepEqual(log, outcome(program).log);
+  assert.deepEqual(logs[0], outcome(program)[0]?.log);
 });
 
 test('a process that waits in a call moves at once, and the reply follows it', () => {
-  const { world, pid, move, settle } = setUp({ steps: [{ kind: 'block', ms: 5_000 }], status: 0, bytes: 100 });
+  const { world, pid, move, settle } = setUp({ threads: [[{ kind: 'block', ms: 5_000 }]], status: 0, bytes: 100 });
   settle(200);
   for (const target of [2, 3, 2]) {
     const asked = move(target);
@@ -75,7 +75,7 @@ test('a process that waits in a call moves at once, and the reply follows it', (
   }
   settle(10_000);
   world.checkEnd();
-  assert.deepEqual(world.process(pid).log, [0]);
+  assert.deepEqual(world.process(pid).logs, [[0]]);
 });
 
 test('to where it is already: done, nothing happens', () => {
@@ -180,14 +180,15 @@ test('a process that is stopped stays so when it moves', () => {
   const { world, pid, move, settle, home } = setUp();
   home.roles.setStopped(pid, true);
   settle(100);
-  const before = world.process(pid).log.length;
+  const log = world.process(pid).logs[0] ?? assert.fail();
+  const before = log.length;
   const asked = move(2);
   settle();
   assert.equal(asked.result?.ok, true);
-  assert.equal(world.process(pid).log.length, before);
+  assert.equal(log.length, before);
   home.roles.setStopped(pid, false);
   settle();
-  assert(world.process(pid).log.length > before);
+  assert(log.length > before);
 });
 
 test('away from a home that is silent it pauses, and goes on with it', () => {

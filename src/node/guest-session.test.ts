@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ERRNO } from '../abi/errno.ts';
 import { GodwitError } from '../base/errors.ts';
-import { type CallNumber, callNumber, incarnation, makePid, type NodeId, nodeId } from '../base/ids.ts';
+import { type CallNumber, callNumber, FIRST_SEAT, incarnation, makePid, type NodeId, nodeId } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { Assembler } from '../capture/assembler.ts';
 import type { MachineState } from '../capture/state.ts';
@@ -58,6 +58,7 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
       frame: 'reply',
       pid: PID,
       incarnation: FIRST,
+      seat: FIRST_SEAT,
       call: callNumber(1),
       reply: Uint8Array.from(bytes),
     });
@@ -114,7 +115,7 @@ test('a reply that is none ends the guest, with a message that names its home', 
 
 test('a call that was begun away from home has its result at home', async () => {
   const asked: CallNumber[] = [];
-  const report = await endAtHome((_pid, next) => {
+  const report = await endAtHome((_pid, _seat, next) => {
     asked.push(next);
     return Uint8Array.of(EBADF, 0);
   });

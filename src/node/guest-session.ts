@@ -10,7 +10,16 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
-import { type CallNumber, callNumber, type Incarnation, nextCall, type NodeId, type Pid } from '../base/ids.ts';
+import {
+  type CallNumber,
+  callNumber,
+  FIRST_SEAT,
+  type Incarnation,
+  nextCall,
+  type NodeId,
+  type Pid,
+  type Seat,
+} from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { MachineState } from '../capture/state.ts';
 import type { RawCall } from '../guest/control.ts';
@@ -28,9 +37,14 @@ import type { WorkerPool } from './worker-pool.ts';
 /** What a session asks of the home side when its process is at home. */
 export interface HomeSide {
   /** See `Deputy.local`. */
-  local(pid: Pid, next: CallNumber): Uint8Array | Waiting<Uint8Array> | null;
+  local(pid: Pid, seat: Seat, next: CallNumber): Uint8Array | Waiting<Uint8Array> | null;
   /** null: the call has ended the process. */
-  call<N extends Preview1Name>(pid: Pid, name: N, args: ArgsOf<N>): CallResult<N> | Waiting<CallResult<N>> | null;
+  call<N extends Preview1Name>(
+    pid: Pid,
+    seat: Seat,
+    name: N,
+    args: ArgsOf<N>,
+  ): CallResult<N> | Waiting<CallResult<N>> | null;
   /** The guest is about to run here: gives it the descriptors that its thread may use itself, and their changes. */
   attach(pid: Pid, guest: Guest): void;
   /** It does not run here any more. */
@@ -129,7 +143,7 @@ export class GuestSession {
       this.#askDeputy = state !== null;
       this.#environment.homeSide.attach(pid, this.guest);
     } else {
-      this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCall);
+      this.#environment.homeCalls.open(pid, home, incarnation, [baggage.nextCall]);
     }
     this.#connected = true;
     const { args, env, monotonic, cpuNanos } = baggage;
@@ -152,7 +166,7 @@ export class GuestSession {
     // call has just been answered, and the thread comes to a safepoint.
     if (call.waiting && !call.waiting.withdraw()) return;
     // A reply that is on its way here must not reach the thread any more, which would make the call twice.
-    if (!call.waiting) this.#environment.homeCalls.leave(this.spec.pid);
+    if (!call.waiting) this.#environment.homeCalls.leave(this.spec.pid, FIRST_SEAT);
     this.#call = null;
     // At once: a reply that still comes must not answer a thread that is on its way out.
     if (!this.atHome) this.#disconnect();
@@ -207,7 +221,7 @@ export class GuestSession {
     this.#connected = false;
     const { pid } = this.spec;
     if (this.atHome) this.#environment.homeSide.detach(pid);
-    else this.#nextCall = this.#environment.homeCalls.close(pid);
+    else this.#nextCall = this.#environment.homeCalls.close(pid)[FIRST_SEAT] ?? this.#nextCall;
   }
 
   #reported(report: GuestReport): void {
@@ -237,7 +251,7 @@ export class GuestSession {
     const ask = this.#askDeputy;
     this.#askDeputy = false;
     this.#trusting(IMAGE, () => {
-      const known = ask ? this.#environment.homeSide.local(pid, this.#nextCall) : null;
+      const known = ask ? this.#environment.homeSide.local(pid, FIRST_SEAT, this.#nextCall) : null;
       if (known === null) this.#callKernel(call, call.name);
       else this.#take(call, known);
     });
@@ -284,7 +298,7 @@ export class GuestSession {
   #callKernel<N extends Preview1Name>(call: RawCall, name: N): void {
     const args = this.#decode(call, name);
     if (args === null) return;
-    const result = this.#environment.homeSide.call(this.spec.pid, name, args);
+    const result = this.#environment.homeSide.call(this.spec.pid, FIRST_SEAT, name, args);
     // The process is over: its guest is about to be discarded, and its thread waits for that.
     if (result === null) return;
     if (!(result instanceof Waiting)) {
@@ -325,7 +339,7 @@ export class GuestSession {
     if (args === null) return;
     this.#call = { raw: call, waiting: null };
     const { pid, home } = this.spec;
-    this.#environment.homeCalls.call(pid, encodeRequest(name, args), (reply) => {
+    this.#environment.homeCalls.call(pid, FIRST_SEAT, encodeRequest(name, args), (reply) => {
       this.#call = null;
       this.#trusting(`node ${home}, its home, has answered ${name} wrongly`, () => {
         this.guest.answer(applyReply(name, call.args, this.#memory, reply));

@@ -7,11 +7,11 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import { signalNamed } from '../abi/signals.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import type { Log } from '../base/env.ts';
-import type { CallNumber, Incarnation, NodeId, Pid } from '../base/ids.ts';
+import type { CallNumber, Incarnation, NodeId, Pid, Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { ArgsOf } from '../kernel/calls/implementation.ts';
-import { Deputy } from '../kernel/deputy.ts';
+import { Deputy, type Execute } from '../kernel/deputy.ts';
 import type { Descriptor } from '../kernel/descriptors.ts';
 import { directEntry, directView } from '../kernel/direct.ts';
 import { type CallResult, Kernel } from '../kernel/kernel.ts';
@@ -88,7 +88,7 @@ export class HomeProcesses implements HomeSide {
     if (!process.begin()) return null;
     const { self, roles, send } = this.#environment;
     const { pid } = process;
-    const execute = (request: Uint8Array): Uint8Array | Waiting<Uint8Array> => this.#execute(process, request);
+    const execute: Execute = (seat, request) => this.#execute(process, seat, request);
     const deputy = new Deputy(pid, self, process.incarnation, execute, send);
     const stay = { node: self, cpuMsBefore: 0, localCallsBefore: 0 };
     this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, stay });
@@ -112,13 +112,18 @@ export class HomeProcesses implements HomeSide {
 
   // Calls of guests that are here.
 
-  local(pid: Pid, next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
-    return this.#resident(pid).deputy.local(next);
+  local(pid: Pid, seat: Seat, next: CallNumber): Uint8Array | Waiting<Uint8Array> | null {
+    return this.#resident(pid).deputy.local(seat, next);
   }
 
-  call<N extends Preview1Name>(pid: Pid, name: N, args: ArgsOf<N>): CallResult<N> | Waiting<CallResult<N>> | null {
+  call<N extends Preview1Name>(
+    pid: Pid,
+    seat: Seat,
+    name: N,
+    args: ArgsOf<N>,
+  ): CallResult<N> | Waiting<CallResult<N>> | null {
     const { process } = this.#resident(pid);
-    const result = this.kernel.call(process, name, args);
+    const result = this.kernel.call(process, name, args, seat);
     return process.ended ? null : result;
   }
 
@@ -140,17 +145,22 @@ export class HomeProcesses implements HomeSide {
   }
 
   /** One marshalled call of a guest elsewhere. @throws GodwitError `protocol` if the bytes are not a request */
-  #execute(process: Process, request: Uint8Array): Uint8Array | Waiting<Uint8Array> {
+  #execute(process: Process, seat: Seat, request: Uint8Array): Uint8Array | Waiting<Uint8Array> {
     process.counters.homeCalls++;
     // Views of the request are valid during this call only, and the kernel may need them for longer.
     const { name, args } = decodeRequest(request.slice());
-    return this.#carryOut(process, name, args);
+    return this.#carryOut(process, seat, name, args);
   }
 
-  #carryOut<N extends Preview1Name>(process: Process, name: N, args: ArgsOf<N>): Uint8Array | Waiting<Uint8Array> {
+  #carryOut<N extends Preview1Name>(
+    process: Process,
+    seat: Seat,
+    name: N,
+    args: ArgsOf<N>,
+  ): Uint8Array | Waiting<Uint8Array> {
     const reply = (result: CallResult<N>): Uint8Array =>
       encodeReply(name, args, 'errno' in result ? result : { results: result.value });
-    const result = this.kernel.call(process, name, args);
+    const result = this.kernel.call(process, name, args, seat);
     // The call has ended the process: its guest is discarded and takes no reply.
     if (process.ended) return new Waiting(() => {});
     if (!(result instanceof Waiting)) return reply(result);

@@ -5,6 +5,7 @@ import type { Args, Results } from '../../abi/kinds.ts';
 import type { PREVIEW1, Preview1Name } from '../../abi/preview1.ts';
 import type { Signal } from '../../abi/signals.ts';
 import { FileType } from '../../abi/types.ts';
+import type { Seat } from '../../base/ids.ts';
 import type { Directory, Maybe, OpenFile, Socket } from '../../vfs/openfile.ts';
 import type { Process } from '../process.ts';
 import type { ExitStatus } from '../status.ts';
@@ -21,6 +22,8 @@ export interface ProcessControl {
 
 export interface CallContext {
   readonly process: Process;
+  /** Of the thread that makes the call. */
+  readonly seat: Seat;
   readonly control: ProcessControl;
 }
 

@@ -12,8 +12,8 @@ const CLOCKS: ReadonlySet<number> = new Set([ClockId.realtime, ClockId.monotonic
  * No subscriptions, and clocks that cannot be waited for, are EINVAL; whatever is wrong with a descriptor is an event
  * of its own (witx, `event.error`).
  */
-export const poll_oneoff: Implementation<'poll_oneoff'> = ({ process }, { subscriptions }) => {
+export const poll_oneoff: Implementation<'poll_oneoff'> = ({ process, seat }, { subscriptions }) => {
   if (subscriptions.length === 0) refuse('inval');
   if (subscriptions.some((wanted) => wanted.type === 'clock' && !CLOCKS.has(wanted.clock))) refuse('inval');
-  return mapMaybe(new Poll(process, subscriptions).start(), (events) => ({ count: events.length, events }));
+  return mapMaybe(new Poll(process, seat, subscriptions).start(), (events) => ({ count: events.length, events }));
 };

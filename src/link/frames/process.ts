@@ -4,7 +4,7 @@
  *
  * Every frame names the incarnation that it is about. The home node acts only on frames of the current one.
  */
-import { callNumber, incarnation, moveId, nodeId, pid } from '../../base/ids.ts';
+import { callNumber, incarnation, moveId, nodeId, pid, seat } from '../../base/ids.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Struct } from '../../base/schema.ts';
 import {
@@ -18,6 +18,7 @@ import {
   str,
   struct,
   u16,
+  u8,
   u32,
   u64,
   within,
@@ -28,6 +29,7 @@ export const pidField = branded(u32, 'pid', pid);
 export const nodeField = branded(u16, 'node id', nodeId);
 export const incarnationField = branded(u32, 'incarnation', incarnation);
 export const moveField = branded(u32, 'move id', moveId);
+const seatField = branded(u8, 'seat', seat);
 const callField = branded(u32, 'call number', callNumber);
 
 export const memoryField = within(u64, 0n, BigInt(LIMITS.memoryBytes));
@@ -56,18 +58,27 @@ const holdingState = oneOf(
 export const PROCESS_FRAMES = {
   call: {
     type: 0x40,
-    doc: 'Guest to home: carry out home call `call`. Sent again with the same number until `reply` comes; carried out once.',
+    doc:
+      'Guest to home: carry out home call `call` of the thread at `seat`, whose calls have their own numbers. Sent again ' +
+      'with the same number until `reply` comes; carried out once.',
     fields: {
       pid: pidField,
       incarnation: incarnationField,
+      seat: seatField,
       call: callField,
       request: bytes(LIMITS.homeCallFrameBytes),
     },
   },
   reply: {
     type: 0x41,
-    doc: 'Home to guest: the result of home call `call`.',
-    fields: { pid: pidField, incarnation: incarnationField, call: callField, reply: bytes(LIMITS.homeCallFrameBytes) },
+    doc: 'Home to guest: the result of home call `call` of the thread at `seat`.',
+    fields: {
+      pid: pidField,
+      incarnation: incarnationField,
+      seat: seatField,
+      call: callField,
+      reply: bytes(LIMITS.homeCallFrameBytes),
+    },
   },
   ended: {
     type: 0x42,

@@ -124,7 +124,7 @@ export interface Blow {
 
 /**
  * One life, one move, and faults on the way.
- * @param steps how many the program still has before it ends when the move begins
+ * @param steps how many each thread still has at most before the program ends when the move begins
  * @returns how many of the faults struck: those for which the move was over by then did not
  */
 export function life(places: Places, blows: readonly Blow[], seed: number, steps = 100): number {
@@ -139,7 +139,11 @@ export function life(places: Places, blows: readonly Blow[], seed: number, steps
   // It is away already where it is to start from another node.
   const before = world.migrate(home, pid, world.node(places.source).id);
   assert(world.clock.runUntil(() => before.answers.length > 0, 5_000));
-  program.steps.length = world.node(places.source).guest(pid).state.position + steps;
+  const { threads } = world.node(places.source).guest(pid);
+  // Of a thread that has fewer left, all are left.
+  for (const [seat, list] of program.threads.entries()) {
+    list.length = Math.min(list.length, (threads[seat]?.state.position ?? 0) + steps);
+  }
   const asked = world.migrate(home, pid, world.node(places.target).id);
   let events = 0;
   let struck = 0;

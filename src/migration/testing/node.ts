@@ -1,56 +1,32 @@
 /**
- * A simulated daemon: the real machines of a node over hosts that are models. Its guests execute the programs of
- * testing/program.ts step by step in virtual time; its kernel is a log for each process.
+ * A simulated daemon: the real machines of a node over hosts that are models. Its guests are those of testing/guest.ts;
+ * its kernel is a log for each thread of each process.
  */
 import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../../base/env.ts';
 import { silentLog } from '../../base/env.ts';
-import type { Incarnation, MoveId, NodeId, Pid } from '../../base/ids.ts';
-import { callNumber } from '../../base/ids.ts';
+import type { MoveId, NodeId, Pid, Seat } from '../../base/ids.ts';
 import { SeededRandom } from '../../base/virtual.ts';
 import { Waiting } from '../../base/waiting.ts';
-import { Deputy, FIRST_CALL } from '../../kernel/deputy.ts';
+import { Deputy } from '../../kernel/deputy.ts';
 import { HomeCalls } from '../../kernel/homecall.ts';
 import type { Named, ProcessMessage } from '../../link/frames/process.ts';
-import type { DestinationHost, GuestHost, HomeHost, ImageSource, Message, PeerEvent, SourceHost } from '../hosts.ts';
-import type { GuestEnd } from '../guests.ts';
+import type { DestinationHost, GuestHost, HomeHost, Message, PeerEvent, SourceHost } from '../hosts.ts';
 import { Roles } from '../roles.ts';
 import type { RoleMessage } from '../roles.ts';
 import type { StayReason } from '../../kernel/stay.ts';
+import { beginning, bytesOf, type GuestSpec, numbersOf, SimGuest, threadsOf } from './guest.ts';
 import type { Peer } from './network.ts';
-import type { GuestState, Program } from './program.ts';
-import { mix, replyTo } from './program.ts';
+import type { Program } from './program.ts';
+import { replyTo } from './program.ts';
 import { trace } from './trace.ts';
 import type { World } from './world.ts';
-
-interface SimGuest {
-  readonly pid: Pid;
-  readonly home: NodeId;
-  incarnation: Incarnation;
-  readonly program: Program;
-  state: GuestState;
-  /** `ended` guests are gone from the table. */
-  phase: 'starting' | 'running' | 'freezing' | 'frozen';
-  paused: boolean;
-  /** Resumed at home, and has made no call since: it must ask the deputy first. */
-  resumed: boolean;
-  /** Blocked in a call of the kernel of this node; null while it runs or waits for another node. */
-  blocked: Waiting<Uint8Array> | null;
-  /** In a call, here or at home. */
-  calling: boolean;
-  step: Timer | null;
-}
 
 interface Reservation {
   readonly program: Program;
   head: Uint8Array | null;
   received: number;
 }
-
-const bytesOf = (...numbers: number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
-const numbersOf = (bytes: Uint8Array): number[] => [...new Uint32Array(bytes.slice().buffer)];
-
-const filler = new Uint8Array(2_000_000);
 
 export class SimNode implements Peer {
   readonly id: NodeId;
@@ -173,9 +149,8 @@ export class SimNode implements Peer {
   /** Starts a program with this node as its home. */
   spawn(pid: Pid, program: Program): void {
     const incarnation = this.roles.create(pid);
-    const state = { position: 0, checksum: 1, nextCall: Number(FIRST_CALL), noise: 0 };
-    this.#place(pid, this.id, incarnation, program, state, 'running', false);
-    this.#later(this.guest(pid));
+    const threads = beginning(program);
+    this.#place({ pid, home: this.id, incarnation, program, threads, phase: 'running', paused: false }).goOn();
   }
 
   guest(pid: Pid): SimGuest {
@@ -184,107 +159,35 @@ export class SimNode implements Peer {
     return guest;
   }
 
-  #place(
-    pid: Pid,
-    home: NodeId,
-    incarnation: Incarnation,
-    program: Program,
-    state: GuestState,
-    phase: SimGuest['phase'],
-    paused: boolean,
-  ): void {
-    assert(!this.guests.has(pid), `node ${this.id} has a guest ${pid} already`);
-    const rest = { resumed: true, blocked: null, calling: false, step: null };
-    this.guests.set(pid, { pid, home, incarnation, program, state, phase, paused, ...rest });
-    if (home !== this.id) this.calls.open(pid, home, incarnation, callNumber(state.nextCall));
+  deputy(pid: Pid): Deputy {
+    const deputy = this.deputies.get(pid);
+    assert(deputy, `node ${this.id} has no deputy of ${pid}`);
+    return deputy;
+  }
+
+  #place(spec: GuestSpec): SimGuest {
+    assert(!this.guests.has(spec.pid), `node ${this.id} has a guest ${spec.pid} already`);
+    const guest = new SimGuest(this, this.#clock, spec);
+    this.guests.set(spec.pid, guest);
+    return guest;
   }
 
   #forget(guest: SimGuest): void {
-    guest.step?.cancel();
     this.guests.delete(guest.pid);
-    guest.blocked?.withdraw();
-    if (guest.home !== this.id && guest.phase !== 'frozen') this.calls.close(guest.pid);
+    guest.forget();
   }
 
-  // Execution.
-
-  #later(guest: SimGuest): void {
-    guest.step?.cancel();
-    guest.step = this.#clock.after(this.random.below(this.world.stepMs), () => this.#step(guest));
-  }
-
-  #executes(guest: SimGuest): boolean {
-    const runs = guest.phase === 'running' || guest.phase === 'freezing';
-    return runs && !guest.paused && this.guests.get(guest.pid) === guest;
-  }
-
-  #step(guest: SimGuest): void {
-    if (!this.#executes(guest) || guest.calling) return;
-    this.world.executes(this, guest);
-    const { program, state, pid } = guest;
-    const step = program.steps[state.position];
-    if (!step) {
-      this.#end(guest, { cause: 'exit', status: program.status, report: null, usage: this.world.usage });
-      return;
-    }
-    if (step.kind === 'count' || step.kind === 'here') {
-      // The guest's own thread checks the lease before it changes anything outside its memory.
-      if (step.kind === 'here' && !this.roles.guests.leases.valid(guest.home)) {
-        this.#later(guest);
-        return;
-      }
-      if (step.kind === 'here') this.world.outside(this, guest);
-      state.checksum = mix(state.checksum, state.position++);
-      state.noise = this.random.next();
-      this.#later(guest);
-      return;
-    }
-    guest.calling = true;
-    const request = bytesOf(state.position, step.kind === 'block' ? step.ms : -1, state.noise);
-    if (guest.home === this.id) this.#callHere(guest, request);
-    else this.calls.call(pid, request, (reply) => this.#returns(guest, reply, true));
-  }
-
-  /** A call of a guest at home: straight into the kernel, but for the first one after a resume. */
-  #callHere(guest: SimGuest, request: Uint8Array): void {
-    const deputy = this.deputies.get(guest.pid);
-    assert(deputy);
-    const owed = guest.resumed ? deputy.local(callNumber(guest.state.nextCall)) : null;
-    guest.resumed = false;
-    const result = owed ?? this.execute(guest.pid, request);
-    if (!(result instanceof Waiting)) this.#returns(guest, result, owed !== null);
-    else {
-      guest.blocked = result;
-      result.whenDone((reply) => this.#returns(guest, reply, owed !== null));
-      // The result belongs to call `nextCall` at the deputy: a guest that is frozen meanwhile leaves it there.
-      guest.resumed = owed !== null;
-    }
-  }
-
-  #returns(guest: SimGuest, reply: Uint8Array, numbered: boolean): void {
-    if (!guest.calling || this.guests.get(guest.pid) !== guest) return;
-    guest.calling = false;
-    guest.blocked = null;
-    guest.resumed = false;
-    const { state } = guest;
-    const [value = 0, noise = 0] = numbersOf(reply);
-    assert.equal(noise, state.noise, 'a guest gets the reply to a call of another one');
-    if (numbered) state.nextCall++;
-    state.checksum = mix(state.checksum, value);
-    state.position++;
-    this.#later(guest);
-  }
-
-  #end(guest: SimGuest, end: GuestEnd): void {
-    this.world.finished(guest.pid, guest.state.checksum);
+  /** A guest here has come to its end. */
+  ended(guest: SimGuest, checksums: readonly number[], status: number): void {
+    this.world.finished(guest.pid, checksums);
     this.#forget(guest);
-    this.roles.ended(guest.pid, end);
+    this.roles.ended(guest.pid, { cause: 'exit', status, report: null, usage: this.world.usage });
   }
 
   /** The kernel of a home node. */
-  execute(pid: Pid, request: Uint8Array): Uint8Array | Waiting<Uint8Array> {
+  execute(pid: Pid, seat: Seat, request: Uint8Array): Uint8Array | Waiting<Uint8Array> {
     const [position = 0, ms = 0, noise = 0] = numbersOf(request);
-    const effect = (): Uint8Array => bytesOf(replyTo(position, this.world.append(pid, position)), noise);
+    const effect = (): Uint8Array => bytesOf(replyTo(seat, position, this.world.append(pid, seat, position)), noise);
     if (ms === 0xffff_ffff) return effect();
     let timer: Timer | null = null;
     const waiting = new Waiting<Uint8Array>(() => {
@@ -309,7 +212,7 @@ export class SimNode implements Peer {
         const guest = this.guest(pid);
         guest.paused = false;
         this.world.checkActive(pid);
-        if (!guest.calling) this.#later(guest);
+        guest.goOn();
       },
       discard: (pid) => this.#forget(this.guest(pid)),
     };
@@ -324,17 +227,9 @@ export class SimNode implements Peer {
       },
       resume: (pid, incarnation) => {
         const guest = this.guest(pid);
-        const wasFrozen = guest.phase === 'frozen';
-        guest.phase = 'running';
-        guest.incarnation = incarnation;
-        if (guest.home !== this.id) {
-          const next = wasFrozen ? callNumber(guest.state.nextCall) : this.calls.close(pid);
-          this.calls.open(pid, guest.home, incarnation, next);
-          guest.calling = false;
-        }
-        if (wasFrozen) guest.resumed = true;
+        guest.resume(incarnation);
         this.world.started(this, pid, incarnation);
-        if (!guest.calling) this.#later(guest);
+        guest.goOn();
       },
     };
   }
@@ -347,44 +242,7 @@ export class SimNode implements Peer {
       this.roles.cannot(pid, move, ['safepoint']);
       return;
     }
-    if (guest.home !== this.id) guest.state.nextCall = this.calls.close(pid);
-    else if (guest.blocked) this.#leaveCall(guest);
-    guest.phase = 'frozen';
-    guest.calling = false;
-    guest.blocked = null;
-    guest.step?.cancel();
-    this.roles.frozen(pid, move, this.#image(guest));
-  }
-
-  /** A guest at home is frozen in a call: the three ways of kernel/deputy.ts. */
-  #leaveCall(guest: SimGuest): void {
-    const { blocked } = guest;
-    const deputy = this.deputies.get(guest.pid);
-    assert(blocked && deputy);
-    // A numbered call stays with the deputy.
-    if (guest.resumed) blocked.withdraw();
-    else if (this.random.oneIn(2)) {
-      guest.state.nextCall = deputy.owe(blocked);
-      this.world.count('owed');
-    } else if (!blocked.withdraw()) this.world.count('completed in place');
-  }
-
-  #image(guest: SimGuest): ImageSource {
-    const { position, checksum, nextCall, noise } = guest.state;
-    const { bytes } = guest.program;
-    const head = bytesOf(position, checksum, nextCall, noise);
-    let at = 0;
-    return {
-      bytes,
-      next: (max) => {
-        const size = Math.min(max, bytes - at);
-        const chunk = at === 0 ? new Uint8Array(Math.min(size, 64)) : filler.subarray(at, at + size);
-        if (at === 0) chunk.set(head);
-        at += chunk.length;
-        return chunk.length > 0 ? chunk : null;
-      },
-      digest: () => new Uint8Array(32).fill(position % 256),
-    };
+    this.roles.frozen(pid, move, guest.freeze());
   }
 
   #destinationHost(): DestinationHost {
@@ -423,9 +281,8 @@ export class SimNode implements Peer {
       start: (pid, incarnation, home, paused) => {
         const { head, program } = this.#reservation(pid);
         this.reservations.delete(pid);
-        const [position = 0, checksum = 0, nextCall = 0, noise = 0] = numbersOf(head ?? new Uint8Array());
-        this.#place(pid, home, incarnation, program, { position, checksum, nextCall, noise }, 'starting', paused);
-        const guest = this.guest(pid);
+        const threads = threadsOf(program, head ?? new Uint8Array());
+        const guest = this.#place({ pid, home, incarnation, program, threads, phase: 'starting', paused });
         this.#clock.after(this.random.below(20), () => this.#start(guest));
       },
       giveUp: (pid) => assert(this.reservations.delete(pid), 'a reservation is given up twice'),
@@ -442,7 +299,7 @@ export class SimNode implements Peer {
     guest.phase = 'running';
     this.world.started(this, pid, guest.incarnation);
     this.roles.started(pid);
-    this.#later(guest);
+    guest.goOn();
   }
 
   #mood(times: number): boolean {
@@ -468,7 +325,7 @@ export class SimNode implements Peer {
         const deputy = this.deputies.get(pid);
         if (deputy) deputy.place(node, incarnation);
         else {
-          const execute = (request: Uint8Array) => this.execute(pid, request);
+          const execute = (seat: Seat, request: Uint8Array) => this.execute(pid, seat, request);
           this.deputies.set(pid, new Deputy(pid, node, incarnation, execute, this.#send));
         }
       },

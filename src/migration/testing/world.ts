@@ -5,30 +5,31 @@
  *    is valid. A guest without a valid lease executes only in a node that has been stopped as a whole, in the moment
  *    before the daemon's first turn; and it changes nothing outside its memory.
  * 2. What changes something outside, or at home, does so in the order of the incarnations; at home exactly once and in
- *    the order of the program, with the reply of just that call.
+ *    the order of each of its threads, with the reply of just that call.
  * 3. A process ends once; as its program says, unless it was killed, or every node that held its newest state is gone.
  * 4. At the end nothing is left over anywhere, and every request has had one answer.
  */
 import assert from 'node:assert/strict';
-import type { Incarnation, NodeId, Pid } from '../../base/ids.ts';
+import type { Incarnation, NodeId, Pid, Seat } from '../../base/ids.ts';
 import { makePid, nodeId } from '../../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../../base/virtual.ts';
 import type { MoveResult, ProcessEnd } from '../hosts.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
 import type { Program } from './program.ts';
-import { outcome } from './program.ts';
+import { isCall, outcome } from './program.ts';
 
 interface Known {
   readonly pid: Pid;
   readonly home: SimNode;
   readonly program: Program;
-  readonly log: number[];
+  /** Of its threads, by seat. */
+  readonly logs: readonly number[][];
   /** The highest incarnation of which a guest has started. */
   started: number;
   /** The highest one that has changed anything outside its memory. */
   outside: number;
-  checksum: number | null;
+  checksums: readonly number[] | null;
   killed: boolean;
   end: ProcessEnd | null;
 }
@@ -89,9 +90,9 @@ export class World {
 
   spawn(home: SimNode, program: Program): Pid {
     const pid = makePid(home.id, ++this.#serial);
-    const known = { started: 0, outside: 0, checksum: null, killed: false, end: null };
+    const known = { started: 0, outside: 0, checksums: null, killed: false, end: null };
     this.programs.set(pid, program);
-    this.processes.set(pid, { pid, home, program, log: [], ...known });
+    this.processes.set(pid, { pid, home, program, logs: program.threads.map(() => []), ...known });
     home.spawn(pid, program);
     return pid;
   }
@@ -132,10 +133,13 @@ export class World {
   // What the nodes report.
 
   /** @returns the length of the log with this entry */
-  append(pid: Pid, position: number): number {
-    const { log, program } = this.process(pid);
+  append(pid: Pid, seat: Seat, position: number): number {
+    const { logs, program } = this.process(pid);
+    const log = logs[seat];
+    const steps = program.threads[seat];
+    assert(log && steps, `process ${pid} has no thread at ${seat}`);
     const last = log.at(-1) ?? -1;
-    const wanted = program.steps.findIndex(({ kind }, i) => i > last && (kind === 'append' || kind === 'block'));
+    const wanted = steps.findIndex((step, i) => i > last && isCall(step));
     assert.equal(position, wanted, `process ${pid} appends out of order, or twice`);
     return log.push(position);
   }
@@ -160,8 +164,8 @@ export class World {
     known.outside = incarnation;
   }
 
-  finished(pid: Pid, checksum: number): void {
-    this.process(pid).checksum = checksum;
+  finished(pid: Pid, checksums: readonly number[]): void {
+    this.process(pid).checksums = checksums;
   }
 
   ended(node: SimNode, pid: Pid, end: ProcessEnd): void {
@@ -214,13 +218,15 @@ export class World {
     return node.alive && this.#nodes.get(node.id) === node;
   }
 
-  #checkProcess({ pid, program, log, checksum, killed, end }: Known): void {
+  #checkProcess({ pid, program, logs, checksums, killed, end }: Known): void {
     assert(end, `process ${pid} never ends`);
     if (end.cause === 'killed') assert(killed);
     else if (end.cause !== 'lost') {
       const wanted = outcome(program);
-      assert.deepEqual(log, wanted.log);
-      assert.equal(checksum, wanted.checksum, `process ${pid} got a wrong reply`);
+      for (const [seat, { log, checksum }] of wanted.entries()) {
+        assert.deepEqual(logs[seat], log);
+        assert.equal(checksums?.[seat], checksum, `process ${pid} got a wrong reply`);
+      }
       assert.equal(end.status, program.status);
     }
   }
