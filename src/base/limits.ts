@@ -47,8 +47,8 @@ export const LIMITS = {
   listEntries: 65_536,
   /** Processes that one node is home to. */
   processesPerNode: 4096,
-  /** Guests that one node runs: each is an operating-system thread of 8 MB. */
-  guestsPerNode: 512,
+  /** Threads of all guests that one node runs: each is an operating-system thread of 8 MB. */
+  guestThreadsPerNode: 512,
   /** Threads of one process: each is an operating-system thread of 8 MB, and a slot to look at for who notifies. */
   threads: 64,
   /** Descriptors of one process; POSIX systems give 1024 by default. */

@@ -7,24 +7,28 @@
  * |      0 | attention | the main thread; read by every safepoint poll                                            |
  * |      4 | state     | the thread: `running`, `calling`; the main thread: `answered`, `interrupted` (only while |
  * |        |           | it is `calling`)                                                                         |
- * |      8 | call      | the thread, before it sets `calling`: position of the call in {@link CALL_NAMES}         |
- * |     12 | errno     | the main thread, before it sets `answered`                                               |
+ * |      8 | call      | the thread, before it sets `calling`: position of the call in {@link CALL_NAMES}, or SPAWN |
+ * |     12 | result    | the main thread, before it sets `answered`: the call's errno, or what else it gives      |
  * |     16 | table     | the main thread: how many changes it has sent to the descriptor table                    |
  |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
  */
 import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
-import { signatureOf } from '../abi/signature.ts';
+import { type Signature, signatureOf } from '../abi/signature.ts';
+import { THREAD_SPAWN, THREAD_SPAWN_TYPE } from '../abi/wasi-threads.ts';
 import { assert } from '../base/assert.ts';
 
-/** Why a thread must leave its code at the next safepoint: bits of the attention word. */
-export const Attention = { capture: 1, stop: 2 } as const;
+/**
+ * Why a thread must stop at the next safepoint: bits of the attention word. `capture`: it has to leave its code. `stop`:
+ * the process is stopped. `hold`: its state has been taken up, that of another thread has not.
+ */
+export const Attention = { capture: 1, stop: 2, hold: 4 } as const;
 
 export const CallState = { running: 0, calling: 1, answered: 2, interrupted: 3 } as const;
 
 const ATTENTION = 0;
 const STATE = 1;
 const CALL = 2;
-const ERRNO = 3;
+const RESULT = 3;
 const TABLE = 4;
 /** In units of eight bytes. */
 const ARGUMENTS = 3;
@@ -32,11 +36,17 @@ const ARGUMENTS = 3;
 /** The most arguments that a call has (path_open has nine). */
 const MAX_ARGUMENTS = 16;
 
-/** What a thread asks of the main thread: a call with its raw WebAssembly arguments. */
+/** A system call with its raw WebAssembly arguments. */
 export interface RawCall {
   readonly name: Preview1Name;
   readonly args: readonly (number | bigint)[];
 }
+
+/** What a thread asks of the main thread. */
+export type ThreadCall = RawCall | { readonly name: typeof THREAD_SPAWN; readonly args: readonly (number | bigint)[] };
+
+/** The number of the call that is no system call, behind those of all that are. */
+export const SPAWN = CALL_NAMES.length;
 
 export class ControlBlock {
   readonly #words: Int32Array;
@@ -63,15 +73,19 @@ export class ControlBlock {
     Atomics.notify(this.#words, ATTENTION);
   }
 
-  /** In the thread: sleeps while it is stopped. A capture that is wanted ends the sleep: it needs the thread to reach a safepoint. */
+  /**
+   * In the thread: sleeps while it is stopped or held. A capture that is wanted ends the sleep: it needs the thread to
+   * reach a safepoint.
+   */
   holdWhileStopped(): void {
-    for (let now = this.attention; now === Attention.stop; now = this.attention)
+    for (let now = this.attention; now !== 0 && !(now & Attention.capture); now = this.attention)
       Atomics.wait(this.#words, ATTENTION, now);
   }
 
   /**
    * In the thread: hands a call to the main thread and sleeps until it is answered.
-   * @returns the errno of the call, or null if the thread has to unwind and make the call again after it was resumed
+   * @param index of the call in {@link CALL_NAMES}, or {@link SPAWN}
+   * @returns the result of the call, mostly an errno, or null if the thread has to unwind and make the call again after it was resumed
    */
   call(index: number, args: readonly (number | bigint)[]): number | null {
     for (let i = 0; i < args.length; i++) {
@@ -85,7 +99,7 @@ export class ControlBlock {
     while (Atomics.wait(this.#words, STATE, CallState.calling) === 'ok' || this.state === CallState.calling);
     const interrupted = this.state === CallState.interrupted;
     Atomics.store(this.#words, STATE, CallState.running);
-    return interrupted ? null : (this.#words[ERRNO] ?? 0);
+    return interrupted ? null : (this.#words[RESULT] ?? 0);
   }
 
   get tableVersion(): number {
@@ -119,18 +133,23 @@ export class ControlBlock {
   }
 
   /** On the main thread, in state `calling`: what the thread wants. */
-  pendingCall(): RawCall {
-    const name = CALL_NAMES[this.#words[CALL] ?? -1];
-    assert(name, `call ${this.#words[CALL]} is not in the table`);
-    const args = signatureOf(name).params.map((type, i) =>
+  pendingCall(): ThreadCall {
+    const index = this.#words[CALL] ?? -1;
+    if (index === SPAWN) return { name: THREAD_SPAWN, args: this.#arguments(THREAD_SPAWN_TYPE) };
+    const name = CALL_NAMES[index];
+    assert(name, `call ${index} is not in the table`);
+    return { name, args: this.#arguments(signatureOf(name)) };
+  }
+
+  #arguments({ params }: Signature): (number | bigint)[] {
+    return params.map((type, i) =>
       type === 'i64' ? (this.#longs[ARGUMENTS + i] ?? 0n) : (this.#words[2 * (ARGUMENTS + i)] ?? 0),
     );
-    return { name, args };
   }
 
   /** On the main thread, in state `calling`: the call is done. */
-  answer(errno: number): void {
-    this.#words[ERRNO] = errno;
+  answer(result: number): void {
+    this.#words[RESULT] = result;
     this.#leave(CallState.answered);
   }
 

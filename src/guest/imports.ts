@@ -1,25 +1,38 @@
 /** Which imports a module may have, and what to say of the others. */
-import { PREVIEW1, type Preview1Name } from '../abi/preview1.ts';
-import { signatureOf } from '../abi/signature.ts';
+import { isPreview1Name } from '../abi/preview1.ts';
+import { type Signature, signatureOf } from '../abi/signature.ts';
+import {
+  THREAD_ENTRY,
+  THREAD_ENTRY_TYPE,
+  THREAD_SPAWN,
+  THREAD_SPAWN_TYPE,
+  THREADS_MODULE,
+} from '../abi/wasi-threads.ts';
 import { GodwitError } from '../base/errors.ts';
-import type { Imported } from '../wasm/module.ts';
-import { NO_TYPES, typeName } from '../wasm/types.ts';
+import { type Imported, type Module, typeOf } from '../wasm/module.ts';
+import { type FunctionType, NO_TYPES, typeName } from '../wasm/types.ts';
 
 export const PREVIEW1_MODULE = 'wasi_snapshot_preview1';
 
-const isCall = (name: string): name is Preview1Name => Object.hasOwn(PREVIEW1, name);
 const typeText = (params: readonly string[], results: readonly string[]): string =>
   `(${params.join(' ')}) -> (${results.join(' ')})`;
+const textOf = ({ params, results }: FunctionType): string =>
+  typeText(Array.from(params, typeName), Array.from(results, typeName));
+
+/** The type of a function that Godwit has; null if there is none of that name. */
+function provided(module: string, name: string): Signature | null {
+  if (module === PREVIEW1_MODULE && isPreview1Name(name)) return signatureOf(name);
+  return module === THREADS_MODULE && name === THREAD_SPAWN ? THREAD_SPAWN_TYPE : null;
+}
 
 /** What is wrong with an import, or null. A memory may come from outside: Godwit makes it. */
 function complaint(entry: Imported): string | null {
   const called = `${entry.module}.${entry.name}`;
   if (entry.kind === 'memory') return null;
   if (entry.kind !== 'function') return `${called} (a ${entry.kind})`;
-  if (entry.module !== PREVIEW1_MODULE || !isCall(entry.name)) return called;
-  const { params, results } = entry.type ?? { params: NO_TYPES, results: NO_TYPES };
-  const found = typeText(Array.from(params, typeName), Array.from(results, typeName));
-  const wanted = signatureOf(entry.name);
+  const wanted = provided(entry.module, entry.name);
+  if (wanted === null) return called;
+  const found = textOf(entry.type ?? { params: NO_TYPES, results: NO_TYPES });
   const expected = typeText(wanted.params, wanted.results);
   return expected === found ? null : `${called} as ${found}, which is ${expected}`;
 }
@@ -34,5 +47,31 @@ export function checkImports(file: string, imports: readonly Imported[]): void {
   throw new GodwitError(
     'unknown_import',
     `cannot run ${file}: it imports what Godwit does not provide: ${unknown.join(', ')}; build it for ${PREVIEW1_MODULE}`,
+  );
+}
+
+/** Whether a program with these imports can have several threads. */
+export function startsThreads(imports: readonly Imported[]): boolean {
+  return imports.some(({ module, name }) => module === THREADS_MODULE && name === THREAD_SPAWN);
+}
+
+/**
+ * For a program that starts threads.
+ * @param module null: it is one that cannot be decoded, and stays where it is
+ * @throws GodwitError `not_runnable` if it has nothing for them to run, or cannot have any
+ */
+export function checkThreadEntry(file: string, module: Module | null): void {
+  if (module === null) {
+    throw new GodwitError('not_runnable', `cannot run ${file}: it uses garbage collection and starts threads`);
+  }
+  const entry = module.exports.find(({ kind, name }) => kind === 'function' && name === THREAD_ENTRY);
+  const expected = typeText(THREAD_ENTRY_TYPE.params, THREAD_ENTRY_TYPE.results);
+  const found = entry && textOf(typeOf(module, entry.index));
+  if (found === expected) return;
+  const has = found === undefined ? 'no such function' : `one that is ${found}`;
+  throw new GodwitError(
+    'not_runnable',
+    `cannot run ${file}: it starts threads, which need an exported function ${THREAD_ENTRY} that is ${expected}; ` +
+      `it exports ${has}`,
   );
 }

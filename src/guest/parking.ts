@@ -179,6 +179,11 @@ export class ParkingLot {
     }
   }
 
+  /** How many threads wait. */
+  get waiting(): number {
+    return Atomics.load(this.#words, WAITERS);
+  }
+
   /** On the main thread: whoever waits looks at its attention word again. To be called after raising or lowering it. */
   nudge(): void {
     for (let seat = 0; seat < LIMITS.threads; seat++) this.#change(seat);

@@ -2,18 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { Assembler } from '../capture/assembler.ts';
+import type { MachineState } from '../capture/state.ts';
 import { Program } from '../capture/program.ts';
 import { CONTROL_PAGES, rewrite } from '../capture/rewrite.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
+import { FIRST_SEAT } from '../base/ids.ts';
 import { ModuleBuilder } from '../wasm/testing/builder.ts';
 import { Attention, ControlBlock } from './control.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
-import type { GuestContext, GuestReport } from './messages.ts';
+import type { GuestContext, GuestOrder, ThreadIdentity, ThreadReport } from './messages.ts';
+import { ParkingLot } from './parking.ts';
 import { FakeMachinery } from './testing/side.ts';
 import { GuestThread } from './thread.ts';
 
-const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 100n, cpuNanos: 50n };
+const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 100n };
+const FIRST: ThreadIdentity = { seat: FIRST_SEAT, id: 0, argument: 0, cpuNanos: 50n };
 
 /** A thread whose `_start` is that code; function 0 is proc_exit, tag 0 carries an i32. */
 function threadOf(code: Uint8Array): {
@@ -32,7 +36,8 @@ function threadOf(code: Uint8Array): {
   const { port1, port2 } = new MessageChannel();
   const rewritten = new WebAssembly.Module(rewrite(bytes).module);
   const memory = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });
-  const setup = { hash: 'test', original, rewritten, memories: [], memory, control, descriptors: port2 };
+  const parking = new ParkingLot().shared;
+  const setup = { hash: 'test', original, rewritten, memories: [], memory, control, parking, descriptors: port2 };
   const thread = new GuestThread(setup, Program.open(original, rewritten), new FakeMachinery());
   return { thread, control: new ControlBlock(control), close: () => port1.close() };
 }
@@ -40,10 +45,13 @@ function threadOf(code: Uint8Array): {
 /** A start takes no state up. */
 const never = (): void => assert.fail('nothing is taken up at a start');
 
-function run(code: Uint8Array): GuestReport {
+const START: GuestOrder = { context: CONTEXT, thread: FIRST, state: null, arriving: false };
+const goOn = (state: MachineState): GuestOrder => ({ ...START, state, arriving: true });
+
+function run(code: Uint8Array): ThreadReport {
   const { thread, close } = threadOf(code);
   try {
-    return thread.run({ context: CONTEXT, state: null }, never);
+    return thread.run(START, never);
   } finally {
     close();
   }
@@ -86,7 +94,6 @@ test('how a thread ends: by proc_exit, by returning, by a trap', () => {
     status: ROUNDS,
     cpuNanos: 50n,
     localCalls: 1,
-    monotonic: 5_000_000_100n,
   });
   const returned = run(new Uint8Array(0));
   assert.ok(returned.type === 'exited' && returned.status === 0);
@@ -100,15 +107,15 @@ test('a thread that is to be captured leaves at a safepoint, and goes on in anot
   const second = threadOf(COUNTING);
   try {
     first.control.raise(Attention.capture);
-    const captured = first.thread.run({ context: CONTEXT, state: null }, never);
+    const captured = first.thread.run(START, never);
     assert.ok(captured.type === 'captured');
     const taken: number[] = [];
-    const ended = second.thread.run({ context: CONTEXT, state: captured.state }, () => taken.push(captured.localCalls));
+    const ended = second.thread.run(goOn(captured.state), () => taken.push(captured.localCalls));
     assert.equal(taken.length, 1, 'a state is said to be taken up once');
     assert.ok(ended.type === 'exited' && ended.status === ROUNDS);
     // The first may go on as well, if nobody else has.
     first.control.lower(Attention.capture);
-    const again = first.thread.run({ context: CONTEXT, state: captured.state }, () => {});
+    const again = first.thread.run(goOn(captured.state), () => {});
     assert.ok(again.type === 'exited' && again.status === ROUNDS);
   } finally {
     first.close();
@@ -122,7 +129,7 @@ test('a state that does not fit is never said to be taken up', () => {
     const nothing = new Uint8Array(0);
     const root = { type: 'export', name: '_start' } as const;
     const empty = { globals: nothing, references: new Int32Array(0), tables: [], exceptions: [], hostReference: false };
-    const report = thread.run({ context: CONTEXT, state: { root, frames: nothing, ...empty } }, never);
+    const report = thread.run(goOn({ root, frames: nothing, ...empty }), never);
     assert.ok(report.type === 'failed');
     assert.match(report.message, /outermost frame/);
   } finally {

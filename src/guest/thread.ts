@@ -8,13 +8,16 @@ import { Machine, type Outcome } from '../capture/machine.ts';
 import type { AnyProgram } from '../capture/prepare.ts';
 import { StayingMachine } from '../capture/staying.ts';
 import type { MachineState } from '../capture/state.ts';
+import { THREAD_ENTRY, THREAD_SPAWN, THREADS_MODULE } from '../abi/wasi-threads.ts';
 import { type GuestCalls, type RunningProcess, guestCalls } from './calls.ts';
-import { Attention, ControlBlock } from './control.ts';
+import { Attention, ControlBlock, SPAWN } from './control.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { PREVIEW1_MODULE } from './imports.ts';
 import { GuestClocks, GuestExit, type Machinery } from './local.ts';
 import { RandomSupply } from './random.ts';
-import type { GuestContext, GuestOrder, GuestReport, GuestSetup } from './messages.ts';
+import { ParkingLot, type Waiter } from './parking.ts';
+import { waitingIn } from './waits.ts';
+import type { GuestContext, GuestOrder, GuestSetup, ThreadIdentity, ThreadReport } from './messages.ts';
 
 export class GuestThread {
   readonly #program: AnyProgram;
@@ -24,10 +27,12 @@ export class GuestThread {
   readonly #machine: Machine | StayingMachine;
   /** Of the first order: it goes on while the process stays here. */
   #process: RunningProcess | null = null;
+  /** Of the last order. */
+  #thread: ThreadIdentity | null = null;
 
   /** Links the program and does all that needs no state: a process that arrives is frozen while its state is taken up. */
   constructor(setup: GuestSetup, program: AnyProgram, machinery: Machinery) {
-    const { memories, memory, control: controlMemory, descriptors } = setup;
+    const { memories, memory, control: controlMemory, parking, descriptors } = setup;
     const control = new ControlBlock(controlMemory);
     this.#program = program;
     this.#control = control;
@@ -41,10 +46,15 @@ export class GuestThread {
       unwind: () => this.#machine.unwind(),
       leave: (error) => this.#machine.leave(error),
     });
-    const imports = { [PREVIEW1_MODULE]: this.#calls.imports };
+    const imports = {
+      [PREVIEW1_MODULE]: this.#calls.imports,
+      [THREADS_MODULE]: { [THREAD_SPAWN]: (argument: number) => this.#spawn(argument) },
+    };
+    const unwind = (): never => this.#machine.unwind();
+    const waiting = waitingIn(new ParkingLot(parking), memories, () => this.#waiter(), unwind);
     this.#machine =
       program.reason === null
-        ? new Machine(program, { imports, memories, control: controlMemory, poll: () => this.#poll() })
+        ? new Machine(program, { imports, memories, control: controlMemory, poll: () => this.#poll(), waiting })
         : new StayingMachine(program, { imports, memories });
     this.#machine.prepare();
   }
@@ -53,19 +63,19 @@ export class GuestThread {
    * Runs until the code has left the stack.
    * @param takenUp called when a state has been taken up, before any of its code runs
    */
-  run({ context, state }: GuestOrder, takenUp: () => void): GuestReport {
-    this.#process ??= this.#begin(context);
+  run({ context, thread, state, arriving }: GuestOrder, takenUp: () => void): ThreadReport {
+    this.#thread = thread;
+    this.#process ??= this.#begin(context, thread);
     const { clocks } = this.#process;
     const calls = this.#calls;
-    const common = (): Pick<GuestReport, 'cpuNanos' | 'localCalls' | 'monotonic'> => ({
+    const common = (): Pick<ThreadReport, 'cpuNanos' | 'localCalls'> => ({
       cpuNanos: clocks.cpu(),
       localCalls: calls.progress.localCalls,
-      monotonic: clocks.monotonic(),
     });
     try {
-      const outcome = state ? this.#resume(state, takenUp) : this.#start();
+      const outcome = state ? this.#resume(state, takenUp) : this.#start(arriving ? takenUp : () => {});
       if (outcome.type === 'captured') return { type: 'captured', state: outcome.state, ...common() };
-      return { type: 'exited', status: 0, ...common() };
+      return thread.id === 0 ? { type: 'exited', status: 0, ...common() } : { type: 'returned', ...common() };
     } catch (error) {
       if (error instanceof GuestExit) return { type: 'exited', status: error.status, ...common() };
       if (isTrap(error)) return { type: 'trapped', message: this.#explain(error), ...common() };
@@ -76,21 +86,52 @@ export class GuestThread {
     }
   }
 
-  #start(): Outcome {
+  #start(takenUp: () => void): Outcome {
+    takenUp();
     this.#control.holdWhileStopped();
-    return this.#machine.start();
+    return this.#machine.start(...this.#entry);
+  }
+
+  /** What runs in this thread, and what it is called with. */
+  get #entry(): [entry: string, args: readonly number[]] {
+    assert(this.#thread, 'code runs after an order');
+    const { id, argument } = this.#thread;
+    return id === 0 ? ['_start', []] : [THREAD_ENTRY, [id, argument]];
   }
 
   /** A process that is stopped is taken up all the same: it has arrived, and whoever moved it wants to know. */
   #resume(state: MachineState, takenUp: () => void): Outcome {
     this.#calls.progress.resumed();
-    return this.#machine.resume(state, undefined, () => {
+    const [entry, args] = this.#entry;
+    const ready = (): void => {
       takenUp();
       this.#control.holdWhileStopped();
-    });
+    };
+    return this.#machine.resume(state, entry, ready, args);
   }
 
-  #begin({ args, env, monotonicOffset, cpuNanos }: GuestContext): RunningProcess {
+  /** `wasi.thread-spawn`: the main thread makes the new one. */
+  #spawn(argument: number): number {
+    const id = this.#control.call(SPAWN, [argument]);
+    this.#calls.progress.asked();
+    if (id === null) return this.#machine.unwind();
+    this.#control.holdWhileStopped();
+    return id;
+  }
+
+  #waiter(): Waiter {
+    assert(this.#thread, 'code runs after an order');
+    const { seat } = this.#thread;
+    return { seat, now: () => this.#running().clocks.monotonic(), attend: () => this.#attend() };
+  }
+
+  /** Sleeps while stopped. @returns whether a capture is wanted */
+  #attend(): boolean {
+    this.#control.holdWhileStopped();
+    return (this.#control.attention & Attention.capture) !== 0;
+  }
+
+  #begin({ args, env, monotonicOffset }: GuestContext, { cpuNanos }: ThreadIdentity): RunningProcess {
     return { args, env, clocks: new GuestClocks(this.#machinery, monotonicOffset, cpuNanos) };
   }
 
@@ -101,8 +142,7 @@ export class GuestThread {
 
   /** At a safepoint with attention raised: sleeps while stopped, leaves if a capture is wanted. */
   #poll(): void {
-    this.#control.holdWhileStopped();
-    if (this.#control.attention & Attention.capture) this.#machine.unwind();
+    if (this.#attend()) this.#machine.unwind();
   }
 
   /** A trap in words: what, and where in the original module, innermost frame first. */

@@ -151,7 +151,7 @@ test('what a frozen copy has used may be told while its move ends, and costs no 
   assert.equal(placeOf(world, pid), 2);
   world.network.onDelivery = (_from, to, { frame }) => {
     if (frame !== 'commit' || to !== 3) return;
-    world.node(2).roles.reportUsage(pid, { cpuMs: 1, memoryBytes: 1n, localCalls: 1n });
+    world.node(2).roles.reportUsage(pid, { cpuMs: 1, memoryBytes: 1n, localCalls: 1n, threads: 1 });
     world.node(3).kill();
   };
   const asked = move(3);
@@ -241,7 +241,7 @@ test('a node that prepares a process of another home is refused, and the guest r
   move(2);
   settle(200);
   assert.equal(placeOf(world, pid), 2);
-  const spec = { module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 0n, features: [] };
+  const spec = { module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 0n, threads: 1, features: [] };
   const frame = {
     frame: 'prepare',
     pid,

@@ -45,7 +45,7 @@ const broken: RoleMessage = {
   move: moveId(1),
   incarnation: incarnation(1),
   source: nodeId(3),
-  spec: { module: new Uint8Array(32), moduleBytes: 0n, engine: '', memoryBytes: 0n, features: [] },
+  spec: { module: new Uint8Array(32), moduleBytes: 0n, engine: '', memoryBytes: 0n, threads: 1, features: [] },
 };
 
 test('what comes in behind an input that is refused is dealt with', () => {

@@ -1,40 +1,21 @@
 /**
  * The image of one guest (capture/image.ts) as it is sent and received when the guest moves: with this daemon's
- * checksums, and the baggage of the guest as the part that is opaque to the engine.
+ * checksums, and what the guest takes along (node/guest-baggage.ts) as the part that is opaque to the engine.
  */
-import { ByteReader } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
-import { callNumber } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { branded, bytes, decode, encode, list, struct, u32, u64 } from '../base/schema.ts';
 import { hasher } from '../capture/hasher.ts';
 import { ImageReader, ImageWriter } from '../capture/image.ts';
 import { growMemory, type MemorySize } from '../capture/memory.ts';
-import { decodeState, encodeState, type MachineState } from '../capture/state.ts';
 import type { ImageSource } from '../migration/hosts.ts';
-import type { GuestBaggage } from './guest-session.ts';
+import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
 import type { LoadedModule } from './modules.ts';
-
-const text = bytes(LIMITS.argumentBytes);
-
-const baggageCodec = struct({
-  args: list(text),
-  env: list(text),
-  monotonic: u64,
-  cpuNanos: u64,
-  nextCall: branded(u32, 'call number', callNumber),
-});
 
 /**
  * The image of a guest that is frozen: read piece by piece from the live memory.
- * @throws GodwitError `cannot_move` if the state holds a host reference
+ * @throws GodwitError `cannot_move` if a thread's state holds a host reference
  */
-export function imageOf(
-  module: LoadedModule,
-  memories: readonly WebAssembly.Memory[],
-  state: MachineState,
-  baggage: GuestBaggage,
-): ImageSource {
+export function imageOf(module: LoadedModule, memories: readonly WebAssembly.Memory[], rest: GuestRest): ImageSource {
   return new ImageWriter(
     {
       moduleHash: Buffer.from(module.hash, 'hex'),
@@ -42,8 +23,7 @@ export function imageOf(
         bytes: new Uint8Array(buffer),
         maximumPages: LIMITS.wideMemoryPages,
       })),
-      threads: [encodeState(state)],
-      kernel: encode(baggageCodec, baggage),
+      ...encodeRest(rest),
     },
     hasher,
   );
@@ -75,15 +55,13 @@ export class ImageLoader {
   }
 
   /** @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module */
-  finish(announced: Uint8Array): { readonly state: MachineState; readonly baggage: GuestBaggage } {
+  finish(announced: Uint8Array): GuestRest {
     const { header, digest, threads, kernel } = this.#reader.finish();
-    const [thread] = threads;
     if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
     if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
       throw new GodwitError('corrupt', 'the image is of another module than announced');
     }
-    if (!thread || threads.length !== 1) throw new GodwitError('corrupt', `an image with ${threads.length} threads`);
-    return { state: decodeState(thread), baggage: decode(baggageCodec, new ByteReader(kernel)) };
+    return decodeRest({ threads, kernel });
   }
 }
 

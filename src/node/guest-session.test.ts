@@ -6,14 +6,14 @@ import { GodwitError } from '../base/errors.ts';
 import { type CallNumber, callNumber, FIRST_SEAT, incarnation, makePid, type NodeId, nodeId } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { Assembler } from '../capture/assembler.ts';
-import type { MachineState } from '../capture/state.ts';
 import { PREVIEW1_MODULE } from '../guest/imports.ts';
-import type { GuestReport } from '../guest/messages.ts';
 import { HomeCalls } from '../kernel/homecall.ts';
 import type { ProcessMessage } from '../link/frames/process.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
-import { type GuestBaggage, GuestSession, type HomeSide } from './guest-session.ts';
+import type { CapturedThread, GuestReport } from './guest.ts';
+import type { GuestBaggage } from './guest-baggage.ts';
+import { GuestSession, type HomeSide } from './guest-session.ts';
 import { programOf } from './testing/modules.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -21,7 +21,7 @@ const HOME = nodeId(1);
 const AWAY = nodeId(2);
 const PID = makePid(HOME, 7);
 const FIRST = incarnation(1);
-const FRESH: GuestBaggage = { args: [], env: [], monotonic: 0n, cpuNanos: 0n, nextCall: callNumber(1) };
+const FRESH: GuestBaggage = { args: [], env: [], monotonic: 0n, cpuNanos: 0n, nextCalls: [], nextThreadId: 1 };
 const EBADF = ERRNO.badf;
 
 const pool = new WorkerPool();
@@ -50,8 +50,16 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
     detach() {},
   };
   const session = new GuestSession(
-    { pid: PID, home: HOME, module, memories: { sizes: module.memories, host: module.hostMemory } },
-    { self, pool, homeSide, homeCalls, takenUp() {}, reported: (_session, report) => reported.resolve(report) },
+    { pid: PID, home: HOME, module, memories: { sizes: module.memories, host: module.hostMemory }, threads: 1 },
+    {
+      self,
+      pool,
+      homeSide,
+      homeCalls,
+      takenUp() {},
+      mayAddThread: () => true,
+      reported: (_session, report) => reported.resolve(report),
+    },
   );
   const reply = (bytes: readonly number[]): void =>
     homeCalls.reply(HOME, {
@@ -66,7 +74,7 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
 }
 
 /** The program, captured away from home in its call. */
-async function captured(): Promise<{ readonly state: MachineState; readonly baggage: GuestBaggage }> {
+async function captured(): Promise<{ readonly threads: readonly CapturedThread[]; readonly baggage: GuestBaggage }> {
   const { session, sent, reported } = sessionOn(AWAY);
   session.run(FRESH, null, FIRST);
   await sent;
@@ -75,14 +83,14 @@ async function captured(): Promise<{ readonly state: MachineState; readonly bagg
   assert(report.type === 'captured');
   const baggage = session.pack(report);
   await session.end();
-  return { state: report.state, baggage };
+  return { threads: report.threads, baggage };
 }
 
 /** How the captured program ends at home, where the deputy knows this of its call. */
 async function endAtHome(local: Local): Promise<GuestReport> {
-  const { state, baggage } = await captured();
+  const { threads, baggage } = await captured();
   const { session, reported } = sessionOn(HOME, local);
-  session.run(baggage, state, FIRST);
+  session.run(baggage, threads, FIRST);
   const report = await reported;
   await session.end();
   return report;

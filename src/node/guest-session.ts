@@ -10,27 +10,20 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
-import {
-  type CallNumber,
-  callNumber,
-  FIRST_SEAT,
-  type Incarnation,
-  nextCall,
-  type NodeId,
-  type Pid,
-  type Seat,
-} from '../base/ids.ts';
+import { type CallNumber, type Incarnation, nextCall, type NodeId, type Pid, type Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
-import type { MachineState } from '../capture/state.ts';
-import type { RawCall } from '../guest/control.ts';
+import { THREAD_SPAWN } from '../abi/wasi-threads.ts';
+import type { RawCall, ThreadCall } from '../guest/control.ts';
 import { GuestMemory } from '../guest/memory.ts';
-import type { GuestContext, GuestReport } from '../guest/messages.ts';
+import type { GuestContext } from '../guest/messages.ts';
+import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { HomeCalls } from '../kernel/homecall.ts';
 import type { ArgsOf } from '../kernel/calls/implementation.ts';
 import type { CallResult } from '../kernel/kernel.ts';
 import { relativeToGuest } from '../kernel/poll.ts';
 import type { Usage } from '../migration/hosts.ts';
-import { Guest, type GuestMemories } from './guest.ts';
+import { type CapturedThread, Guest, type GuestEvents, type GuestMemories, type GuestReport } from './guest.ts';
+import type { GuestBaggage } from './guest-baggage.ts';
 import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -51,21 +44,13 @@ export interface HomeSide {
   detach(pid: Pid): void;
 }
 
-/** What a guest takes with it besides its machine. */
-export interface GuestBaggage {
-  readonly args: readonly Uint8Array[];
-  readonly env: readonly Uint8Array[];
-  readonly monotonic: bigint;
-  readonly cpuNanos: bigint;
-  /** The number of its next home call, or of the one that it is in. */
-  readonly nextCall: CallNumber;
-}
-
 export interface SessionSpec {
   readonly pid: Pid;
   readonly home: NodeId;
   readonly module: LoadedModule;
   readonly memories: GuestMemories;
+  /** How many it will have; 1 if that is not known. */
+  readonly threads: number;
 }
 
 export interface SessionEnvironment {
@@ -75,13 +60,14 @@ export interface SessionEnvironment {
   readonly homeCalls: HomeCalls;
   /** The guest goes on from the state that `run` was given: nothing of it has executed before. */
   readonly takenUp: (session: GuestSession) => void;
+  /** Whether this node has room for one thread more. */
+  readonly mayAddThread: () => boolean;
   /** The guest has left its code: captured, ended or failed. */
   readonly reported: (session: GuestSession, report: GuestReport) => void;
 }
 
-/** The call that the thread is in. */
+/** The call that a thread is in. */
 interface PresentCall {
-  readonly raw: RawCall;
   /** At home: the operation under way. Elsewhere null: it stays under way at home when the guest leaves. */
   readonly waiting: { withdraw(): boolean } | null;
 }
@@ -98,11 +84,12 @@ export class GuestSession {
   #cpuBefore: bigint | null = null;
   /** Between the process's monotonic clock and this machine's; the thread has the same. */
   #monotonicOffset: bigint | null = null;
-  #nextCall: CallNumber = callNumber(1);
-  /** At home, before the first call after a resumption: it may be one that the deputy knows. */
-  #askDeputy = false;
-  #call: PresentCall | null = null;
-  /** From `capture` until the thread has left its code, or need not any more. */
+  /** By seat. Written here while it is at home, by `homeCalls` while it is away. */
+  #nextCalls: CallNumber[] = [];
+  /** At home, threads before their first call after a resumption: it may be one that the deputy knows. */
+  readonly #askDeputy = new Set<Seat>();
+  readonly #calls = new Map<Seat, PresentCall>();
+  /** From `capture` until all threads have left their code, or need not any more. */
   #leaving = false;
   #localCalls = 0;
   #lastCpuNanos = 0n;
@@ -111,11 +98,12 @@ export class GuestSession {
   constructor(spec: SessionSpec, environment: SessionEnvironment) {
     this.spec = spec;
     this.#environment = environment;
-    this.guest = new Guest(spec.module, spec.memories, environment.pool, {
+    const events: GuestEvents = {
       takenUp: () => environment.takenUp(this),
-      called: (call) => this.#called(call),
+      called: (seat, call) => this.#called(seat, call),
       reported: (report) => this.#reported(report),
-    });
+    };
+    this.guest = new Guest(spec.module, spec.memories, environment.pool, events, spec.threads);
     this.#views = new GuestMemory(this.guest.memory);
   }
 
@@ -123,69 +111,72 @@ export class GuestSession {
     return this.spec.home === this.#environment.self;
   }
 
-  /** Whether it executes its own code, rather than waiting in a call or resting. */
-  get wantsToCompute(): boolean {
-    return this.guest.running && this.#call === null;
+  /** How many threads execute their own code, rather than waiting in a call or for each other, or resting. */
+  get computing(): number {
+    return this.guest.running ? Math.max(0, this.guest.threads - this.#calls.size - this.guest.waiting) : 0;
   }
 
   get memoryBytes(): number {
     return this.guest.memoryBytes;
   }
 
-  /** Runs the guest from its start (`state` null) or from a state, in this incarnation. */
-  run(baggage: GuestBaggage, state: MachineState | null, incarnation: Incarnation): void {
+  /** Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation. */
+  run(baggage: GuestBaggage, threads: readonly CapturedThread[] | null, incarnation: Incarnation): void {
     const { pid, home } = this.spec;
     this.#baggage = baggage;
-    this.#nextCall = baggage.nextCall;
+    this.#nextCalls = [...baggage.nextCalls];
     this.#cpuBefore ??= baggage.cpuNanos;
     this.#lastCpuNanos = baggage.cpuNanos;
+    this.guest.expect(threads?.length ?? 1);
     if (this.atHome) {
-      this.#askDeputy = state !== null;
+      for (const { seat } of threads ?? []) this.#askDeputy.add(seat);
       this.#environment.homeSide.attach(pid, this.guest);
     } else {
-      this.#environment.homeCalls.open(pid, home, incarnation, [baggage.nextCall]);
+      this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCalls);
     }
     this.#connected = true;
-    const { args, env, monotonic, cpuNanos } = baggage;
+    const { args, env, monotonic, cpuNanos, nextThreadId } = baggage;
     // A new process starts with this machine's clock.
-    this.#monotonicOffset ??= state === null ? 0n : monotonic - process.hrtime.bigint();
-    const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset, cpuNanos };
-    this.guest.run(context, state);
+    this.#monotonicOffset ??= threads === null ? 0n : monotonic - process.hrtime.bigint();
+    const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset };
+    if (threads === null) this.guest.start(context);
+    else {
+      const present = threads.reduce((sum, thread) => sum + thread.cpuNanos, 0n);
+      this.guest.goOn(context, threads, nextThreadId, cpuNanos - present);
+    }
   }
 
   /**
-   * Makes the guest leave its code: from a call that can be left, or at the next safepoint. A report follows: that it
-   * is captured, or that it has ended meanwhile.
+   * Makes the guest leave its code with all its threads: from calls that can be left, and at the next safepoints. A
+   * report follows: that it is captured, or that it has ended meanwhile.
    */
   capture(): void {
     this.#leaving = true;
     this.guest.capture();
-    const call = this.#call;
-    if (!call) return;
-    // Withdrawn without effect, or under way at home: the thread makes the call again when it goes on. Otherwise the
-    // call has just been answered, and the thread comes to a safepoint.
-    if (call.waiting && !call.waiting.withdraw()) return;
-    // A reply that is on its way here must not reach the thread any more, which would make the call twice.
-    if (!call.waiting) this.#environment.homeCalls.leave(this.spec.pid, FIRST_SEAT);
-    this.#call = null;
-    // At once: a reply that still comes must not answer a thread that is on its way out.
-    if (!this.atHome) this.#disconnect();
-    this.guest.interrupt();
+    for (const [seat, { waiting }] of this.#calls) {
+      // Withdrawn without effect, or under way at home: the thread makes the call again when it goes on. Otherwise the
+      // call has just been answered, and the thread comes to a safepoint.
+      if (waiting && !waiting.withdraw()) continue;
+      // A reply that is on its way here must not reach the thread any more, which would make the call twice.
+      if (!waiting) this.#environment.homeCalls.leave(this.spec.pid, seat);
+      this.#calls.delete(seat);
+      this.guest.interrupt(seat);
+    }
   }
 
-  /** Takes {@link capture} back, unless the thread is on its way out already. */
+  /** Takes {@link capture} back, unless a thread is on its way out already. */
   release(): void {
-    this.#leaving = false;
-    this.guest.release();
+    if (this.guest.release()) this.#leaving = false;
   }
 
   /** The guest has left its code and leaves this node, or rests. @returns what it takes along */
-  pack(report: GuestReport): GuestBaggage {
+  pack({ cpuNanos }: GuestReport): GuestBaggage {
     const before = this.#baggage;
     assert(before, 'a guest that ran has its baggage');
     this.#disconnect();
-    const { monotonic, cpuNanos } = report;
-    return { args: before.args, env: before.env, monotonic, cpuNanos, nextCall: this.#nextCall };
+    const { args, env } = before;
+    const monotonic = this.#monotonic();
+    return { args, env, monotonic, cpuNanos, nextCalls: this.#nextCalls, nextThreadId: this.guest.nextThreadId };
   }
 
   /** CPU time used on this node, in milliseconds. */
@@ -204,14 +195,16 @@ export class GuestSession {
   /** What it has used here so far. @param cpuMs from {@link cpuMs} or {@link finalCpuMs} */
   usage(cpuMs: number): Usage {
     // Never negative, even if the thread and its worker read their clocks differently: home would not take it.
-    return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(this.memoryBytes), localCalls: BigInt(this.#localCalls) };
+    const { memoryBytes } = this;
+    const localCalls = BigInt(this.#localCalls);
+    return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(memoryBytes), localCalls, threads: this.guest.threads };
   }
 
   /** Ends the guest wherever it is. */
   async end(): Promise<void> {
-    const call = this.#call;
-    this.#call = null;
-    call?.waiting?.withdraw();
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const { waiting } of calls) waiting?.withdraw();
     this.#disconnect();
     await this.guest.end();
   }
@@ -221,7 +214,7 @@ export class GuestSession {
     this.#connected = false;
     const { pid } = this.spec;
     if (this.atHome) this.#environment.homeSide.detach(pid);
-    else this.#nextCall = this.#environment.homeCalls.close(pid)[FIRST_SEAT] ?? this.#nextCall;
+    else this.#nextCalls = [...this.#environment.homeCalls.close(pid)];
   }
 
   #reported(report: GuestReport): void {
@@ -237,24 +230,28 @@ export class GuestSession {
     return this.#views.current();
   }
 
-  #called(call: RawCall): void {
+  #called(seat: Seat, call: ThreadCall): void {
     const { pid } = this.spec;
     // Begun before the thread saw that it has to leave: it might block, so it is not carried out here any more.
     if (this.#leaving) {
-      this.guest.interrupt();
+      this.guest.interrupt(seat);
       return;
     }
-    if (!this.atHome) {
-      this.#callHome(call, call.name);
-      return;
-    }
-    const ask = this.#askDeputy;
-    this.#askDeputy = false;
-    this.#trusting(IMAGE, () => {
-      const known = ask ? this.#environment.homeSide.local(pid, FIRST_SEAT, this.#nextCall) : null;
-      if (known === null) this.#callKernel(call, call.name);
-      else this.#take(call, known);
-    });
+    const ask = this.#askDeputy.delete(seat);
+    if (call.name === THREAD_SPAWN) {
+      const [argument] = call.args;
+      this.guest.answer(seat, this.guest.spawn(Number(argument), this.#environment.mayAddThread()));
+    } else if (this.atHome) {
+      this.#trusting(IMAGE, () => {
+        const known = ask ? this.#environment.homeSide.local(pid, seat, this.#nextCallOf(seat)) : null;
+        if (known === null) this.#callKernel(seat, call, call.name);
+        else this.#take(seat, call, known);
+      });
+    } else this.#callHome(seat, call, call.name);
+  }
+
+  #nextCallOf(seat: Seat): CallNumber {
+    return this.#nextCalls[seat] ?? FIRST_CALL;
   }
 
   /**
@@ -272,18 +269,19 @@ export class GuestSession {
         message: `${what}: ${error.message}`,
         cpuNanos: this.#lastCpuNanos,
         localCalls: this.#localCalls,
-        monotonic: 0n,
       });
     }
   }
 
   /** At home, a call that was begun while the process was elsewhere: its result is there or will come. */
-  #take(call: RawCall, known: Uint8Array | Waiting<Uint8Array>): void {
+  #take(seat: Seat, call: RawCall, known: Uint8Array | Waiting<Uint8Array>): void {
     const done = (reply: Uint8Array): void => {
-      this.#call = null;
-      this.#nextCall = nextCall(this.#nextCall);
+      this.#calls.delete(seat);
+      // Seats below may have made no home call, as long as it was away; they have a number all the same.
+      while (this.#nextCalls.length <= seat) this.#nextCalls.push(FIRST_CALL);
+      this.#nextCalls[seat] = nextCall(this.#nextCallOf(seat));
       this.#trusting(IMAGE, () => {
-        this.guest.answer(applyReply(call.name, call.args, this.#memory, reply));
+        this.guest.answer(seat, applyReply(call.name, call.args, this.#memory, reply));
       });
     };
     if (!(known instanceof Waiting)) {
@@ -291,58 +289,63 @@ export class GuestSession {
       return;
     }
     // Taken back when the guest leaves again, the call stays under way, and this session or the next asks again.
-    this.#call = { raw: call, waiting: known };
+    this.#calls.set(seat, { waiting: known });
     known.whenDone(done);
   }
 
-  #callKernel<N extends Preview1Name>(call: RawCall, name: N): void {
-    const args = this.#decode(call, name);
+  #callKernel<N extends Preview1Name>(seat: Seat, call: RawCall, name: N): void {
+    const args = this.#decode(seat, call, name);
     if (args === null) return;
-    const result = this.#environment.homeSide.call(this.spec.pid, FIRST_SEAT, name, args);
-    // The process is over: its guest is about to be discarded, and its thread waits for that.
+    const result = this.#environment.homeSide.call(this.spec.pid, seat, name, args);
+    // The process is over: its guest is about to be discarded, and the thread waits for that.
     if (result === null) return;
     if (!(result instanceof Waiting)) {
-      this.#answer(call, name, result);
+      this.#answer(seat, call, name, result);
       return;
     }
-    this.#call = { raw: call, waiting: result };
+    this.#calls.set(seat, { waiting: result });
     result.whenDone((settled) => {
-      this.#call = null;
-      this.#answer(call, name, settled);
+      this.#calls.delete(seat);
+      this.#answer(seat, call, name, settled);
     });
   }
 
   /** The call's arguments, or null if they are wrong, which the thread has been told. */
-  #decode<N extends Preview1Name>(call: RawCall, name: N): ArgsOf<N> | null {
+  #decode<N extends Preview1Name>(seat: Seat, call: RawCall, name: N): ArgsOf<N> | null {
     try {
       const args = decodeArgs(name, call.args, this.#memory);
       return isPoll(args) ? { ...args, subscriptions: this.#relative(args.subscriptions) } : args;
     } catch (error) {
       if (!(error instanceof ErrnoError)) throw error;
-      this.guest.answer(error.errno);
+      this.guest.answer(seat, error.errno);
       return null;
     }
   }
 
   /** Whoever carries out a poll has another monotonic clock than the process. */
   #relative(subscriptions: readonly Subscription[]): readonly Subscription[] {
-    return relativeToGuest(subscriptions, process.hrtime.bigint() + (this.#monotonicOffset ?? 0n));
+    return relativeToGuest(subscriptions, this.#monotonic());
   }
 
-  #answer<N extends Preview1Name>(call: RawCall, name: N, result: CallResult<N>): void {
+  /** What the process's clock shows now. */
+  #monotonic(): bigint {
+    return process.hrtime.bigint() + (this.#monotonicOffset ?? 0n);
+  }
+
+  #answer<N extends Preview1Name>(seat: Seat, call: RawCall, name: N, result: CallResult<N>): void {
     if ('value' in result) encodeResults(name, call.args, this.#memory, result.value);
-    this.guest.answer('errno' in result ? result.errno : 0);
+    this.guest.answer(seat, 'errno' in result ? result.errno : 0);
   }
 
-  #callHome<N extends Preview1Name>(call: RawCall, name: N): void {
-    const args = this.#decode(call, name);
+  #callHome<N extends Preview1Name>(seat: Seat, call: RawCall, name: N): void {
+    const args = this.#decode(seat, call, name);
     if (args === null) return;
-    this.#call = { raw: call, waiting: null };
+    this.#calls.set(seat, { waiting: null });
     const { pid, home } = this.spec;
-    this.#environment.homeCalls.call(pid, FIRST_SEAT, encodeRequest(name, args), (reply) => {
-      this.#call = null;
+    this.#environment.homeCalls.call(pid, seat, encodeRequest(name, args), (reply) => {
+      this.#calls.delete(seat);
       this.#trusting(`node ${home}, its home, has answered ${name} wrongly`, () => {
-        this.guest.answer(applyReply(name, call.args, this.#memory, reply));
+        this.guest.answer(seat, applyReply(name, call.args, this.#memory, reply));
       });
     });
   }

@@ -1,13 +1,13 @@
 /**
  * The worker that a guest runs in. It is started before it is needed, gets its setup as its first message and then
- * orders; each order is answered with one report, and one to go on from a state first with `taken_up`. When its guest has left for another node it may be kept for the next
- * one of the same program: what has been made to take up frames is there already then, and the engine's code is warm.
+ * orders; each order is answered with one report, and one to a process that goes on first with `taken_up`. When its
+ * thread is over, or its guest has left for another node, it may be kept for the next one of the same program: what has been made to take up frames is there already then, and the engine's code is warm.
  */
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
 import { type AnyProgram, openProgram } from '../capture/prepare.ts';
 import { GuestThread } from '../guest/thread.ts';
-import type { GuestOrder, GuestReport, GuestSetup } from '../guest/messages.ts';
+import type { GuestOrder, GuestSetup, ThreadReport } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
 import { realClock } from './runtime.ts';
 
@@ -19,7 +19,7 @@ export type FromGuestWorker =
   | { readonly type: 'ready' }
   /** The state is taken up; its code runs from now on. */
   | { readonly type: 'taken_up' }
-  | { readonly type: 'report'; readonly report: GuestReport };
+  | { readonly type: 'report'; readonly report: ThreadReport };
 
 /** getrandom(2) and Node give at most this many bytes at once. */
 const RANDOM_CHUNK_BYTES = 0x7fff_ffff;

@@ -1,34 +1,45 @@
 /**
- * A guest from the daemon's main thread: its memory, its control block and its worker. It knows nothing of homes,
- * nodes or descriptors: calls go out through {@link GuestEvents}, and whoever owns the guest answers them.
+ * A guest from the daemon's main thread: its memory and its threads, each in a worker of its own (node/guest-thread.ts).
+ * It knows nothing of homes, nodes or descriptors: calls go out through {@link GuestEvents}, and whoever owns the guest
+ * answers them.
+ *
+ * The threads leave their code together and take it up together: a capture is reported when every thread has left its
+ * code, and after one none of them goes on before all have taken up their states. Whatever ends one thread but its
+ * return ends the guest; the return of the first thread does too.
  */
-import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { createMemory, type MemorySize } from '../capture/memory.ts';
 import type { MachineState } from '../capture/state.ts';
+import { ERRNO } from '../abi/errno.ts';
+import { MAX_THREAD_ID } from '../abi/wasi-threads.ts';
 import { assert } from '../base/assert.ts';
-import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../capture/rewrite.ts';
-import { GodwitError } from '../base/errors.ts';
-import { Attention, ControlBlock, type RawCall } from '../guest/control.ts';
+import { FIRST_SEAT, type Seat, seat as seatOf } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import { Attention, type ThreadCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
-import type { GuestContext, GuestReport } from '../guest/messages.ts';
-import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
-import type { LoadedModule, ModuleHash } from './modules.ts';
+import type { GuestContext, GuestReport as Report, ThreadIdentity, ThreadReport } from '../guest/messages.ts';
+import { type Parked, ParkingLot } from '../guest/parking.ts';
+import { HostedThread } from './guest-thread.ts';
+import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
-export interface GuestEvents {
-  /** A state has been taken up: the code goes on. Before anything else of it; without this nothing of it has run. */
-  takenUp(): void;
-  /** The thread waits for this call: answer with `answer` or, if a capture is wanted and the call can wait, `interrupt`. */
-  called(call: RawCall): void;
-  /** The code has left the stack; the worker is idle. */
-  reported(report: GuestReport): void;
+/** A thread that is captured: all of it but memory. */
+export interface CapturedThread extends ThreadIdentity {
+  /** null: it has not begun. */
+  readonly state: MachineState | null;
+  /** Its wait, if it was captured in one. */
+  readonly parked: Parked | null;
 }
 
-/** Pages of 64 KiB that the control memory starts with: the control block and room for some frames. */
-const CONTROL_PAGES = 2;
+export type GuestReport = Report<CapturedThread>;
 
-/** A worker is kept if its guest had less memory: until it next collects garbage it may hold on to it. */
-const WARM_BYTES = 128 * 1024 * 1024;
+export interface GuestEvents {
+  /** After a capture, all states have been taken up: the code goes on. Without this nothing of it has run. */
+  takenUp(): void;
+  /** The thread waits for this call: answer with `answer` or, if a capture is wanted and the call can wait, `interrupt`. */
+  called(seat: Seat, call: ThreadCall): void;
+  /** The code of all threads has left the stack, or that of one has and so ended the guest. */
+  reported(report: GuestReport): void;
+}
 
 /** The memories that a guest's program needs. */
 export interface GuestMemories {
@@ -37,6 +48,26 @@ export interface GuestMemories {
   readonly host: number;
 }
 
+/** A thread of the guest. */
+interface Member {
+  readonly identity: ThreadIdentity;
+  readonly hosted: HostedThread;
+  /** `starting`: its worker is being prepared. */
+  phase: 'starting' | 'running' | 'captured';
+  /** It goes on, but its code does not run yet. */
+  takingUp: boolean;
+  /** Once captured: null, it has not begun. */
+  state: MachineState | null;
+  /** As last reported, or as it came. */
+  cpuNanos: bigint;
+  localCalls: number;
+}
+
+/** What `thread-spawn` gives when there can be no more threads now. */
+const NO_THREAD = 0 - ERRNO.again;
+
+const NO_DIRECT_USE = { shared: null, may: { read: false, write: false, seek: false, tell: false } };
+
 export class Guest {
   /** By their numbers in the module. */
   readonly memories: readonly WebAssembly.Memory[];
@@ -44,76 +75,58 @@ export class Guest {
   readonly sizes: readonly MemorySize[];
   /** The one that calls refer to. */
   readonly memory: WebAssembly.Memory;
-  readonly #control: ControlBlock;
-  readonly #worker: Worker;
-  readonly #events: GuestEvents;
-  readonly #descriptors: MessagePort;
-  #ready: Promise<void>;
-  #state: 'idle' | 'running' | 'ended' = 'idle';
-  /** Running, but its code does not go on yet. */
-  #takingUp = false;
-  /** What the worker had used before {@link run}: its own start, and compiling. */
-  #cpuBefore: Promise<bigint> = Promise.resolve(0n);
-  #cpu = { at: -1, nanos: 0n };
+  readonly #module: LoadedModule;
   readonly #pool: WorkerPool;
-  readonly #hash: ModuleHash;
-  /** The worker has been set up, and nothing but a capture has ended code in it. */
-  #clean = false;
+  readonly #events: GuestEvents;
+  readonly #lot = new ParkingLot();
+  readonly #members = new Map<Seat, Member>();
+  /** Of the first thread, which is there as long as the guest. */
+  readonly #first: HostedThread;
+  /** Prepared, for other threads that are not there yet. */
+  readonly #spare: HostedThread[] = [];
+  #state: 'idle' | 'running' | 'ended' = 'idle';
+  #stopped = false;
+  #context: GuestContext | null = null;
+  #nextThreadId = 1;
+  /** Of threads that are over. */
+  #overCpuNanos = 0n;
+  #overLocalCalls = 0;
+  /** CPU time of all threads when the guest last began to run. */
+  #cpuBefore = 0n;
+  /** The descriptors that the first thread may use itself; null: there are other threads, and it may use none. */
+  #direct: Set<number> | null = new Set();
 
   /**
-   * Reserves all that the guest needs and prepares its worker.
+   * Reserves all that the guest needs and prepares its workers.
+   * @param threads how many it will have
    * @throws RangeError if the machine cannot give the memory
    */
-  constructor(module: LoadedModule, { sizes, host }: GuestMemories, pool: WorkerPool, events: GuestEvents) {
+  constructor(
+    module: LoadedModule,
+    { sizes, host }: GuestMemories,
+    pool: WorkerPool,
+    events: GuestEvents,
+    threads = 1,
+  ) {
     this.sizes = sizes;
     this.memories = sizes.map((size) => pool.memories.take(size));
     this.memory = this.memories[host] ?? createMemory({ initialPages: 0, maximumPages: 0, wide: false });
-    const control = new WebAssembly.Memory({
-      initial: CONTROL_PAGES,
-      maximum: MAXIMUM_CONTROL_PAGES,
-      shared: true,
-    });
-    const { port1, port2 } = new MessageChannel();
-    this.#descriptors = port1;
-    this.#control = new ControlBlock(control);
-    this.#events = events;
+    this.#module = module;
     this.#pool = pool;
-    this.#hash = module.hash;
-    this.#worker = pool.take(module.hash);
-    this.#ready = new Promise((resolve, reject) => {
-      const taken = (message: FromGuestWorker): void => {
-        if (message.type === 'report') return this.#reported(message.report);
-        if (message.type === 'taken_up') return this.#tookUp();
-        this.#clean = true;
-        resolve();
-      };
-      this.#worker.on('message', taken);
-      let reason = 'the guest thread has ended';
-      this.#worker.once('error', (error) => {
-        reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      });
-      // Not at `error`, which may overtake the thread's last messages.
-      this.#worker.once('exit', () => {
-        reject(new GodwitError('internal', reason));
-        this.#fail(reason);
-      });
-    });
-    // Someone who awaits `ready` hears of a failure; if no one does, `reported` tells it.
-    this.#ready.catch(() => {});
-    const { hash, original, rewritten } = module;
-    this.#post(
-      {
-        type: 'setup',
-        setup: { hash, original, rewritten, memories: this.memories, memory: this.memory, control, descriptors: port2 },
-      },
-      [port2],
-    );
-    void this.#serveCalls();
+    this.#events = events;
+    this.#first = this.#host();
+    this.expect(threads);
   }
 
-  /** Resolves when the worker has compiled and linked what it needs. Rejects with a GodwitError if that fails, or at `end`. */
-  get ready(): Promise<void> {
-    return this.#ready;
+  /** To be called before descriptors are told of: it is about to run with so many threads. Prepares their workers. */
+  expect(threads: number): void {
+    while (this.#hosted.length < threads) this.#spare.push(this.#host());
+    this.#direct = threads === 1 ? new Set() : null;
+  }
+
+  /** Resolves when all workers are prepared. Rejects with a GodwitError if one cannot be, or at `end`. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#hosted.map(({ ready }) => ready));
   }
 
   /** Bytes of all its memories. */
@@ -125,124 +138,278 @@ export class Guest {
     return this.#state === 'running';
   }
 
-  /** Runs from the start (`state` null) or goes on from a state. */
-  run(context: GuestContext, state: MachineState | null): void {
-    assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
-    this.#state = 'running';
-    this.#takingUp = state !== null;
-    this.#cpuBefore = this.#workerCpuNanos().catch(() => 0n);
-    this.#cpu = { at: -1, nanos: 0n };
-    this.#control.lower(Attention.capture);
-    this.#post({ type: 'run', order: { context, state } });
+  /** How many threads it has; before it runs, how many are expected. */
+  get threads(): number {
+    return this.#members.size > 0 ? this.#members.size : this.#hosted.length;
   }
 
-  /** Asks the thread to leave its code at its next safepoint; a report follows, maybe of its end. */
+  /** How many threads wait for each other. */
+  get waiting(): number {
+    return this.#lot.waiting;
+  }
+
+  /** The id of the next thread that it starts, if that is not in use. */
+  get nextThreadId(): number {
+    return this.#nextThreadId;
+  }
+
+  /** Runs the program from its start. */
+  start(context: GuestContext): void {
+    const first = { seat: FIRST_SEAT, id: 0, argument: 0, cpuNanos: 0n };
+    this.#begin(context, [first]);
+    this.#order(this.#admit(first, this.#first), null, false);
+  }
+
+  /**
+   * All threads go on.
+   * @param threads as they were reported, or come with an image: at least that of the first seat, each at its own
+   * @param nextThreadId see {@link nextThreadId}
+   * @param overCpuNanos CPU time of threads that are over
+   */
+  goOn(context: GuestContext, threads: readonly CapturedThread[], nextThreadId: number, overCpuNanos: bigint): void {
+    this.#overCpuNanos = overCpuNanos;
+    this.#begin(context, threads);
+    this.#nextThreadId = nextThreadId;
+    this.#lot.restore(new Map(threads.flatMap(({ seat, parked }) => (parked ? [[seat, parked] as const] : []))));
+    const members = threads.map((thread) => ({ thread, member: this.#admit(thread, this.#hostFor(thread.seat)) }));
+    for (const hosted of this.#spare.splice(0)) void hosted.end(this.memoryBytes);
+    // A thread that has taken up its state waits for the others: until then all of this can be given up.
+    const attention = threads.length > 1 ? Attention.hold : 0;
+    for (const { thread, member } of members) {
+      member.hosted.raise(attention);
+      member.takingUp = true;
+      this.#order(member, thread.state, true);
+    }
+  }
+
+  /**
+   * Starts a thread.
+   * @param allowed whether the node has room for one more
+   * @returns its id, or a negative number: there can be no more now
+   */
+  spawn(argument: number, allowed: boolean): number {
+    const seat = this.#freeSeat();
+    if (seat === null || !allowed) return NO_THREAD;
+    // A descriptor that one thread closes may be in use by another: only the kernel can tell.
+    this.#giveUpDirect();
+    const identity = { seat, id: this.#newThreadId(), argument, cpuNanos: 0n };
+    const member = this.#admit(identity, this.#host());
+    member.phase = 'starting';
+    void this.#beginWhenReady(member);
+    return identity.id;
+  }
+
+  /** Asks the threads to leave their code at their next safepoint; a report follows, maybe of the guest's end. */
   capture(): void {
-    this.#control.raise(Attention.capture);
+    for (const member of this.#members.values()) {
+      if (member.phase === 'starting') member.phase = 'captured';
+      member.hosted.raise(Attention.capture);
+    }
+    this.#lot.nudge();
   }
 
-  /** Takes {@link capture} back; a report may come all the same, if the thread was on its way. */
-  release(): void {
-    this.#control.lower(Attention.capture);
+  /**
+   * Takes {@link capture} back; a report may come all the same, if the thread was on its way.
+   * @returns false: of several threads some may have left, and cannot go on before all have: the report will come
+   */
+  release(): boolean {
+    if (this.#members.size > 1) return false;
+    this.#first.lower(Attention.capture);
+    return true;
   }
 
   /** Stops and continues, as SIGSTOP and SIGCONT do. A thread in a call stops when it is back in its code. */
   stop(): void {
-    this.#control.raise(Attention.stop);
+    this.#stopped = true;
+    for (const hosted of this.#hosted) hosted.raise(Attention.stop);
   }
 
   cont(): void {
-    this.#control.lower(Attention.stop);
+    this.#stopped = false;
+    for (const hosted of this.#hosted) hosted.lower(Attention.stop);
   }
 
   /** The call that {@link GuestEvents.called} told of is done. */
-  answer(errno: number): void {
-    this.#control.answer(errno);
-    void this.#serveCalls();
+  answer(seat: Seat, result: number): void {
+    this.#members.get(seat)?.hosted.answer(result);
   }
 
   /** That call has had no effect: the thread unwinds, and makes it again when it goes on. */
-  interrupt(): void {
-    this.#control.interrupt();
-    void this.#serveCalls();
+  interrupt(seat: Seat): void {
+    this.#members.get(seat)?.hosted.interrupt();
   }
 
-  /** CPU time of the worker's thread since {@link run}, in nanoseconds; the last known value while it cannot be asked. */
+  /** CPU time of its threads since it last began to run, in nanoseconds; as last known while they cannot be asked. */
   async cpuNanos(): Promise<bigint> {
-    if (this.#state !== 'ended' && performance.now() - this.#cpu.at > 50) {
-      try {
-        const nanos = (await this.#workerCpuNanos()) - (await this.#cpuBefore);
-        this.#cpu = { at: performance.now(), nanos };
-      } catch {
-        // The worker has just ended: what was known last is all there is.
-      }
-    }
-    return this.#cpu.nanos;
+    const members = [...this.#members.values()];
+    await Promise.all(members.map(({ hosted }) => hosted.cpuNanos()));
+    return this.#cpuNanos() - this.#cpuBefore;
   }
 
-  /** Ends the thread wherever it is. No event follows. */
+  /** Ends its threads wherever they are. No event follows. */
   async end(): Promise<void> {
-    const hasLeft = this.#clean && this.#state === 'idle';
+    const hosted = this.#hosted;
+    const allLeft = this.#state === 'idle' && hosted.every(({ hasLeft }) => hasLeft);
     this.#state = 'ended';
-    this.#control.release();
-    this.#descriptors.close();
-    if (!hasLeft) {
-      await this.#worker.terminate();
-      return;
-    }
-    this.sizes.forEach((size, index) => this.#pool.memories.giveBack(this.memories[index]!, size));
-    if (this.memoryBytes > WARM_BYTES) {
-      await this.#worker.terminate();
-      return;
-    }
-    for (const event of ['message', 'error', 'exit'] as const) this.#worker.removeAllListeners(event);
-    this.#post({ type: 'forget' });
-    this.#pool.giveBack(this.#worker, this.#hash);
+    await Promise.all(hosted.map((one) => one.end(this.memoryBytes)));
+    // Not earlier: a worker that is being terminated may still write.
+    if (allLeft) this.sizes.forEach((size, index) => this.#pool.memories.giveBack(this.memories[index]!, size));
   }
 
-  /** Tells the thread of a descriptor that it may use itself, or may no longer. Only while it waits or is idle. */
+  /**
+   * A descriptor that the first thread may use itself, or may no longer: as long as it has no others. Only while it
+   * waits or is idle.
+   */
   changeDescriptor(change: DescriptorChange): void {
-    this.#descriptors.postMessage(change);
-    this.#control.raiseTableVersion();
+    if (this.#direct === null) return;
+    if (change.shared === null) this.#direct.delete(change.fd);
+    else this.#direct.add(change.fd);
+    this.#first.changeDescriptor(change);
   }
 
-  async #workerCpuNanos(): Promise<bigint> {
-    const { user, system } = await this.#worker.cpuUsage();
-    return BigInt(user + system) * 1000n;
+  get #hosted(): readonly HostedThread[] {
+    const others = [...this.#members.values()].filter(({ hosted }) => hosted !== this.#first);
+    return [this.#first, ...others.map(({ hosted }) => hosted), ...this.#spare];
   }
 
-  #post(message: ToGuestWorker, transfer: MessagePort[] = []): void {
-    this.#worker.postMessage(message, transfer);
+  #host(): HostedThread {
+    const hosted = new HostedThread(
+      this.#module,
+      { memories: this.memories, memory: this.memory, parking: this.#lot.shared },
+      this.#pool,
+    );
+    if (this.#stopped) hosted.raise(Attention.stop);
+    return hosted;
   }
 
-  async #serveCalls(): Promise<void> {
-    const called = await this.#control.called();
-    // It may have been ended between the thread's call and now.
-    if (!called || this.#state === 'ended') return;
-    // A call may overtake the message that was sent before it.
-    this.#tookUp();
-    if (this.running) this.#events.called(this.#control.pendingCall());
+  /** The worker of a thread that goes on: its own if it was captured here. */
+  #hostFor(seat: Seat): HostedThread {
+    if (seat === FIRST_SEAT) return this.#first;
+    return this.#members.get(seat)?.hosted ?? this.#spare.pop() ?? this.#host();
   }
 
-  #tookUp(): void {
-    if (!this.#takingUp) return;
-    this.#takingUp = false;
+  #begin(context: GuestContext, threads: readonly ThreadIdentity[]): void {
+    assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
+    this.#state = 'running';
+    this.#context = context;
+    this.#cpuBefore = threads.reduce((sum, { cpuNanos }) => sum + cpuNanos, this.#overCpuNanos);
+  }
+
+  #admit(identity: ThreadIdentity, hosted: HostedThread): Member {
+    const { seat, cpuNanos } = identity;
+    const localCalls = this.#members.get(seat)?.localCalls ?? 0;
+    const member: Member = {
+      identity,
+      hosted,
+      phase: 'running',
+      takingUp: false,
+      state: null,
+      cpuNanos,
+      localCalls,
+    };
+    this.#members.set(seat, member);
+    return member;
+  }
+
+  #order(member: Member, state: MachineState | null, arriving: boolean): void {
+    const { identity: thread, hosted } = member;
+    assert(this.#context, 'a guest that runs has its context');
+    member.phase = 'running';
+    hosted.lower(Attention.capture);
+    hosted.run(
+      { context: this.#context, thread, state, arriving },
+      {
+        takenUp: () => this.#tookUp(member),
+        called: (call) => this.#events.called(thread.seat, call),
+        reported: (report) => this.#reported(member, report),
+      },
+    );
+  }
+
+  async #beginWhenReady(member: Member): Promise<void> {
+    try {
+      await member.hosted.ready;
+      // Captured before it has begun, it begins when the others go on.
+      if (member.phase === 'starting' && this.running) this.#order(member, null, false);
+    } catch (error) {
+      this.#failed(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #tookUp(member: Member): void {
+    if (!this.running) return;
+    member.takingUp = false;
+    const members = [...this.#members.values()];
+    if (members.some(({ takingUp }) => takingUp)) return;
     this.#events.takenUp();
+    for (const { hosted } of members) hosted.lower(Attention.hold);
   }
 
-  #reported(report: GuestReport): void {
-    if (this.#state !== 'running') return;
+  #reported(member: Member, report: ThreadReport): void {
+    if (!this.running) return;
+    const { identity, hosted } = member;
+    if (report.type !== 'failed') {
+      member.cpuNanos = report.cpuNanos;
+      member.localCalls = report.localCalls;
+    }
+    if (report.type === 'captured') {
+      member.phase = 'captured';
+      member.state = report.state;
+    } else if (report.type === 'returned') {
+      this.#members.delete(identity.seat);
+      this.#overCpuNanos += report.cpuNanos;
+      this.#overLocalCalls += report.localCalls;
+      void hosted.end(this.memoryBytes);
+    } else return this.#finish({ ...report, ...this.#used() });
+    const members = [...this.#members.values()];
+    if (members.some(({ phase }) => phase !== 'captured')) return;
+    const threads = members.map(({ identity: { seat, id, argument }, state, cpuNanos }) => {
+      return { seat, id, argument, cpuNanos, state, parked: this.#lot.saved(seat) };
+    });
+    this.#finish({ type: 'captured', threads, ...this.#used() });
+  }
+
+  #failed(message: string): void {
+    if (this.running) this.#finish({ type: 'failed', message, ...this.#used() });
+  }
+
+  #finish(report: GuestReport): void {
     this.#state = 'idle';
-    this.#clean &&= report.type === 'captured';
     this.#events.reported(report);
   }
 
-  #fail(message: string): void {
-    if (this.#state === 'ended') return;
-    const wasRunning = this.#state === 'running';
-    this.#state = 'ended';
-    this.#control.release();
-    if (wasRunning)
-      this.#events.reported({ type: 'failed', message, cpuNanos: this.#cpu.nanos, localCalls: 0, monotonic: 0n });
+  #used(): Pick<GuestReport, 'cpuNanos' | 'localCalls'> {
+    const members = [...this.#members.values()];
+    const localCalls = members.reduce((sum, member) => sum + member.localCalls, this.#overLocalCalls);
+    return { cpuNanos: this.#cpuNanos(), localCalls };
+  }
+
+  /** CPU time of all threads that it has ever had, as last known. */
+  #cpuNanos(): bigint {
+    const members = [...this.#members.values()];
+    return members.reduce((sum, { cpuNanos, identity, hosted }) => {
+      // What it has reported is exact; until it has, its worker has been asked now and then.
+      const asked = identity.cpuNanos + hosted.lastCpuNanos;
+      return sum + (asked > cpuNanos && hosted.running ? asked : cpuNanos);
+    }, this.#overCpuNanos);
+  }
+
+  #freeSeat(): Seat | null {
+    for (let n = 0; n < LIMITS.threads; n++) if (!this.#members.has(seatOf(n))) return seatOf(n);
+    return null;
+  }
+
+  #newThreadId(): number {
+    const inUse = new Set([...this.#members.values()].map(({ identity }) => identity.id));
+    for (;;) {
+      const id = this.#nextThreadId;
+      this.#nextThreadId = id === MAX_THREAD_ID ? 1 : id + 1;
+      if (!inUse.has(id)) return id;
+    }
+  }
+
+  #giveUpDirect(): void {
+    for (const fd of this.#direct ?? []) this.#first.changeDescriptor({ fd, ...NO_DIRECT_USE });
+    this.#direct = null;
   }
 }

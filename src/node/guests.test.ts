@@ -17,6 +17,7 @@ const SPEC: ProcessSpec = {
   moduleBytes: 8n,
   engine: String(ENGINE_VERSION),
   memoryBytes: 0n,
+  threads: 1,
   features: [],
 };
 

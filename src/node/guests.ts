@@ -7,17 +7,19 @@ import type { Log } from '../base/env.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError, requestFailure } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { FIRST_CALL } from '../kernel/deputy.ts';
 import type { Incarnation, MoveId, NodeId, Pid } from '../base/ids.ts';
-import type { MachineState } from '../capture/state.ts';
 import type { MemorySize } from '../capture/memory.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
-import type { GuestReport } from '../guest/messages.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../migration/hosts.ts';
 import type { Roles } from '../migration/roles.ts';
-import { type GuestBaggage, GuestSession, type SessionEnvironment } from './guest-session.ts';
+import type { GuestReport } from './guest.ts';
+import type { GuestRest } from './guest-baggage.ts';
+import { GuestSession, type SessionEnvironment } from './guest-session.ts';
 import { ImageLoader, imageOf } from './guest-image.ts';
 import type { LoadedModule } from './modules.ts';
+
+/** Free memory without which no thread is started: its own, and what its instance of the program takes. */
+const THREAD_BYTES = 64 * 1024 * 1024;
 
 /** A guest here, or a reservation for one. */
 interface Entry {
@@ -29,14 +31,14 @@ interface Entry {
   /** Set from `freeze` until it is resumed or gone. */
   freezing: MoveId | null;
   /** Captured: what it goes on from. */
-  rest: { readonly state: MachineState; readonly baggage: GuestBaggage } | null;
+  rest: GuestRest | null;
   /** An image that is arriving. */
   loader: ImageLoader | null;
   /** Why the image that is arriving cannot be used: told when it is complete, whatever still comes. */
   broken: GodwitError | null;
 }
 
-export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'reported'> {
+export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'mayAddThread' | 'reported'> {
   readonly log: Log;
   readonly roles: () => Roles;
   /** The module with that hash: from memory, the cache, or the node that sends the process. @throws GodwitError */
@@ -75,11 +77,12 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     args: readonly Uint8Array[],
     env: readonly Uint8Array[],
   ): Promise<(incarnation: Incarnation) => void> {
-    const entry = this.#enter(pid, this.#environment.self, module, 0);
-    await entry.session.guest.ready;
+    const entry = this.#enter(pid, this.#environment.self, module, 0, 1);
+    await entry.session.guest.ready();
     return (incarnation) => {
       entry.incarnation = incarnation;
-      entry.session.run({ args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL }, null, incarnation);
+      const baggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCalls: [], nextThreadId: 1 };
+      entry.session.run(baggage, null, incarnation);
     };
   }
 
@@ -129,7 +132,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     // Not captured yet: the report of the capture, if it still comes, is answered with going on.
     if (!rest) return entry.session.release();
     entry.rest = null;
-    entry.session.run(rest.baggage, rest.state, incarnation);
+    entry.session.run(rest.baggage, rest.threads, incarnation);
   }
 
   // DestinationHost
@@ -159,8 +162,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       const module = await this.#environment.module(spec.module, home);
       if (!wanted()) return;
-      const entry = this.#enter(pid, home, module, Number(spec.memoryBytes));
-      await entry.session.guest.ready;
+      const entry = this.#enter(pid, home, module, Number(spec.memoryBytes), spec.threads);
+      await entry.session.guest.ready();
       if (wanted()) roles.reserved(pid, move);
     } catch (error) {
       const { message } = requestFailure(error, this.#environment.log, `reservation for process ${pid}`);
@@ -189,6 +192,10 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   }
 
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void {
+    void this.#seal(pid, move, digest);
+  }
+
+  async #seal(pid: Pid, move: MoveId, digest: Uint8Array): Promise<void> {
     const entry = this.#reservation(pid);
     const roles = this.#environment.roles();
     try {
@@ -196,10 +203,18 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       if (entry.broken) throw entry.broken;
       entry.rest = entry.loader.finish(digest);
       entry.loader = null;
-      roles.sealed(pid, move);
+      const { guest } = entry.session;
+      const more = entry.rest.threads.length - guest.threads;
+      if (more > 0) {
+        // It has started threads since its home said how many it has.
+        this.#checkThreads(more);
+        guest.expect(entry.rest.threads.length);
+        await guest.ready();
+      }
+      if (this.#entries.get(pid) === entry) roles.sealed(pid, move);
     } catch (error) {
       if (!(error instanceof GodwitError)) throw error;
-      roles.unsealed(pid, move, error.message);
+      if (this.#entries.get(pid) === entry) roles.unsealed(pid, move, error.message);
     }
   }
 
@@ -212,7 +227,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     this.#expected.delete(pid);
     if (paused) entry.session.guest.stop();
     entry.starting = true;
-    entry.session.run(rest.baggage, rest.state, incarnation);
+    entry.session.run(rest.baggage, rest.threads, incarnation);
   }
 
   giveUp(pid: Pid): void {
@@ -226,21 +241,35 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     return entry;
   }
 
-  #enter(pid: Pid, home: NodeId, module: LoadedModule, memoryBytes: number): Entry {
-    if (this.#entries.size >= LIMITS.guestsPerNode) {
-      throw new GodwitError('limit', `this node runs ${LIMITS.guestsPerNode} guests already`);
-    }
+  /** Threads that run, rest or are expected here. */
+  get #threads(): number {
+    let threads = 0;
+    for (const { guest } of this.sessions()) threads += guest.threads;
+    return threads;
+  }
+
+  #checkThreads(more: number): void {
+    if (this.#threads + more <= LIMITS.guestThreadsPerNode) return;
+    throw new GodwitError(
+      'limit',
+      `this node runs ${this.#threads} threads of processes, of ${LIMITS.guestThreadsPerNode}`,
+    );
+  }
+
+  #enter(pid: Pid, home: NodeId, module: LoadedModule, memoryBytes: number, threads: number): Entry {
+    this.#checkThreads(threads);
     const memories = { sizes: reserved(module.memories, memoryBytes), host: module.hostMemory };
     const { pool, homeSide, homeCalls, self } = this.#environment;
     try {
       const session = new GuestSession(
-        { pid, home, module, memories },
+        { pid, home, module, memories, threads },
         {
           self,
           pool,
           homeSide,
           homeCalls,
           takenUp: () => this.#takenUp(pid),
+          mayAddThread: () => this.#threads < LIMITS.guestThreadsPerNode && freemem() >= THREAD_BYTES,
           reported: (_session, report) => this.#reported(pid, report),
         },
       );
@@ -282,26 +311,24 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       return;
     }
     if (report.type === 'captured') {
-      const rest = { state: report.state, baggage: session.pack(report) };
+      const rest = { threads: report.threads, baggage: session.pack(report) };
       if (entry.freezing === null) {
         // The move was called off while the thread was on its way out.
         assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
-        session.run(rest.baggage, rest.state, entry.incarnation);
+        session.run(rest.baggage, rest.threads, entry.incarnation);
         return;
       }
-      if (report.state.hostReference) {
+      if (report.threads.some(({ state }) => state?.hostReference)) {
         const move = entry.freezing;
         entry.freezing = null;
         assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
-        session.run(rest.baggage, rest.state, entry.incarnation);
+        session.run(rest.baggage, rest.threads, entry.incarnation);
         this.#environment.roles().cannot(pid, move, ['host_reference']);
         return;
       }
       entry.rest = rest;
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
-      this.#environment
-        .roles()
-        .frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memories, rest.state, rest.baggage));
+      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memories, rest));
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });

@@ -31,7 +31,9 @@ interface Resident {
   readonly deputy: Deputy;
   /** Its guest while that is here. */
   guest: Guest | null;
+  /** As last known while the guest is elsewhere. */
   memoryBytes: number;
+  threads: number;
   /** What it has used at its present place, and how much of that was there before by its earlier stays. */
   stay: { readonly node: NodeId; readonly cpuMsBefore: number; readonly localCallsBefore: number };
 }
@@ -91,7 +93,7 @@ export class HomeProcesses implements HomeSide {
     const execute: Execute = (seat, request) => this.#execute(process, seat, request);
     const deputy = new Deputy(pid, self, process.incarnation, execute, send);
     const stay = { node: self, cpuMsBefore: 0, localCallsBefore: 0 };
-    this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, stay });
+    this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, threads: 1, stay });
     return roles().create(pid);
   }
 
@@ -99,6 +101,12 @@ export class HomeProcesses implements HomeSide {
   memoryBytes(pid: Pid): number {
     const resident = this.#residents.get(pid);
     return resident?.guest?.memoryBytes ?? resident?.memoryBytes ?? 0;
+  }
+
+  /** How many threads it has, as last known if the guest is elsewhere. */
+  threads(pid: Pid): number {
+    const resident = this.#residents.get(pid);
+    return resident?.guest?.threads ?? resident?.threads ?? 1;
   }
 
   /** A home call of a guest elsewhere. */
@@ -183,6 +191,7 @@ export class HomeProcesses implements HomeSide {
       moduleBytes: BigInt(module.original.length),
       engine: String(ENGINE_VERSION),
       memoryBytes: BigInt(this.memoryBytes(pid)),
+      threads: this.threads(pid),
       features: [],
     };
   }
@@ -198,11 +207,12 @@ export class HomeProcesses implements HomeSide {
   }
 
   /** Usage counts from the guest's arrival at its node. */
-  #usage(pid: Pid, node: NodeId, { cpuMs, memoryBytes, localCalls }: Usage): void {
+  #usage(pid: Pid, node: NodeId, { cpuMs, memoryBytes, localCalls, threads }: Usage): void {
     const resident = this.#residents.get(pid);
     if (!resident || resident.stay.node !== node) return;
     const { counters } = resident.process;
     resident.memoryBytes = Number(memoryBytes);
+    resident.threads = threads;
     counters.cpuMs.set(node, resident.stay.cpuMsBefore + cpuMs);
     counters.localCalls = resident.stay.localCallsBefore + Number(localCalls);
   }

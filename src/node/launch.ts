@@ -3,7 +3,7 @@
  */
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
-import { checkImports } from '../guest/imports.ts';
+import { checkImports, checkThreadEntry, startsThreads } from '../guest/imports.ts';
 import type { Process } from '../kernel/process.ts';
 import type { StdioFile } from '../kernel/processes.ts';
 import { ListenerSocket } from '../kernel/socket.ts';
@@ -87,6 +87,7 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
 /** @throws GodwitError `unknown_import` or `not_runnable` */
 function checkProgram(file: string, { program }: LoadedModule): void {
   checkImports(file, program.imported);
+  if (startsThreads(program.imported)) checkThreadEntry(file, program.reason === null ? program.original : null);
   if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
     throw new GodwitError(
       'not_runnable',

@@ -158,7 +158,9 @@ export class Node implements Daemon {
   async localProcesses(): Promise<readonly ProcessInfo[]> {
     const { core } = this.#parts;
     await core.reportUsage();
-    return core.home.kernel.processes.list().map((process) => processInfo(process, core.home.memoryBytes(process.pid)));
+    return core.home.kernel.processes
+      .list()
+      .map((process) => processInfo(process, core.home.memoryBytes(process.pid), core.home.threads(process.pid)));
   }
 
   /** A pid that was one is told from one that never was, while this node remembers. @throws GodwitError `unknown_process` */

@@ -22,8 +22,8 @@ export function processEnd(status: ExitStatus): ProcessEnd {
   }
 }
 
-/** One line of `godwit ps`. @param memory bytes of linear memory */
-export function processInfo(process: Process, memory: number): ProcessInfo {
+/** One line of `godwit ps`. @param memory bytes of linear memory @param threads how many it has */
+export function processInfo(process: Process, memory: number, threads: number): ProcessInfo {
   const { pid, ppid, command } = process.identity;
   return {
     pid,
@@ -31,7 +31,7 @@ export function processInfo(process: Process, memory: number): ProcessInfo {
     home: creatorOf(pid),
     node: process.node,
     state: process.state,
-    threads: process.ended ? 0 : 1,
+    threads: process.ended ? 0 : threads,
     memory,
     cpu_ms: process.counters.cpuTotalMs,
     moves: process.counters.moves,

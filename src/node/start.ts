@@ -158,9 +158,8 @@ async function runNode(
     onJoin: (channel, remote) => joins.serve(channel, remote),
   });
   const boot = randomBoot();
-  const load = new LoadMeter(
-    clock,
-    () => [...core.guests.sessions()].filter(({ wantsToCompute }) => wantsToCompute).length,
+  const load = new LoadMeter(clock, () =>
+    [...core.guests.sessions()].reduce((sum, { computing }) => sum + computing, 0),
   );
   const cluster: Cluster = new Cluster({
     self,

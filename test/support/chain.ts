@@ -8,21 +8,19 @@ import { decodeArgs } from '../../src/abi/decode.ts';
 import { encodeResults } from '../../src/abi/encode.ts';
 import { ErrnoError } from '../../src/abi/errno.ts';
 import type { Preview1Name } from '../../src/abi/preview1.ts';
+import { THREAD_SPAWN } from '../../src/abi/wasi-threads.ts';
 import { silentLog } from '../../src/base/env.ts';
-import { nodeId } from '../../src/base/ids.ts';
+import { nodeId, type Seat } from '../../src/base/ids.ts';
 import { Waiting } from '../../src/base/waiting.ts';
 import { Program } from '../../src/capture/program.ts';
-import type { MachineState } from '../../src/capture/state.ts';
-import type { RawCall } from '../../src/guest/control.ts';
-import type { GuestReport } from '../../src/guest/messages.ts';
-import { FIRST_CALL } from '../../src/kernel/deputy.ts';
+import type { RawCall, ThreadCall } from '../../src/guest/control.ts';
 import { type CallResult, Kernel } from '../../src/kernel/kernel.ts';
 import type { Process } from '../../src/kernel/process.ts';
 import { StreamFile } from '../../src/kernel/stream.ts';
 import type { StdioPort } from '../../src/node/daemon.ts';
-import { Guest } from '../../src/node/guest.ts';
+import { Guest, type GuestReport } from '../../src/node/guest.ts';
 import { ImageLoader, imageOf } from '../../src/node/guest-image.ts';
-import type { GuestBaggage } from '../../src/node/guest-session.ts';
+import type { GuestBaggage, GuestRest } from '../../src/node/guest-baggage.ts';
 import type { LoadedModule } from '../../src/node/modules.ts';
 import { realClock, realRandom } from '../../src/node/runtime.ts';
 import type { WorkerPool } from '../../src/node/worker-pool.ts';
@@ -116,7 +114,7 @@ class Chain {
 
   async run(): Promise<ChainEnd> {
     const { args, env } = this.#process.identity;
-    let baggage: GuestBaggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCall: FIRST_CALL };
+    let baggage: GuestBaggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCalls: [], nextThreadId: 1 };
     let image: Image | null = null;
     for (let captures = 0; ; captures++) {
       const link = await this.#link(captures, image, baggage);
@@ -133,78 +131,80 @@ class Chain {
   async #link(number: number, image: Image | null, before: GuestBaggage) {
     const { memories, hostMemory } = Program.open(this.#module.original, this.#module.rewritten);
     const { promise, resolve } = Promise.withResolvers<GuestReport>();
-    let blocked: Waiting<CallResult<Preview1Name>> | null = null;
+    const blocked = new Map<Seat, Waiting<CallResult<Preview1Name>>>();
     let leaving = false;
     const guest: Guest = new Guest(this.#module, { sizes: memories, host: hostMemory }, this.#pool, {
       takenUp() {},
-      called: (call) => {
-        blocked = this.#called(guest, call, () => (blocked = null));
-        if (leaving) withdraw();
+      called: (seat, call) => {
+        if (leaving) return guest.interrupt(seat);
+        this.#called(guest, seat, call, blocked);
       },
       reported: resolve,
     });
-    /** A call that waits is left too, as in a move. */
-    const withdraw = (): void => {
-      if (blocked?.withdraw()) guest.interrupt();
-    };
     try {
-      await guest.ready;
-      let state: MachineState | null = null;
+      await guest.ready();
+      let rest: GuestRest | null = null;
       if (image) {
         const loader = new ImageLoader(this.#module, guest.memories, guest.sizes);
         for (const piece of image.pieces) loader.write(piece);
-        ({ state } = loader.finish(image.digest));
+        rest = loader.finish(image.digest);
       }
       const delay = this.#options.delay(number);
-      const offset = { args: before.args, env: before.env, monotonicOffset: 0n, cpuNanos: 0n };
+      const context = { args: before.args, env: before.env, monotonicOffset: 0n };
       // Held at its first safepoint, or a fast program could get away before the capture is asked for.
       if (delay === 0) guest.stop();
-      guest.run(offset, state);
+      if (rest === null) guest.start(context);
+      else {
+        guest.expect(rest.threads.length);
+        guest.goOn(context, rest.threads, rest.baggage.nextThreadId, 0n);
+      }
+      // Calls that wait are left too, as in a move.
       const capture = (): void => {
         leaving = true;
         guest.capture();
-        withdraw();
+        for (const [seat, call] of blocked) if (call.withdraw()) guest.interrupt(seat);
       };
       if (delay === 0) capture();
       const timer = delay === null || delay === 0 ? null : setTimeout(capture, delay);
       const report = await promise;
       if (timer) clearTimeout(timer);
       const memory = new Uint8Array(guest.memory.buffer).slice();
-      const baggage = { ...before, monotonic: report.monotonic, cpuNanos: report.cpuNanos };
-      const next = report.type === 'captured' ? this.#image(guest, report.state, baggage) : null;
+      const { nextThreadId } = guest;
+      const baggage = { ...before, cpuNanos: report.cpuNanos, nextThreadId };
+      const next = report.type === 'captured' ? this.#image(guest, { threads: report.threads, baggage }) : null;
       return { report, memory, baggage, image: next };
     } finally {
       await guest.end();
     }
   }
 
-  #image(guest: Guest, state: MachineState, baggage: GuestBaggage): Image {
-    const source = imageOf(this.#module, guest.memories, state, baggage);
+  #image(guest: Guest, rest: GuestRest): Image {
+    const source = imageOf(this.#module, guest.memories, rest);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
     return { pieces, digest: source.digest() };
   }
 
-  /** @returns the wait, if the call has to wait */
-  #called(guest: Guest, call: RawCall, over: () => void): Waiting<CallResult<Preview1Name>> | null {
+  #called(guest: Guest, seat: Seat, call: ThreadCall, blocked: Map<Seat, Waiting<CallResult<Preview1Name>>>): void {
+    if (call.name === THREAD_SPAWN) guest.answer(seat, guest.spawn(Number(call.args[0]), true));
+    else this.#carryOut(guest, seat, call, blocked);
+  }
+
+  #carryOut(guest: Guest, seat: Seat, call: RawCall, blocked: Map<Seat, Waiting<CallResult<Preview1Name>>>): void {
     const memory = (): Uint8Array => new Uint8Array(guest.memory.buffer);
     const answer = (result: CallResult<Preview1Name>): void => {
-      over();
+      blocked.delete(seat);
       if ('value' in result) encodeResults(call.name, call.args, memory(), result.value);
-      guest.answer('errno' in result ? result.errno : 0);
+      guest.answer(seat, 'errno' in result ? result.errno : 0);
     };
     try {
-      const result = this.#kernel.call(this.#process, call.name, decodeArgs(call.name, call.args, memory()));
-      if (!(result instanceof Waiting)) {
-        answer(result);
-        return null;
-      }
+      const result = this.#kernel.call(this.#process, call.name, decodeArgs(call.name, call.args, memory()), seat);
+      if (!(result instanceof Waiting)) return answer(result);
+      blocked.set(seat, result);
       result.whenDone(answer);
-      return result.pending ? result : null;
     } catch (error) {
       if (!(error instanceof ErrnoError)) throw error;
-      guest.answer(error.errno);
-      return null;
+      guest.answer(seat, error.errno);
     }
   }
 }

@@ -4,7 +4,15 @@
  */
 import { LIMITS } from '../../base/limits.ts';
 import { bool, bytes, list, optional, str, struct, u32, u64, within } from '../../base/schema.ts';
-import { durationField, incarnationField, memoryField, moveField, nodeField, pidField } from './process.ts';
+import {
+  durationField,
+  incarnationField,
+  memoryField,
+  moveField,
+  nodeField,
+  pidField,
+  threadsField,
+} from './process.ts';
 import type { MessageOf } from './process.ts';
 import type { FrameTable } from './table.ts';
 
@@ -20,6 +28,8 @@ export const processSpec = struct({
   /** Version of the rewriting engine and of the image format; both must be the same on both sides. */
   engine: str,
   memoryBytes: memoryField,
+  /** For so many threads workers are prepared; the image may have more. */
+  threads: threadsField,
   /** Names of the WebAssembly features that the module uses. */
   features: list(str, LIMITS.namesInMessage),
 });

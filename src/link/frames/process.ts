@@ -34,10 +34,18 @@ const callField = branded(u32, 'call number', callNumber);
 
 export const memoryField = within(u64, 0n, BigInt(LIMITS.memoryBytes));
 export const durationField = within(f64, 0, LIMITS.toldMs);
+/** How many threads a process has. */
+export const threadsField = within(u8, 1, LIMITS.threads);
 const countField = within(u64, 0n, BigInt(Number.MAX_SAFE_INTEGER));
 
 /** What a guest has used on the node where it is, since it came there. */
-export const usage = struct({ cpuMs: durationField, memoryBytes: memoryField, localCalls: countField });
+export const usage = struct({
+  cpuMs: durationField,
+  memoryBytes: memoryField,
+  localCalls: countField,
+  /** That it has at the moment. */
+  threads: threadsField,
+});
 
 /** How a process ended: by itself, by a trap, or because the engine could not go on with it. */
 const endCause = oneOf('exit', 'trap', 'engine');

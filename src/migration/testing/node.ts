@@ -315,7 +315,14 @@ export class SimNode implements Peer {
   #homeHost(): HomeHost {
     return {
       stayReasons: () => (this.#mood(30) ? ['user_lock'] : this.stay),
-      spec: () => ({ module: new Uint8Array(32), moduleBytes: 1n, engine: '1', memoryBytes: 1n, features: [] }),
+      spec: () => ({
+        module: new Uint8Array(32),
+        moduleBytes: 1n,
+        engine: '1',
+        memoryBytes: 1n,
+        threads: 1,
+        features: [],
+      }),
       nodeState: (node) => this.world.network.stateOf(this.id, node),
       nameOf: String,
       silence: (node) => `node ${node} does not answer`,
