@@ -3,7 +3,8 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { GodwitError } from '../base/errors.ts';
-import { IMAGE_PAGE_BYTES, ImageReader, ImageWriter } from './image.ts';
+import { LIMITS } from '../base/limits.ts';
+import { IMAGE_PAGE_BYTES, IMAGE_VERSION, ImageReader, ImageWriter } from './image.ts';
 import type { ImageHasher, ImageSource, LoadedImage } from './image.ts';
 
 const key = Buffer.from('godwit-image-v1\0');
@@ -109,6 +110,14 @@ test('a process without memory has an image too', () => {
   assert.deepEqual(load(joined(original), 50).image.header.memories, []);
 });
 
+test('a process has as many threads as it may, and no more', () => {
+  const states = Array.from({ length: LIMITS.threads }, (_, i) => new Uint8Array(i % 2));
+  const most = { ...source([], 3), threads: states };
+  assert.deepEqual(load(joined(most), 50).image.threads, states);
+  const more = { ...most, threads: [...states, Uint8Array.of(1)] };
+  assert.throws(() => load(joined(more), 50), { code: 'corrupt' });
+});
+
 test('any change of an image is found', () => {
   const bytes = joined(source([1, 2, 3, 40], 77));
   fc.assert(
@@ -125,7 +134,7 @@ test('any change of an image is found', () => {
 });
 
 test('any bytes are an image or an error, with little memory', () => {
-  const magic = [...Buffer.from('GDWIMG'), 2, 0];
+  const magic = [...Buffer.from('GDWIMG'), IMAGE_VERSION, 0];
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, withMagic) => {
       assert.throws(() => load(Uint8Array.from([...(withMagic ? magic : []), ...bytes]), 64), GodwitError);

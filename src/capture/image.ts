@@ -4,12 +4,13 @@
  * the whole. All integers are little-endian.
  *
  *     image   := magic record*
- *     magic   := "GDWIMG" u16 format version (2)
+ *     magic   := "GDWIMG" u16 format version (3)
  *     record  := u8 kind, u8[3] zero, u32 argument, u32 size, u8[size] content
  *
  *     kind 1  header: first, once. u32 engine version; u8[32] hash of the original module; for each memory, in their
  *             order: u32 size in 64 KiB pages and u32 maximum
- *     kind 2  state of one thread (state.ts); the argument is the thread's number, from 0 in order
+ *     kind 2  state of one thread (state.ts), empty if it has not begun; the argument counts them, from 0 to at most
+ *             LIMITS.threads - 1. Which thread it is, and what it waits for, the host says in kind 3
  *     kind 3  state of the process for the kernel, opaque here; at most once
  *     kind 4  memory: the content goes into memory (argument >> 24), to address (argument & 0xff_ffff) * 4096; size
  *             is a multiple of 4096 and at most LIMITS.imageRecordBytes. Pages that no record names are zero; a later
@@ -30,7 +31,7 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ENGINE_VERSION } from './facts.ts';
 
-export const IMAGE_VERSION = 2;
+export const IMAGE_VERSION = 3;
 export const MODULE_HASH_BYTES = 32;
 export const CHECKSUM_BYTES = 16;
 export const DIGEST_BYTES = 32;
@@ -77,7 +78,7 @@ export interface ImageSource {
   readonly moduleHash: Uint8Array;
   /** The live memories; they must not change while the image is written. */
   readonly memories: readonly { readonly bytes: Uint8Array; readonly maximumPages: number }[];
-  /** Encoded states, one for each thread. */
+  /** Encoded states, one for each thread; empty for one that has not begun. */
   readonly threads: readonly Uint8Array[];
   readonly kernel: Uint8Array;
 }
@@ -395,8 +396,8 @@ export class ImageReader {
     this.#digest.update(this.#hasher.checksum(content));
     if (kind === KIND.header) this.#takeHeader(content);
     else if (kind === KIND.thread) {
-      if (argument !== this.#threads.length)
-        throw new GodwitError('corrupt', `an image with thread ${argument} out of order`);
+      if (argument !== this.#threads.length || argument >= LIMITS.threads)
+        throw new GodwitError('corrupt', `an image with thread ${argument} after ${this.#threads.length}`);
       this.#threads.push(content);
     } else if (kind === KIND.kernel) {
       if (this.#kernel !== null) throw new GodwitError('corrupt', 'an image with two kernel states');

@@ -5,19 +5,23 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { callIndex } from '../abi/preview1.ts';
-import { Attention, ControlBlock } from './control.ts';
+import { Attention, ControlBlock, SPAWN } from './control.ts';
 
 interface Work {
   readonly control: WebAssembly.Memory;
-  readonly task: 'calls' | 'holds';
+  readonly task: 'calls' | 'holds' | 'spawns';
 }
 
-/** What the thread does: calls until one is interrupted, saying each answer; or waits while it is stopped. */
+/** What the thread does: calls until one is interrupted, saying each answer; starts a thread; or waits while it is stopped. */
 function thread({ control, task }: Work): void {
   const block = new ControlBlock(control);
   if (task === 'holds') {
     block.holdWhileStopped();
     parentPort?.postMessage(block.attention);
+    return;
+  }
+  if (task === 'spawns') {
+    parentPort?.postMessage(block.call(SPAWN, [-5]));
     return;
   }
   for (let i = 0, errno: number | null = 0; errno !== null; i++) {
@@ -50,6 +54,26 @@ function tests(): void {
     const next = block.called();
     block.release();
     assert.equal(await next, false, 'whoever waits for the next call of a thread that is gone is told');
+  });
+
+  test('a thread that starts another one is told its id', { timeout: 60_000 }, async (t) => {
+    const [block, worker] = start(t, 'spawns');
+    assert.ok(await block.called());
+    assert.deepEqual(block.pendingCall(), { name: 'thread-spawn', args: [-5] });
+    const said = once(worker, 'message');
+    block.answer(-6);
+    assert.deepEqual(await said, [-6]);
+  });
+
+  test('a thread that is held goes on only when nothing holds it any more', { timeout: 60_000 }, async (t) => {
+    const [block, worker] = start(t, 'holds', Attention.hold | Attention.stop);
+    await once(worker, 'online');
+    const said = once(worker, 'message');
+    block.lower(Attention.hold);
+    block.raise(Attention.hold);
+    block.lower(Attention.stop);
+    block.lower(Attention.hold);
+    assert.deepEqual(await said, [0]);
   });
 
   test('a stopped thread goes on when it is continued', { timeout: 60_000 }, async (t) => {

@@ -55,7 +55,8 @@ export class CallSeries {
 
   /** See `Deputy.local`. */
   local(next: CallNumber): Reply | null {
-    if (next === nextCall(this.#last)) return null;
+    // A thread makes no call before the one before it is done.
+    if (next === nextCall(this.#last) && this.#call.state !== 'pending') return null;
     if (next !== this.#last || this.#call.state === 'none') {
       throw new GodwitError('protocol', `${this.#whose} is at call ${next}, its deputy at ${this.#last}`);
     }

@@ -136,6 +136,8 @@ test('a call number from an image that does not fit is the fault of whoever sent
   for (const wrong of [0, 3, 0xffff_ffff]) {
     assert.throws(() => deputy.local(FIRST_SEAT, callNumber(wrong)), { name: 'GodwitError', code: 'protocol' });
   }
+  call(2, 'wait', HOME, NEXT);
+  assert.throws(() => deputy.local(FIRST_SEAT, callNumber(3)), { code: 'protocol' }, 'call 2 is under way');
   assert.throws(() => setUp().deputy.local(FIRST_SEAT, callNumber(0)), { code: 'protocol' }, 'no call was ever made');
 });
 

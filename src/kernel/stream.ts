@@ -56,6 +56,12 @@ export interface StreamEnd extends Source, Sink {
 /** Longest line of a terminal (Linux: N_TTY_BUF_SIZE), so that a poll takes the line that it finds as a whole. */
 const POLL_BYTES = 4096;
 
+interface UnderWaySeek {
+  readonly offset: bigint;
+  readonly whence: number;
+  readonly result: Waiting<Settled<bigint>>;
+}
+
 export class StreamFile extends NoFile implements OpenFile {
   readonly filetype: FileType;
   flags: number;
@@ -63,7 +69,7 @@ export class StreamFile extends NoFile implements OpenFile {
   readonly #kind: StreamKind;
   readonly #inlet: Inlet;
   readonly #outlet: Outlet;
-  #orphanedSeek: Waiting<Settled<bigint>> | null = null;
+  #orphanedSeek: UnderWaySeek | null = null;
 
   constructor(end: StreamEnd) {
     super();
@@ -92,16 +98,18 @@ export class StreamFile extends NoFile implements OpenFile {
 
   /**
    * A seek that is under way at the user cannot be taken back, and to make a relative one twice would be wrong: if it
-   * is withdrawn, the next seek, which is the same call made again, gets its result.
+   * is withdrawn, the next seek like it, which is the same call made again, gets its result.
    */
   seek(offset: bigint, whence: number): Maybe<bigint> {
     if (!this.#kind.seekable) refuse('spipe');
-    const underWay = this.#orphanedSeek ?? this.#startSeek(offset, whence);
-    this.#orphanedSeek = null;
+    const left = this.#orphanedSeek;
+    const isAgain = left !== null && left.offset === offset && left.whence === whence;
+    if (isAgain) this.#orphanedSeek = null;
+    const result = isAgain ? left.result : this.#startSeek(offset, whence);
     const waiting = new Waiting<Settled<bigint>>(() => {
-      this.#orphanedSeek = underWay;
+      this.#orphanedSeek = { offset, whence, result };
     });
-    underWay.whenDone((result) => waiting.settle(result));
+    result.whenDone((position) => waiting.settle(position));
     return waiting;
   }
 

@@ -86,8 +86,8 @@ export class GuestSession {
   #monotonicOffset: bigint | null = null;
   /** By seat. Written here while it is at home, by `homeCalls` while it is away. */
   #nextCalls: CallNumber[] = [];
-  /** At home, threads before their first call after a resumption: it may be one that the deputy knows. */
-  readonly #askDeputy = new Set<Seat>();
+  /** At home, seats whose first call here has been made: another one may be one that the deputy knows. */
+  readonly #asked = new Set<Seat>();
   readonly #calls = new Map<Seat, PresentCall>();
   /** From `capture` until all threads have left their code, or need not any more. */
   #leaving = false;
@@ -129,7 +129,7 @@ export class GuestSession {
     this.#lastCpuNanos = baggage.cpuNanos;
     this.guest.expect(threads?.length ?? 1);
     if (this.atHome) {
-      for (const { seat } of threads ?? []) this.#askDeputy.add(seat);
+      this.#asked.clear();
       this.#environment.homeSide.attach(pid, this.guest);
     } else {
       this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCalls);
@@ -237,13 +237,14 @@ export class GuestSession {
       this.guest.interrupt(seat);
       return;
     }
-    const ask = this.#askDeputy.delete(seat);
     if (call.name === THREAD_SPAWN) {
       const [argument] = call.args;
       this.guest.answer(seat, this.guest.spawn(Number(argument), this.#environment.mayAddThread()));
     } else if (this.atHome) {
+      const first = !this.#asked.has(seat);
+      this.#asked.add(seat);
       this.#trusting(IMAGE, () => {
-        const known = ask ? this.#environment.homeSide.local(pid, seat, this.#nextCallOf(seat)) : null;
+        const known = first ? this.#environment.homeSide.local(pid, seat, this.#nextCallOf(seat)) : null;
         if (known === null) this.#callKernel(seat, call, call.name);
         else this.#take(seat, call, known);
       });

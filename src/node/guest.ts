@@ -248,6 +248,7 @@ export class Guest {
 
   /** Ends its threads wherever they are. No event follows. */
   async end(): Promise<void> {
+    if (this.#state === 'ended') return;
     const hosted = this.#hosted;
     const allLeft = this.#state === 'idle' && hosted.every(({ hasLeft }) => hasLeft);
     this.#state = 'ended';

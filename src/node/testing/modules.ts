@@ -4,10 +4,13 @@ import { rewrite } from '../../capture/rewrite.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import type { LoadedModule } from '../modules.ts';
 
-/** @param describe adds imports and the code; @returns the index of the function that is `_start` */
-export function programOf(name: string, describe: (builder: ModuleBuilder) => number): LoadedModule {
+/**
+ * @param describe adds imports and the code; @returns the index of the function that is `_start`
+ * @param shared whether its memory is
+ */
+export function programOf(name: string, describe: (builder: ModuleBuilder) => number, shared = false): LoadedModule {
   const builder = new ModuleBuilder();
-  builder.memories.push({ minimum: 1, maximum: 1 });
+  builder.memories.push({ minimum: 1, maximum: 1, shared });
   builder.export('_start', 'function', describe(builder));
   const bytes = builder.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
