@@ -6,7 +6,15 @@ import { ERRNO } from './errno.ts';
 import type { ParamKind, ResultKind } from './kinds.ts';
 import { CALL_NAMES, PREVIEW1 } from './preview1.ts';
 import type { Preview1Name } from './preview1.ts';
-import { shapeOf } from './signature.ts';
+import { shapeOf, type Signature } from './signature.ts';
+import {
+  MAX_THREAD_ID,
+  THREAD_ENTRY,
+  THREAD_ENTRY_TYPE,
+  THREAD_SPAWN,
+  THREAD_SPAWN_TYPE,
+  THREADS_MODULE,
+} from './wasi-threads.ts';
 import { SIGNALS } from './signals.ts';
 
 const PARAMS: { readonly [K in ParamKind]: string } = {
@@ -53,6 +61,12 @@ export function renderSyscalls(): string {
     'success), except for `proc_exit`, which does not come back.',
     '',
     table(['call', 'parameters', 'results', 'type', 'runs', 'waits'], CALL_NAMES.map(callRow)),
+    '## Threads',
+    `Programs for wasi-threads also import \`${THREADS_MODULE}\`.\`${THREAD_SPAWN}\`, ${typeText(THREAD_SPAWN_TYPE)}: it starts a thread, whose`,
+    `\`${THREAD_ENTRY}\`, ${typeText(THREAD_ENTRY_TYPE)}, gets its id and the argument. The result is the id, from 1 to ${MAX_THREAD_ID},`,
+    `or -${ERRNO.again} (EAGAIN) if the process has ${LIMITS.threads} threads already or its node has no room for one more. It is carried out`,
+    'where the process is. From its first thread on, a process makes all file calls through the kernel.',
+    '',
     '## Where calls run',
     table(['', ''], Object.entries(RUNS)),
     '## Parameters',
@@ -87,9 +101,10 @@ export function renderSyscalls(): string {
 function callRow(name: Preview1Name): readonly string[] {
   const { params, results, signature } = shapeOf(name);
   const { runs, blocks } = PREVIEW1[name];
-  const type = `(${signature.params.join(' ')}) → (${signature.results.join(' ')})`;
-  return [`\`${name}\``, places(params), places(results), type, runs, blocks ? 'may wait' : ''];
+  return [`\`${name}\``, places(params), places(results), typeText(signature), runs, blocks ? 'may wait' : ''];
 }
+
+const typeText = ({ params, results }: Signature): string => `(${params.join(' ')}) → (${results.join(' ')})`;
 
 function places(list: readonly { readonly name: string; readonly kind: string }[]): string {
   return list.map(({ name, kind }) => `${name}: ${kind}`).join(', ');

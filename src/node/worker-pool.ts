@@ -1,7 +1,7 @@
 /**
  * Workers for guests. Starting one takes longer than most of what a short program does, so one is always kept in
- * reserve. A worker serves one process; one whose process has moved on is kept for the next of the same program, which
- * may well be that process coming back.
+ * reserve. A worker serves one thread of one process; one whose process has moved on, or whose thread is over, is kept for
+ * the next of the same program, which may well be that process coming back.
  */
 import type { Worker } from 'node:worker_threads';
 import { MemoryPool } from './memory-pool.ts';
@@ -10,8 +10,11 @@ import { startWorker } from './start-worker.ts';
 
 /** Started workers that wait for a guest. */
 const SPARE_WORKERS = 1;
-/** Workers that are kept for the program that they had; each holds what it knows of it, for the largest some 20 MB. */
-const WARM_WORKERS = 4;
+/**
+ * Workers that are kept for the program that they had: those of a program with a few threads that comes and goes. Each
+ * holds what it knows of it, for the largest some 20 MB.
+ */
+const WARM_WORKERS = 8;
 
 interface Warm {
   readonly worker: Worker;
