@@ -9,6 +9,7 @@ import { type Errno, ErrnoError } from '../abi/errno.ts';
 import type { Args, Results } from '../abi/kinds.ts';
 import { CALL_NAMES, PREVIEW1, type Preview1Name } from '../abi/preview1.ts';
 import { signatureOf } from '../abi/signature.ts';
+import { ClockId } from '../abi/types.ts';
 import type { DirectFile } from '../vfs/direct.ts';
 import type { ControlBlock } from './control.ts';
 import type { AllowedCalls, DescriptorTable } from './descriptors.ts';
@@ -39,6 +40,8 @@ export interface CallEnvironment {
   readonly control: ControlBlock;
   readonly table: DescriptorTable;
   readonly random: RandomSupply;
+  /** Whether this is the only thread that its process has ever had. */
+  readonly alone: () => boolean;
   /** The process, which is not known yet when its program is linked. */
   readonly process: () => RunningProcess;
   /** Leaves the guest's frames, saving them: of the machine. */
@@ -149,7 +152,11 @@ export function guestCalls(environment: CallEnvironment, fast = true): GuestCall
 
   const genericOf = (name: Preview1Name, index: number): ((raw: readonly Raw[]) => number) => {
     if (isHere(name)) {
-      return (raw) => attempt<HereName>(name, raw, (args, now) => runHere(name, environment, args, now));
+      const here = (raw: readonly Raw[]): number =>
+        attempt<HereName>(name, raw, (args, now) => runHere(name, environment, args, now));
+      if (name !== 'clock_time_get') return here;
+      // What other threads use, and have used, only the main thread knows.
+      return (raw) => (raw[0] === ClockId.processCputime && !environment.alone() ? trap(index, raw) : here(raw));
     }
     if (isDirect(name)) {
       return (raw) => {

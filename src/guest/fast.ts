@@ -10,6 +10,7 @@
 import { ErrnoError } from '../abi/errno.ts';
 import { stringSizes } from '../abi/encode.ts';
 import { IOVEC } from '../abi/layout.ts';
+import { ClockId } from '../abi/types.ts';
 import type { DirectFile } from '../vfs/direct.ts';
 import type { CallEnvironment } from './calls.ts';
 import type { AllowedCalls } from './descriptors.ts';
@@ -83,7 +84,7 @@ export function fastCalls(environment: CallEnvironment, memory: GuestMemory, pro
     environ_sizes_get: sizes('env'),
 
     clock_time_get(clock: number, _precision: bigint, time: number): number {
-      if (!memory.covers(time >>> 0, 8)) return GENERIC;
+      if (clock === ClockId.processCputime || !memory.covers(time >>> 0, 8)) return GENERIC;
       const now = environment.process().clocks.time(clock >>> 0);
       if (typeof now !== 'bigint') return GENERIC;
       progress.local();

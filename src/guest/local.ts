@@ -58,6 +58,7 @@ export class GuestClocks {
         return this.#machinery.wallNanos();
       case ClockId.monotonic:
         return this.monotonic();
+      // Of a process with one thread they are the same; of others guest/calls.ts asks the main thread.
       case ClockId.processCputime:
       case ClockId.threadCputime:
         return this.cpu();

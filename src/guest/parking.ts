@@ -20,6 +20,7 @@
  * | 0–3          | lock    | 0 free, 1 held, 2 held and someone sleeps for it                                       |
  * | 4–7          | waiters | slots that wait or are about to: without any, who notifies need not take the lock      |
  * | 8–15         | arrival | how many waits have begun: their order                                                 |
+ * | 16–19        | others  | 1 once the process has had a second thread: written by the main thread                 |
  * | 64 + 40 seat | slot    | i32 state, i32 changes, i32 memory, i32 0, f64 address, f64 arrival, i64 deadline      |
  *
  * `changes` is what a thread sleeps on: it rises with each wake-up and each {@link ParkingLot.nudge}.
@@ -64,6 +65,7 @@ const LOCK = 0;
 const WAITERS = 1;
 /** In units of eight bytes. */
 const ARRIVALS = 1;
+const OTHERS = 4;
 
 const SLOTS_AT = 64;
 const SLOT_BYTES = 40;
@@ -179,6 +181,16 @@ export class ParkingLot {
     }
   }
 
+  /** Whether the process has had a second thread. */
+  get hasHadOthers(): boolean {
+    return Atomics.load(this.#words, OTHERS) !== 0;
+  }
+
+  /** On the main thread: it has, or is about to. */
+  noteOthers(): void {
+    Atomics.store(this.#words, OTHERS, 1);
+  }
+
   /** How many threads wait. */
   get waiting(): number {
     return Atomics.load(this.#words, WAITERS);
@@ -211,7 +223,9 @@ export class ParkingLot {
 
   /** On the main thread, while no thread runs: puts these into the queue, and nothing else. */
   restore(slots: ReadonlyMap<number, Parked>): void {
+    const others = this.hasHadOthers;
     this.#words.fill(0);
+    if (others) this.noteOthers();
     for (const [seat, slot] of slots) {
       const { word, long } = at(seat);
       this.#words[word + STATE] = SlotState[slot.state];

@@ -34,6 +34,7 @@ export class GuestThread {
   constructor(setup: GuestSetup, program: AnyProgram, machinery: Machinery) {
     const { memories, memory, control: controlMemory, parking, descriptors } = setup;
     const control = new ControlBlock(controlMemory);
+    const lot = new ParkingLot(parking);
     this.#program = program;
     this.#control = control;
     this.#machinery = machinery;
@@ -42,6 +43,7 @@ export class GuestThread {
       control,
       table: new DescriptorTable(descriptors, () => control.tableVersion),
       random: new RandomSupply((bytes) => machinery.randomFill(bytes)),
+      alone: () => !lot.hasHadOthers,
       process: () => this.#running(),
       unwind: () => this.#machine.unwind(),
       leave: (error) => this.#machine.leave(error),
@@ -51,7 +53,7 @@ export class GuestThread {
       [THREADS_MODULE]: { [THREAD_SPAWN]: (argument: number) => this.#spawn(argument) },
     };
     const unwind = (): never => this.#machine.unwind();
-    const waiting = waitingIn(new ParkingLot(parking), memories, () => this.#waiter(), unwind);
+    const waiting = waitingIn(lot, memories, () => this.#waiter(), unwind);
     this.#machine =
       program.reason === null
         ? new Machine(program, { imports, memories, control: controlMemory, poll: () => this.#poll(), waiting })

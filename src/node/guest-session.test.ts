@@ -14,7 +14,9 @@ import { I32 } from '../wasm/types.ts';
 import type { CapturedThread, GuestReport } from './guest.ts';
 import type { GuestBaggage } from './guest-baggage.ts';
 import { GuestSession, type HomeSide } from './guest-session.ts';
+import type { LoadedModule } from './modules.ts';
 import { programOf } from './testing/modules.ts';
+import { clockOf, Does } from './testing/threads.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const HOME = nodeId(1);
@@ -39,7 +41,7 @@ type Local = HomeSide['local'];
 const noLocal: Local = () => assert.fail('the deputy is not asked');
 
 /** A session on node `self`, with the calls that it has sent home and its first report. */
-function sessionOn(self: NodeId, local: Local = noLocal) {
+function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule = module) {
   const sent = Promise.withResolvers<ProcessMessage>();
   const reported = Promise.withResolvers<GuestReport>();
   const homeCalls = new HomeCalls((_to, message) => sent.resolve(message));
@@ -50,7 +52,13 @@ function sessionOn(self: NodeId, local: Local = noLocal) {
     detach() {},
   };
   const session = new GuestSession(
-    { pid: PID, home: HOME, module, memories: { sizes: module.memories, host: module.hostMemory }, threads: 1 },
+    {
+      pid: PID,
+      home: HOME,
+      module: program,
+      memories: { sizes: program.memories, host: program.hostMemory },
+      threads: 1,
+    },
     {
       self,
       pool,
@@ -150,4 +158,15 @@ test('so does one that is in another call than the deputy', async () => {
     return waiting;
   });
   assert.match(((await later) as { message?: string }).message ?? '', /^its image does not fit its calls: /);
+});
+
+test('the processor time of a process is that of all its threads, those that are over too', async () => {
+  for (const does of [Does.works, Does.counts]) {
+    const { session, reported } = sessionOn(AWAY, noLocal, clockOf(`clock ${does}`, does));
+    session.run(FRESH, null, FIRST);
+    const report = await reported;
+    assert(report.type === 'exited', report.type);
+    assert.equal(report.status, 1);
+    await session.end();
+  }
 });

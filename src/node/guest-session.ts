@@ -182,7 +182,7 @@ export class GuestSession {
   /** CPU time used on this node, in milliseconds. */
   async cpuMs(): Promise<number> {
     if (!this.guest.running) return this.finalCpuMs;
-    const sinceRun = await this.guest.cpuNanos();
+    const sinceRun = await this.guest.cpuNanos(USAGE_AGE_MS);
     // Its report may have come meanwhile, which says it all.
     return this.finalCpuMs + (this.guest.running ? Number(sinceRun) / 1e6 : 0);
   }
@@ -240,6 +240,8 @@ export class GuestSession {
     if (call.name === THREAD_SPAWN) {
       const [argument] = call.args;
       this.guest.answer(seat, this.guest.spawn(Number(argument), this.#environment.mayAddThread()));
+    } else if (call.name === 'clock_time_get') {
+      this.#tellCpuTime(seat, call, call.name);
     } else if (this.atHome) {
       const first = !this.#asked.has(seat);
       this.#asked.add(seat);
@@ -249,6 +251,19 @@ export class GuestSession {
         else this.#take(seat, call, known);
       });
     } else this.#callHome(seat, call, call.name);
+  }
+
+  /** Of all threads together, for one that has asked for its process's. */
+  #tellCpuTime(seat: Seat, call: RawCall, name: 'clock_time_get'): void {
+    if (this.#decode(seat, call, name) === null) return;
+    const waiting = new Waiting<bigint>(() => {});
+    this.#calls.set(seat, { waiting });
+    waiting.whenDone((time) => {
+      this.#calls.delete(seat);
+      this.#answer(seat, call, name, { value: { time } });
+    });
+    const before = this.#baggage?.cpuNanos ?? 0n;
+    void this.guest.cpuNanos(0).then((sinceRun) => waiting.settle(before + sinceRun));
   }
 
   #nextCallOf(seat: Seat): CallNumber {
@@ -351,6 +366,9 @@ export class GuestSession {
     });
   }
 }
+
+/** How old figures may be that are for people. */
+const USAGE_AGE_MS = 50;
 
 /** Of the first call after a resumption: that it is one that home knows is as good as the image. */
 const IMAGE = 'its image does not fit its calls';

@@ -129,9 +129,12 @@ export class HostedThread {
     return this.#cpu.nanos;
   }
 
-  /** CPU time of the worker's thread since {@link run}, in nanoseconds; the last known value while it cannot be asked. */
-  async cpuNanos(): Promise<bigint> {
-    if (this.#state !== 'ended' && performance.now() - this.#cpu.at > 50) {
+  /**
+   * CPU time of the worker's thread since {@link run}, in nanoseconds; the last known value while it cannot be asked.
+   * @param age in milliseconds that the value may have
+   */
+  async cpuNanos(age: number): Promise<bigint> {
+    if (this.#state !== 'ended' && performance.now() - this.#cpu.at > age) {
       try {
         const nanos = (await this.#workerCpuNanos()) - (await this.#cpuBefore);
         this.#cpu = { at: performance.now(), nanos };

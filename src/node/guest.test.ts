@@ -61,6 +61,11 @@ class Host {
     return this.#reports.shift() ?? assert.fail();
   }
 
+  /** Resolves when all its states have been taken up. */
+  async running(): Promise<void> {
+    while (this.takenUp === 0) await sleep(1);
+  }
+
   async capture(): Promise<GuestRest | GuestReport> {
     this.#leaving = true;
     this.guest.capture();
@@ -121,7 +126,7 @@ test('captured again and again, in waits and in loops, each time in another gues
   host.guest.start(CONTEXT);
   for (let moves = 0; ; moves++) {
     // As in a move: it runs before it is captured again.
-    while (moves > 0 && host.takenUp === 0) await sleep(1);
+    if (moves > 0) await host.running();
     await sleep(moves % 5);
     const rest = await host.capture();
     if ('type' in rest) {

@@ -10,14 +10,13 @@
 import { createMemory, type MemorySize } from '../capture/memory.ts';
 import type { MachineState } from '../capture/state.ts';
 import { ERRNO } from '../abi/errno.ts';
-import { MAX_THREAD_ID } from '../abi/wasi-threads.ts';
 import { assert } from '../base/assert.ts';
-import { FIRST_SEAT, type Seat, seat as seatOf } from '../base/ids.ts';
-import { LIMITS } from '../base/limits.ts';
+import { FIRST_SEAT, type Seat } from '../base/ids.ts';
 import { Attention, type ThreadCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
 import type { GuestContext, GuestReport as Report, ThreadIdentity, ThreadReport } from '../guest/messages.ts';
 import { type Parked, ParkingLot } from '../guest/parking.ts';
+import { GuestMembers, type Member } from './guest-members.ts';
 import { HostedThread } from './guest-thread.ts';
 import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -48,21 +47,6 @@ export interface GuestMemories {
   readonly host: number;
 }
 
-/** A thread of the guest. */
-interface Member {
-  readonly identity: ThreadIdentity;
-  readonly hosted: HostedThread;
-  /** `starting`: its worker is being prepared. */
-  phase: 'starting' | 'running' | 'captured';
-  /** It goes on, but its code does not run yet. */
-  takingUp: boolean;
-  /** Once captured: null, it has not begun. */
-  state: MachineState | null;
-  /** As last reported, or as it came. */
-  cpuNanos: bigint;
-  localCalls: number;
-}
-
 /** What `thread-spawn` gives when there can be no more threads now. */
 const NO_THREAD = 0 - ERRNO.again;
 
@@ -79,7 +63,7 @@ export class Guest {
   readonly #pool: WorkerPool;
   readonly #events: GuestEvents;
   readonly #lot = new ParkingLot();
-  readonly #members = new Map<Seat, Member>();
+  readonly #members = new GuestMembers();
   /** Of the first thread, which is there as long as the guest. */
   readonly #first: HostedThread;
   /** Prepared, for other threads that are not there yet. */
@@ -87,10 +71,6 @@ export class Guest {
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #stopped = false;
   #context: GuestContext | null = null;
-  #nextThreadId = 1;
-  /** Of threads that are over. */
-  #overCpuNanos = 0n;
-  #overLocalCalls = 0;
   /** CPU time of all threads when the guest last began to run. */
   #cpuBefore = 0n;
   /** The descriptors that the first thread may use itself; null: there are other threads, and it may use none. */
@@ -150,14 +130,14 @@ export class Guest {
 
   /** The id of the next thread that it starts, if that is not in use. */
   get nextThreadId(): number {
-    return this.#nextThreadId;
+    return this.#members.nextId;
   }
 
   /** Runs the program from its start. */
   start(context: GuestContext): void {
     const first = { seat: FIRST_SEAT, id: 0, argument: 0, cpuNanos: 0n };
-    this.#begin(context, [first]);
-    this.#order(this.#admit(first, this.#first), null, false);
+    this.#begin(context, 0n);
+    this.#order(this.#members.admit(first, this.#first), null, false);
   }
 
   /**
@@ -167,11 +147,18 @@ export class Guest {
    * @param overCpuNanos CPU time of threads that are over
    */
   goOn(context: GuestContext, threads: readonly CapturedThread[], nextThreadId: number, overCpuNanos: bigint): void {
-    this.#overCpuNanos = overCpuNanos;
-    this.#begin(context, threads);
-    this.#nextThreadId = nextThreadId;
+    this.#members.cameWith(overCpuNanos);
+    if (threads.length > 1 || overCpuNanos > 0n) this.#lot.noteOthers();
+    this.#begin(
+      context,
+      threads.reduce((sum, thread) => sum + thread.cpuNanos, overCpuNanos),
+    );
+    this.#members.nextId = nextThreadId;
     this.#lot.restore(new Map(threads.flatMap(({ seat, parked }) => (parked ? [[seat, parked] as const] : []))));
-    const members = threads.map((thread) => ({ thread, member: this.#admit(thread, this.#hostFor(thread.seat)) }));
+    const members = threads.map((thread) => ({
+      thread,
+      member: this.#members.admit(thread, this.#hostFor(thread.seat)),
+    }));
     for (const hosted of this.#spare.splice(0)) void hosted.end(this.memoryBytes);
     // A thread that has taken up its state waits for the others: until then all of this can be given up.
     const attention = threads.length > 1 ? Attention.hold : 0;
@@ -188,12 +175,13 @@ export class Guest {
    * @returns its id, or a negative number: there can be no more now
    */
   spawn(argument: number, allowed: boolean): number {
-    const seat = this.#freeSeat();
+    const seat = this.#members.freeSeat();
     if (seat === null || !allowed) return NO_THREAD;
     // A descriptor that one thread closes may be in use by another: only the kernel can tell.
     this.#giveUpDirect();
-    const identity = { seat, id: this.#newThreadId(), argument, cpuNanos: 0n };
-    const member = this.#admit(identity, this.#host());
+    this.#lot.noteOthers();
+    const identity = { seat, id: this.#members.newId(), argument, cpuNanos: 0n };
+    const member = this.#members.admit(identity, this.#host());
     member.phase = 'starting';
     void this.#beginWhenReady(member);
     return identity.id;
@@ -201,7 +189,7 @@ export class Guest {
 
   /** Asks the threads to leave their code at their next safepoint; a report follows, maybe of the guest's end. */
   capture(): void {
-    for (const member of this.#members.values()) {
+    for (const member of this.#members.all) {
       if (member.phase === 'starting') member.phase = 'captured';
       member.hosted.raise(Attention.capture);
     }
@@ -231,19 +219,22 @@ export class Guest {
 
   /** The call that {@link GuestEvents.called} told of is done. */
   answer(seat: Seat, result: number): void {
-    this.#members.get(seat)?.hosted.answer(result);
+    this.#members.at(seat)?.hosted.answer(result);
   }
 
   /** That call has had no effect: the thread unwinds, and makes it again when it goes on. */
   interrupt(seat: Seat): void {
-    this.#members.get(seat)?.hosted.interrupt();
+    this.#members.at(seat)?.hosted.interrupt();
   }
 
-  /** CPU time of its threads since it last began to run, in nanoseconds; as last known while they cannot be asked. */
-  async cpuNanos(): Promise<bigint> {
-    const members = [...this.#members.values()];
-    await Promise.all(members.map(({ hosted }) => hosted.cpuNanos()));
-    return this.#cpuNanos() - this.#cpuBefore;
+  /**
+   * CPU time of its threads since it last began to run, in nanoseconds; as last known while they cannot be asked.
+   * @param age in milliseconds that what is known may have
+   */
+  async cpuNanos(age: number): Promise<bigint> {
+    const members = this.#members.all;
+    await Promise.all(members.map(({ hosted }) => hosted.cpuNanos(age)));
+    return this.#members.used.cpuNanos - this.#cpuBefore;
   }
 
   /** Ends its threads wherever they are. No event follows. */
@@ -269,7 +260,7 @@ export class Guest {
   }
 
   get #hosted(): readonly HostedThread[] {
-    const others = [...this.#members.values()].filter(({ hosted }) => hosted !== this.#first);
+    const others = this.#members.all.filter(({ hosted }) => hosted !== this.#first);
     return [this.#first, ...others.map(({ hosted }) => hosted), ...this.#spare];
   }
 
@@ -286,30 +277,15 @@ export class Guest {
   /** The worker of a thread that goes on: its own if it was captured here. */
   #hostFor(seat: Seat): HostedThread {
     if (seat === FIRST_SEAT) return this.#first;
-    return this.#members.get(seat)?.hosted ?? this.#spare.pop() ?? this.#host();
+    return this.#members.at(seat)?.hosted ?? this.#spare.pop() ?? this.#host();
   }
 
-  #begin(context: GuestContext, threads: readonly ThreadIdentity[]): void {
+  /** @param cpuNanos of all its threads so far */
+  #begin(context: GuestContext, cpuNanos: bigint): void {
     assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
     this.#state = 'running';
     this.#context = context;
-    this.#cpuBefore = threads.reduce((sum, { cpuNanos }) => sum + cpuNanos, this.#overCpuNanos);
-  }
-
-  #admit(identity: ThreadIdentity, hosted: HostedThread): Member {
-    const { seat, cpuNanos } = identity;
-    const localCalls = this.#members.get(seat)?.localCalls ?? 0;
-    const member: Member = {
-      identity,
-      hosted,
-      phase: 'running',
-      takingUp: false,
-      state: null,
-      cpuNanos,
-      localCalls,
-    };
-    this.#members.set(seat, member);
-    return member;
+    this.#cpuBefore = cpuNanos;
   }
 
   #order(member: Member, state: MachineState | null, arriving: boolean): void {
@@ -340,7 +316,7 @@ export class Guest {
   #tookUp(member: Member): void {
     if (!this.running) return;
     member.takingUp = false;
-    const members = [...this.#members.values()];
+    const members = this.#members.all;
     if (members.some(({ takingUp }) => takingUp)) return;
     this.#events.takenUp();
     for (const { hosted } of members) hosted.lower(Attention.hold);
@@ -348,7 +324,6 @@ export class Guest {
 
   #reported(member: Member, report: ThreadReport): void {
     if (!this.running) return;
-    const { identity, hosted } = member;
     if (report.type !== 'failed') {
       member.cpuNanos = report.cpuNanos;
       member.localCalls = report.localCalls;
@@ -357,56 +332,24 @@ export class Guest {
       member.phase = 'captured';
       member.state = report.state;
     } else if (report.type === 'returned') {
-      this.#members.delete(identity.seat);
-      this.#overCpuNanos += report.cpuNanos;
-      this.#overLocalCalls += report.localCalls;
-      void hosted.end(this.memoryBytes);
-    } else return this.#finish({ ...report, ...this.#used() });
-    const members = [...this.#members.values()];
+      this.#members.remove(member);
+      void member.hosted.end(this.memoryBytes);
+    } else return this.#finish({ ...report, ...this.#members.used });
+    const members = this.#members.all;
     if (members.some(({ phase }) => phase !== 'captured')) return;
     const threads = members.map(({ identity: { seat, id, argument }, state, cpuNanos }) => {
       return { seat, id, argument, cpuNanos, state, parked: this.#lot.saved(seat) };
     });
-    this.#finish({ type: 'captured', threads, ...this.#used() });
+    this.#finish({ type: 'captured', threads, ...this.#members.used });
   }
 
   #failed(message: string): void {
-    if (this.running) this.#finish({ type: 'failed', message, ...this.#used() });
+    if (this.running) this.#finish({ type: 'failed', message, ...this.#members.used });
   }
 
   #finish(report: GuestReport): void {
     this.#state = 'idle';
     this.#events.reported(report);
-  }
-
-  #used(): Pick<GuestReport, 'cpuNanos' | 'localCalls'> {
-    const members = [...this.#members.values()];
-    const localCalls = members.reduce((sum, member) => sum + member.localCalls, this.#overLocalCalls);
-    return { cpuNanos: this.#cpuNanos(), localCalls };
-  }
-
-  /** CPU time of all threads that it has ever had, as last known. */
-  #cpuNanos(): bigint {
-    const members = [...this.#members.values()];
-    return members.reduce((sum, { cpuNanos, identity, hosted }) => {
-      // What it has reported is exact; until it has, its worker has been asked now and then.
-      const asked = identity.cpuNanos + hosted.lastCpuNanos;
-      return sum + (asked > cpuNanos && hosted.running ? asked : cpuNanos);
-    }, this.#overCpuNanos);
-  }
-
-  #freeSeat(): Seat | null {
-    for (let n = 0; n < LIMITS.threads; n++) if (!this.#members.has(seatOf(n))) return seatOf(n);
-    return null;
-  }
-
-  #newThreadId(): number {
-    const inUse = new Set([...this.#members.values()].map(({ identity }) => identity.id));
-    for (;;) {
-      const id = this.#nextThreadId;
-      this.#nextThreadId = id === MAX_THREAD_ID ? 1 : id + 1;
-      if (!inUse.has(id)) return id;
-    }
   }
 
   #giveUpDirect(): void {

@@ -61,6 +61,7 @@ export class Side {
       control: this.control,
       table: new DescriptorTable(this.#channel.port2, () => this.control.tableVersion),
       random: new RandomSupply(this.machinery.randomFill),
+      alone: () => true,
       process: () => running,
       unwind: () => {
         throw new Error('unwound');

@@ -1,15 +1,17 @@
 /** A program of several threads, built by hand: what each of them does is said by what it is started with. */
 import { THREAD_ENTRY, THREAD_SPAWN, THREADS_MODULE } from '../../abi/wasi-threads.ts';
+import { ClockId } from '../../abi/types.ts';
 import { Assembler } from '../../capture/assembler.ts';
 import { PREVIEW1_MODULE } from '../../guest/imports.ts';
 import { OP, PREFIX_FE } from '../../wasm/opcodes.ts';
-import { I32 } from '../../wasm/types.ts';
+import { I32, I64 } from '../../wasm/types.ts';
 import type { LoadedModule } from '../modules.ts';
 import { programOf } from './modules.ts';
 
 const ATOMIC_STORE = PREFIX_FE + 0x17;
 const ATOMIC_ADD = PREFIX_FE + 0x1e;
 const ALIGNED = 2;
+const I64_LT_U = 0x54;
 
 /** What a thread does. Whoever is done counts {@link WORD}.done up and notifies it. */
 export const Does = {
@@ -63,11 +65,44 @@ const LOCAL = 2;
  * @param threads what each does
  */
 export function threadsOf(name: string, threads: readonly Does[], until: number): LoadedModule {
+  return build(name, threads, (code, { exit }) => {
+    wait(code, WORD.done, until);
+    code.constant(WORD.counter).op(OP.i32AtomicLoad, ALIGNED, 0).constant(255).op(OP.i32And).op(OP.call, exit);
+  });
+}
+
+/** Starts a thread and, once it has counted, ends with 1 if its process has used more than its first thread has. */
+export function clockOf(name: string, does: Does): LoadedModule {
+  const [own, all] = [32, 40];
+  return build(name, [does], (code, { exit, clock }) => {
+    code.raw(OP.loop, 0x40).constant(WORD.counter).op(OP.i32AtomicLoad, ALIGNED, 0).constant(ROUNDS).op(OP.i32LtU);
+    code.op(OP.brIf, 0).op(OP.end);
+    for (const [id, at] of [
+      [ClockId.threadCputime, own],
+      [ClockId.processCputime, all],
+    ] as const) {
+      code.constant(id).op(OP.i64Const, 0).constant(at).op(OP.call, clock).op(OP.drop);
+    }
+    code.constant(own).load(I64, 0, 0).constant(all).load(I64, 0, 0).op(I64_LT_U).op(OP.call, exit);
+  });
+}
+
+interface Imported {
+  readonly exit: number;
+  readonly clock: number;
+}
+
+function build(
+  name: string,
+  threads: readonly Does[],
+  end: (code: Assembler, imported: Imported) => void,
+): LoadedModule {
   return programOf(
     name,
     (b) => {
       const spawn = b.importFunction(THREADS_MODULE, THREAD_SPAWN, [I32], [I32]);
       const exit = b.importFunction(PREVIEW1_MODULE, 'proc_exit', [I32], []);
+      const clock = b.importFunction(PREVIEW1_MODULE, 'clock_time_get', [I32, I64, I32], [I32]);
       b.export('memory', 'memory', 0);
       const counting = (code: Assembler, rounds: number | null): void => {
         code.raw(OP.loop, 0x40);
@@ -112,8 +147,7 @@ export function threadsOf(name: string, threads: readonly Does[], until: number)
           .op(OP.call, spawn)
           .op(ATOMIC_STORE, ALIGNED, 0);
       }
-      wait(first, WORD.done, until);
-      first.constant(WORD.counter).op(OP.i32AtomicLoad, ALIGNED, 0).constant(255).op(OP.i32And).op(OP.call, exit);
+      end(first, { exit, clock });
       return b.define([], [], [I32, I32, I32], first.done());
     },
     true,
