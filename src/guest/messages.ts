@@ -72,4 +72,13 @@ export type ThreadReport = Used &
   );
 
 /** How it stands with a guest that has left its code with all its threads, or has ended. */
-export type GuestReport<Thread> = Used & ({ readonly type: 'captured'; readonly threads: readonly Thread[] } | End);
+export type GuestReport<Thread> = Used &
+  (
+    | {
+        readonly type: 'captured';
+        readonly threads: readonly Thread[];
+        /** Milliseconds from when the first thread left until the last one did. */
+        readonly leavingMs: number;
+      }
+    | End
+  );

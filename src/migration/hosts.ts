@@ -68,8 +68,8 @@ export interface ImageSource {
 export interface SourceHost {
   /**
    * Stop the guest at its next safepoint and capture it; its blocked call is left (a home call stays under way at
-   * home, the guest makes it again when it is resumed). → `frozen(pid, move, image)` or `cannot(pid, move, reasons)`
-   * or `ended(pid, end)`. From `frozen` on nothing of the guest executes.
+   * home, the guest makes it again when it is resumed). → `frozen(pid, move, image, stoppedMs)` or
+   * `cannot(pid, move, reasons)` or `ended(pid, end)`. From `frozen` on nothing of the guest executes.
    */
   freeze(pid: Pid, move: MoveId): void;
   /** Undo `freeze`, however far it has come: run on, under this incarnation. No `frozen` or `cannot` follows. */
@@ -142,7 +142,7 @@ export interface HomeHost extends NodeView {
 /** What a move took. */
 export interface MoveStats {
   /**
-   * Milliseconds in which the process did not run: from the stop at S until its code goes on at D, measured on the home
+   * Milliseconds in which the process did not run: from the stop of its first thread at S until its code goes on at D, measured on the home
    * node's clock and so, where S or D are elsewhere, up to one message each way too long, never too short.
    */
   readonly freezeMs: number;

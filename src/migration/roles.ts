@@ -147,8 +147,9 @@ export class Roles {
 
   // What comes in from the host: see hosts.ts.
 
-  frozen(pid: Pid, move: MoveId, image: ImageSource): void {
-    this.#input(() => this.#source.frozen(pid, move, image));
+  /** @param stoppedMs how long ago its first thread left its code */
+  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: number): void {
+    this.#input(() => this.#source.frozen(pid, move, image, stoppedMs));
   }
 
   cannot(pid: Pid, move: MoveId, reasons: readonly string[]): void {

@@ -71,6 +71,8 @@ export class Guest {
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #stopped = false;
   #context: GuestContext | null = null;
+  /** When the first of its threads left its code for a capture. */
+  #leftAt: number | null = null;
   /** CPU time of all threads when the guest last began to run. */
   #cpuBefore = 0n;
   /** The descriptors that the first thread may use itself; null: there are other threads, and it may use none. */
@@ -284,6 +286,7 @@ export class Guest {
   #begin(context: GuestContext, cpuNanos: bigint): void {
     assert(this.#state === 'idle', `a guest that is ${this.#state} cannot run`);
     this.#state = 'running';
+    this.#leftAt = null;
     this.#context = context;
     this.#cpuBefore = cpuNanos;
   }
@@ -331,6 +334,7 @@ export class Guest {
     if (report.type === 'captured') {
       member.phase = 'captured';
       member.state = report.state;
+      this.#leftAt ??= performance.now();
     } else if (report.type === 'returned') {
       this.#members.remove(member);
       void member.hosted.end(this.memoryBytes);
@@ -340,7 +344,8 @@ export class Guest {
     const threads = members.map(({ identity: { seat, id, argument }, state, cpuNanos }) => {
       return { seat, id, argument, cpuNanos, state, parked: this.#lot.saved(seat) };
     });
-    this.#finish({ type: 'captured', threads, ...this.#members.used });
+    const leavingMs = this.#leftAt === null ? 0 : performance.now() - this.#leftAt;
+    this.#finish({ type: 'captured', threads, leavingMs, ...this.#members.used });
   }
 
   #failed(message: string): void {

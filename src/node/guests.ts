@@ -328,7 +328,10 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       entry.rest = rest;
       this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
-      this.#environment.roles().frozen(pid, entry.freezing, imageOf(session.spec.module, session.guest.memories, rest));
+      const reportedAt = performance.now();
+      const image = imageOf(session.spec.module, session.guest.memories, rest);
+      const stoppedMs = report.leavingMs + performance.now() - reportedAt;
+      this.#environment.roles().frozen(pid, entry.freezing, image, stoppedMs);
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });

@@ -242,7 +242,7 @@ export class SimNode implements Peer {
       this.roles.cannot(pid, move, ['safepoint']);
       return;
     }
-    this.roles.frozen(pid, move, guest.freeze());
+    this.roles.frozen(pid, move, guest.freeze(), 0);
   }
 
   #destinationHost(): DestinationHost {
