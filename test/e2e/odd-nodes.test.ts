@@ -144,7 +144,7 @@ describe('nodes that refuse', () => {
 
   test('another build is refused before it joins', async () => {
     for (const [query, words] of [
-      ['?protocol', /speaks protocol 1 to 1, yours .* 4711 to 4711: install the same Godwit on both/],
+      ['?protocol', /speaks protocol \d+ to \d+, yours .* 4711 to 4711: install the same Godwit on both/],
       ['?engine', /lacks engine-\d+, .* lacks engine-4711: install the same Godwit on both nodes/],
     ] as const) {
       const { token, address } = await lab.ask((node) => node.token());

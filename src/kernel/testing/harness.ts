@@ -5,7 +5,7 @@ import { Rights } from '../../abi/types.ts';
 import { assert } from '../../base/assert.ts';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
 import { type Clock, silentLog, type Timer } from '../../base/env.ts';
-import { nodeId } from '../../base/ids.ts';
+import { FIRST_SEAT, nodeId, type Seat } from '../../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../../base/virtual.ts';
 import { Waiting } from '../../base/waiting.ts';
 import type { Directory, Settled } from '../../vfs/openfile.ts';
@@ -92,9 +92,9 @@ export class Harness {
     return result;
   }
 
-  /** A call that must wait. */
-  block<N extends Preview1Name>(name: N, args: ArgsOf<N>): Blocked<N> {
-    const result = this.kernel.call(this.process, name, args);
+  /** A call that must wait, of the first thread or another one. */
+  block<N extends Preview1Name>(name: N, args: ArgsOf<N>, seat: Seat = FIRST_SEAT): Blocked<N> {
+    const result = this.kernel.call(this.process, name, args, seat);
     assert(result instanceof Waiting, `${name} does not wait`);
     return result;
   }
