@@ -17,7 +17,8 @@
  * a writer takes its place before it writes, a reader that was overtaken reads again.
  *
  * The kernel must not close a file while another thread may be inside a call on it: the thread might meet the
- * number again as another file's. A thread's own fd_close and the end of all threads of a process are such moments.
+ * number again as another file's. A thread's own fd_close and the end of all threads of a process are such moments. A
+ * process with several threads has no others, so all its calls on files are the kernel's.
  */
 import { fstatSync, readFileSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';

@@ -38,8 +38,15 @@ describe('inside the command', () => {
     test(named(run), () => check(run, [], { node: null }));
 });
 
+/** How often every program is run while it hops: more, and with shorter stays, in `npm run torture`. */
+const ROUNDS = Number(process.env['GODWIT_ROUNDS'] ?? 1);
+
 describe('hopping among three nodes', { concurrency: 2 }, () => {
-  for (const run of THREAD_RUNS) test(named(run), () => check(run, ['--hop', '20ms'], {}));
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const run of THREAD_RUNS) {
+      test(`${named(run)}, round ${round}`, () => check(run, ['--hop', ROUNDS === 1 ? '20ms' : '5ms'], {}));
+    }
+  }
 });
 
 /** One thread that waits for five others, which take long; its output comes at the end. */
