@@ -20,7 +20,7 @@ const STATE: MachineState = {
   hostReference: false,
 };
 
-const nanos = fc.bigInt(0n, 2n ** 63n - 1n);
+const nanos = fc.bigInt(0n, 2n ** 59n);
 const parked: fc.Arbitrary<Parked | null> = fc.oneof(
   fc.constant(null),
   fc.constant({ state: 'woken' as const }),
@@ -58,7 +58,13 @@ const rest: fc.Arbitrary<GuestRest> = fc
       const id = index === 0 ? 0 : (ids[index - 1] ?? 0);
       return { seat: seat(number), id, argument, cpuNanos, state: begun ? STATE : null, parked: waits };
     }),
-    baggage: { args: [Uint8Array.of(65)], env: [], ...baggage, nextCalls: nextCalls.map((n) => callNumber(n)) },
+    baggage: {
+      args: [Uint8Array.of(65)],
+      env: [],
+      ...baggage,
+      cpuNanos: 2n ** 62n + baggage.cpuNanos,
+      nextCalls: nextCalls.map((n) => callNumber(n)),
+    },
   }));
 
 /** Who waits, longest first: the numbers themselves are not kept. */
@@ -119,6 +125,7 @@ test('threads that do not fit together are no guest', () => {
     [first, second, { ...second, seat: seat(2) }],
     [first, { ...second, id: 0 }],
     [{ ...first, id: 5 }],
+    [{ ...first, cpuNanos: 1n }],
   ];
   for (const threads of wrong) {
     assert.throws(() => decodeRest(encodeRest({ threads, baggage })), { code: 'corrupt' });

@@ -102,7 +102,9 @@ export function decodeRest({ threads: states, kernel }: EncodedRest): GuestRest 
   const seats = new Set(described.map(({ seat }) => seat));
   const ids = new Set(described.map(({ id }) => id));
   const firstFits = described.every(({ seat, id }) => (seat === FIRST_SEAT) === (id === 0));
-  if (seats.size !== described.length || ids.size !== described.length || !seats.has(FIRST_SEAT) || !firstFits) {
+  const used = described.reduce((sum, { cpuNanos }) => sum + cpuNanos, 0n);
+  const different = seats.size === described.length && ids.size === described.length;
+  if (!different || !seats.has(FIRST_SEAT) || !firstFits || used > baggage.cpuNanos) {
     throw new GodwitError('corrupt', 'an image whose threads do not fit together');
   }
   const threads = described.map(({ seat, id, argument, cpuNanos, woken, waits }, index): CapturedThread => {
