@@ -5,43 +5,9 @@ import { EXNREF, FUNCREF, I32, I64, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import type { Choices } from './choices.ts';
-import { ATOMIC_ACCESSES, OPERATIONS, constantOf } from './operations.ts';
-
-export interface Signature {
-  readonly index: number;
-  readonly params: readonly ValueType[];
-  readonly results: readonly ValueType[];
-}
-
-interface Label {
-  readonly types: readonly ValueType[];
-  readonly loop: boolean;
-  /** A clause of the older form is being written. */
-  caught?: boolean;
-}
-
-/** What code of a module can refer to. */
-export interface Surroundings {
-  /** Imported and defined functions, in the order in which the table holds them from place 1 on. */
-  readonly functions: readonly Signature[];
-  /** One mutable global of each type. */
-  readonly globals: readonly { readonly index: number; readonly type: ValueType }[];
-  /** Types of locals and operands. */
-  readonly types: readonly ValueType[];
-  /** A global that is counted down; at 0 the program hurries to its end. */
-  readonly fuel: number;
-  readonly table: number;
-  readonly tableSize: number;
-  /** By memory, and of the table: whether addresses have 64 bits. */
-  readonly memories: readonly boolean[];
-  /** By memory. */
-  readonly shared: readonly boolean[];
-  readonly wideTable: boolean;
-  /** How exceptions are handled, if at all, and what those of each tag carry. */
-  readonly exceptions: 'none' | 'references' | 'legacy';
-  readonly tags: readonly (readonly ValueType[])[];
-  type(params: readonly ValueType[], results: readonly ValueType[]): number;
-}
+import type { Label, Signature, Surroundings } from './surroundings.ts';
+import { writeConstant, writeReference } from './reference-code.ts';
+import { ATOMIC_ACCESSES, OPERATIONS } from './operations.ts';
 
 const MAX_DEPTH = 6;
 const MEMORY_MASK = 0xfff0;
@@ -66,12 +32,22 @@ export class FunctionGenerator {
     const a = this.#a;
     this.#burn();
     a.raw(OP.if, 0x40);
-    for (const type of this.#signature.results) a.copy(constantOf(type, 1));
+    for (const type of this.#signature.results) writeConstant(a, this.#m, type, 1);
     a.op(OP.return).op(OP.end);
     this.#labels.push({ types: this.#signature.results, loop: false });
+    this.#setLocals();
     this.#statements(0);
     for (const type of this.#signature.results) this.#value(type, 1);
     return a.done();
+  }
+
+  /** Locals without null need a value before they are read. */
+  #setLocals(): void {
+    this.#locals.forEach((type, local) => {
+      if (local < this.#signature.params.length || type !== this.#m.referred.exact) return;
+      writeConstant(this.#a, this.#m, type, 0);
+      this.#a.op(OP.localSet, local);
+    });
   }
 
   /** Uses up fuel; leaves 1 if there is none any more. */
@@ -182,9 +158,13 @@ export class FunctionGenerator {
     const wanted = this.#signature.results.join();
     const callee = this.#c.pick(functions.filter(({ results }) => results.join() === wanted));
     for (const type of callee.params) this.#value(type, depth + 1);
-    if (this.#c.below(3) === 2) {
+    const signature = this.#m.type(callee.params, callee.results);
+    if (signature === this.#m.referred.type && this.#c.below(2) === 1) {
+      this.#value(this.#m.referred.exact, depth + 1);
+      this.#a.op(OP.returnCallRef, signature);
+    } else if (this.#c.below(3) === 2) {
       this.#place(functions.indexOf(callee) + 1);
-      this.#a.op(OP.returnCallIndirect, this.#m.type(callee.params, callee.results), table);
+      this.#a.op(OP.returnCallIndirect, signature, table);
     } else this.#a.op(OP.returnCall, callee.index);
   }
 
@@ -457,7 +437,8 @@ export class FunctionGenerator {
         this.#value(type, depth + 1);
         this.#value(type, depth + 1);
         this.#value(I32, depth + 1);
-        a.op(OP.selectTyped, 1, type);
+        a.op(OP.selectTyped, 1);
+        this.#m.references.write(a, type);
       },
     ];
     c.pick(kinds)();
@@ -470,13 +451,25 @@ export class FunctionGenerator {
     if (kind === 1 && locals.length > 0) a.get(this.#c.pick(locals));
     else if (kind === 2) a.op(OP.globalGet, this.#m.globals.find((global) => global.type === type)!.index);
     else if (type === FUNCREF && this.#c.below(2) === 1) a.op(OP.refFunc, this.#c.pick(this.#m.functions).index);
-    else a.copy(constantOf(type, this.#c.below(9)));
+    else writeConstant(a, this.#m, type, this.#c.below(9));
   }
 
   #operation(type: ValueType, depth: number): void {
     const a = this.#a;
     if (type === FUNCREF) {
       this.#place(this.#c.below(this.#m.tableSize)).op(OP.tableGet, this.#m.table);
+      return;
+    }
+    const { referred } = this.#m;
+    if (type === referred.exact || type === referred.orNull) {
+      const value = (wanted: ValueType): void => this.#value(wanted, depth + 1);
+      writeReference({ code: a, choices: this.#c, module: this.#m, labels: this.#labels, value }, type);
+      return;
+    }
+    if (type === I32 && this.#c.below(8) === 7) {
+      this.#value(I32, depth + 1);
+      this.#value(referred.exact, depth + 1);
+      a.op(OP.callRef, referred.type);
       return;
     }
     if (type === I64 && this.#c.below(3) === 2) {

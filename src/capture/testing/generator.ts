@@ -3,19 +3,22 @@
  * with operands left on the stack around them. Choice 0 is always the simplest, and an exhausted list yields 0, so a
  * failing case shrinks with its list. Loops and calls use up a counter, so every program ends.
  */
+import { OP } from '../../wasm/opcodes.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import { EXNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import { Choices } from './choices.ts';
 import { FunctionGenerator } from './function-generator.ts';
-import type { Signature, Surroundings } from './function-generator.ts';
+import type { Signature, Surroundings } from './surroundings.ts';
 import { constantOf } from './operations.ts';
 
 const NUMBERS = [I32, I64, F32, F64];
 const TYPES = [I32, I64, F64, F32, V128, FUNCREF];
 const FUEL = 60;
 const TAGS: readonly (readonly ValueType[])[] = [[I32], [], [F64, I64, I32, F64], [V128, FUNCREF]];
+/** The function that typed references are to at first; all others of its type can follow. */
+const REFERRED = 0;
 const IMPORTS: readonly (readonly [string, ValueType[], ValueType[]])[] = [
   ['tick', [I32], [I32]],
   ['mix', [F64, I64], [F32]],
@@ -39,20 +42,25 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
   });
   const wideTable = c.below(4) === 3;
   const exceptions = c.pick(['none', 'references', 'legacy'] as const);
-  const tags = exceptions === 'none' ? [] : TAGS;
+  const step = b.type(imported[REFERRED]!.params, imported[REFERRED]!.results);
+  const referred = { type: step, orNull: b.references.type(step, true), exact: b.references.type(step, false) };
+  const tags = exceptions === 'none' ? [] : [...TAGS, [referred.exact, I32, referred.orNull]];
   tags.forEach((payload, i) => b.export(`tag${i}`, 'tag', b.tag(payload)));
-  const types = exceptions === 'references' ? [...TYPES, EXNREF] : TYPES;
+  const plain = [...TYPES, referred.orNull, referred.exact];
+  const types = exceptions === 'references' ? [...plain, EXNREF] : plain;
   const defined = functions(c, b.nextFunction, types);
   const surroundings: Surroundings = {
     functions: [...imported, ...defined],
     fuel: b.global(I32, true, new Assembler().constant(FUEL).done()),
-    globals: types.map((type) => ({ index: b.global(type, true, constantOf(type, 7)), type })),
+    globals: types.map((type) => ({ index: b.global(type, true, initial(b, referred, type)), type })),
     types,
     table: b.table(imported.length + defined.length + 2, null, FUNCREF, wideTable),
     wideTable,
     tableSize: imported.length + defined.length + 2,
     memories,
     shared,
+    references: b.references,
+    referred,
     exceptions,
     tags,
     type: (params, results) => b.type(params, results),
@@ -65,6 +73,11 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     b.define(signature.params, signature.results, locals, body.code());
   }
   return b.build();
+}
+
+function initial(b: ModuleBuilder, { exact }: Surroundings['referred'], type: ValueType): Uint8Array {
+  if (type === exact) return new Assembler().op(OP.refFunc, REFERRED).done();
+  return constantOf(type, 7, b.references);
 }
 
 /** The signatures of the defined functions; the first one can be called from outside. */

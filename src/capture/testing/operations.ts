@@ -11,10 +11,11 @@ import {
 } from '../../wasm/opcodes.ts';
 import { F32, F64, FUNCREF, I32, I64, UNKNOWN, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
+import type { ReferenceTypes } from '../../wasm/references.ts';
 import { Assembler } from '../assembler.ts';
 
-/** A constant of the type that is made of this number; null for a reference. */
-export function constantOf(type: ValueType, value: number): Uint8Array {
+/** A constant of the type that is made of this number; null for a reference, which must be one that can be null. */
+export function constantOf(type: ValueType, value: number, references: ReferenceTypes): Uint8Array {
   const a = new Assembler();
   if (type === I32) a.constant(value);
   else if (type === I64) {
@@ -29,7 +30,10 @@ export function constantOf(type: ValueType, value: number): Uint8Array {
   } else if (type === V128) {
     a.op(OP.v128Const);
     a.copy(Uint8Array.from({ length: 16 }, (_, i) => value + i));
-  } else a.op(OP.refNull, type);
+  } else {
+    a.op(OP.refNull);
+    references.writeHeap(a, type);
+  }
   return a.done();
 }
 

@@ -1,4 +1,5 @@
 /** Builds modules by hand, for tests: sections in order, code as assembled bytes. */
+import { ReferenceTypes } from '../references.ts';
 import { FUNCREF, sameTypes } from '../types.ts';
 import type { TypeList, ValueType } from '../types.ts';
 import { PREAMBLE, WasmWriter } from '../writer.ts';
@@ -19,6 +20,8 @@ interface MemoryDefinition {
 const KINDS = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 export class ModuleBuilder {
+  /** The numbers of the module's reference types, for wherever a type is wanted. */
+  readonly references = new ReferenceTypes();
   readonly #types: { params: TypeList; results: TypeList }[] = [];
   readonly #imports: ((w: WasmWriter) => void)[] = [];
   #importedFunctions = 0;
@@ -166,8 +169,8 @@ export class ModuleBuilder {
     };
     vector(1, this.#types, (w, { params, results }) => {
       w.u8(0x60);
-      w.types(params);
-      w.types(results);
+      this.references.writeAll(w, params);
+      this.references.writeAll(w, results);
     });
     vector(2, this.#imports, (w, write) => write(w));
     vector(3, this.#functions, (w, { type }) => w.u32(type));
@@ -181,7 +184,8 @@ export class ModuleBuilder {
       w.u32(type);
     });
     vector(6, this.#globals, (w, { type, mutable, init }) => {
-      w.raw(type, mutable ? 1 : 0);
+      this.references.write(w, type);
+      w.u8(mutable ? 1 : 0);
       w.copy(init);
       w.u8(0x0b);
     });
@@ -204,7 +208,10 @@ export class ModuleBuilder {
     vector(10, this.#functions, (w, { locals, code }) => {
       const body = new WasmWriter();
       body.u32(locals.length);
-      for (const local of locals) body.raw(1, local);
+      for (const local of locals) {
+        body.u8(1);
+        this.references.write(body, local);
+      }
       body.copy(code);
       body.u8(0x0b);
       w.u32(body.length);
