@@ -43,7 +43,38 @@ function capturing(seen = new Set<number>()): Embedding {
   };
 }
 
+/** Waits for 1 ns, for another value than there is, and for ever, and keeps what came of it in memory. */
+const WAITING = `(module
+  (memory (export "memory") 1 1 shared)
+  (func $see (param i32)
+    (i32.store (i32.const 16) (i32.add (i32.mul (i32.load (i32.const 16)) (i32.const 10)) (local.get 0))))
+  (func (export "_start")
+    (call $see (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const 1)))
+    (call $see (memory.atomic.wait64 (i32.const 8) (i64.const 5) (i64.const -1)))
+    (call $see (i32.add (i32.const 3) (memory.atomic.notify (i32.const 8) (i32.const 1))))
+    (call $see (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1)))))`;
+
 describe('an execution', () => {
+  test('waits alone: until the time is over, or until it is captured', async () => {
+    const program = Program.compile(await moduleBytes(WAITING));
+    const control = createControl();
+    const execution = new Execution(program, { control });
+    const seen = new Int32Array(execution.memory!.buffer, 16, 1);
+    capture(control);
+    assert.equal(execution.start().type, 'captured');
+    assert.equal(seen[0], 0, 'in the first wait');
+    const worker = new Worker(
+      `const { workerData: { seen, word } } = require('node:worker_threads');
+       while (Atomics.load(seen, 0) !== 213);
+       Atomics.store(word, 0, 1);
+       Atomics.notify(word, 0);`,
+      { eval: true, workerData: { seen, word: new Int32Array(control.buffer, 0, 1) } },
+    );
+    assert.equal(execution.goOn().type, 'captured');
+    assert.equal(seen[0], 213, 'in the last wait');
+    await once(worker, 'exit');
+  });
+
   test('captured inside imports, each time resumed from bytes', async () => {
     const program = Program.compile(await moduleBytes(SUMMING));
     const seen = new Set<number>();

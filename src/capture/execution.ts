@@ -4,6 +4,7 @@
  */
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { waitingAlone } from './alone.ts';
 import { hasher } from './hasher.ts';
 import { ImageReader, ImageWriter } from './image.ts';
 import type { ImageHeader } from './image.ts';
@@ -55,6 +56,7 @@ export function createControl(): WebAssembly.Memory {
  */
 export function capture(control: WebAssembly.Memory): void {
   Atomics.store(attention(control), 0, 1);
+  Atomics.notify(attention(control), 0);
 }
 
 function attention(control: WebAssembly.Memory): Int32Array {
@@ -147,7 +149,18 @@ export class Execution {
     this.#entry = embedding.entry ?? '_start';
     this.control = embedding.control ?? createControl();
     const imports = embedding.imports?.(this) ?? {};
-    this.#machine = new Machine(program, { imports, memories, control: this.control, poll: () => this.capture() });
+    const waiting = waitingAlone(
+      () => memories,
+      (timeout) => this.#sleep(timeout),
+    );
+    const poll = (): void => this.capture();
+    this.#machine = new Machine(program, { imports, memories, control: this.control, poll, waiting });
+  }
+
+  /** Until the time is over or a capture is asked for; then the wait begins anew when the run goes on. */
+  #sleep(timeout: bigint): void {
+    const milliseconds = timeout < 0n ? Infinity : Number(timeout) / 1e6;
+    if (Atomics.wait(attention(this.control), 0, 0, milliseconds) !== 'timed-out') this.capture();
   }
 
   /** See the function {@link resume}. */

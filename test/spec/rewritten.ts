@@ -10,7 +10,7 @@ import {
   rewrite,
 } from '../../src/capture/index.ts';
 import type { MachineState, Outcome } from '../../src/capture/index.ts';
-import { loneWaiting } from '../../src/capture/testing/lone-waiting.ts';
+import { waitingAlone } from '../../src/capture/alone.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
 import { World } from './world.ts';
@@ -152,7 +152,7 @@ class RewrittenGuest implements Guest {
   #fresh(): [Machine, WebAssembly.Memory] {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
     const poll = (): void => this.#safepoint();
-    const waiting = loneWaiting(
+    const waiting = waitingAlone(
       () => this.#memories,
       () => this.#imported(),
     );

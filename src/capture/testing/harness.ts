@@ -2,6 +2,7 @@
  * Runs a module in the original and, rewritten, with captures at chosen safepoints, each resumed in a fresh instance
  * with a copy of memory, and describes the run in a form that can be compared.
  */
+import { waitingAlone } from '../alone.ts';
 import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
 import { createMemory } from '../memory.ts';
@@ -10,7 +11,6 @@ import type { Outcome } from '../machine.ts';
 import { Program } from '../program.ts';
 import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
 import { decodeState, encodeState } from '../state.ts';
-import { loneWaiting } from './lone-waiting.ts';
 
 export interface Run {
   /** What the imports were told, in order. */
@@ -169,7 +169,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
         },
       ]),
     );
-    const waiting = loneWaiting(
+    const waiting = waitingAlone(
       () => memories,
       () => safepoint(true),
     );
