@@ -71,6 +71,14 @@ test('every message comes back as it was', () => {
   }
 });
 
+test('an interval between moves that no timer has is refused', () => {
+  const stdios = { stdin: stdio, stdout: stdio, stderr: stdio };
+  for (const hopMicros of [0, -1, NaN, Infinity, LIMITS.hopMicros + 1]) {
+    const run: ToDaemon = { kind: 'run', spec: { ...SPEC, hopMicros }, stdio: stdios, terminal: null };
+    assert.throws(() => decodeToDaemon(payload(encodeToDaemon(run))), { code: 'protocol' });
+  }
+});
+
 test('frames are found however the bytes are cut', () => {
   const frames = TO_DAEMON_SAMPLES.map(encodeToDaemon);
   const stream = Buffer.concat(frames);

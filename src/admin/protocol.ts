@@ -31,6 +31,7 @@ import {
   u32,
   u64,
   u8,
+  within,
 } from '../base/schema.ts';
 import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/codecs.ts';
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
@@ -86,7 +87,7 @@ const runSpec = struct({
   listen: list(str, LIMITS.descriptorsPerProcess),
   pin: bool,
   detach: bool,
-  hopMicros: optional(f64),
+  hopMicros: optional(within(f64, 1, LIMITS.hopMicros)),
   node: optional(str),
 });
 

@@ -27,10 +27,10 @@ test('sizes and times', () => {
 
 test('intervals', () => {
   assert.deepEqual(
-    ['20ms', '1s', '500us', '1.5s', '2m'].map(parseInterval),
-    [20_000, 1_000_000, 500, 1_500_000, 120_000_000],
+    ['20ms', '1s', '500us', '1.5s', '2m', '1440m'].map(parseInterval),
+    [20_000, 1_000_000, 500, 1_500_000, 120_000_000, 86_400_000_000],
   );
-  for (const text of ['', '20', 'ms', '0ms', '-1s', '1h', '1e3s', '0.1us']) {
+  for (const text of ['', '20', 'ms', '0ms', '-1s', '1h', '1e3s', '0.1us', '86401s', `${'9'.repeat(400)}s`]) {
     assert.throws(() => parseInterval(text), { code: 'usage' });
   }
 });

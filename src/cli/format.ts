@@ -1,5 +1,6 @@
 /** Numbers, times and tables for people. */
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { ProcessEnd } from '../node/daemon.ts';
 import { signalName } from './signals.ts';
 
@@ -56,11 +57,12 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
 
 const UNITS: Readonly<Record<string, number>> = { us: 1, µs: 1, ms: 1000, s: 1_000_000, m: 60_000_000 };
 
-/** @returns microseconds of `20ms`, `1s`, `500us`, `1.5s`. @throws GodwitError `usage` unless more than zero */
+/** @returns microseconds of `20ms`, `1s`, `500us`, `1.5s`: 1 to a day. @throws GodwitError `usage` */
 export function parseInterval(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(us|µs|ms|s|m)$/.exec(text) ?? [];
   const micros = Number(number) * (UNITS[unit] ?? Number.NaN);
   if (!(micros >= 1)) throw new GodwitError('usage', `"${text}" is no interval; write it as 20ms, 1s or 500us`);
+  if (micros > LIMITS.hopMicros) throw new GodwitError('usage', `"${text}" is too long an interval: a day is the most`);
   return micros;
 }
 
