@@ -6,7 +6,7 @@
  * new node joins, which has no certificate yet (src/cluster/join.ts bounds what it may do).
  */
 import type { X509Certificate } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { ConnectionOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { connect, createServer } from 'node:tls';
 import type { Log } from '../base/env.ts';
@@ -152,6 +152,18 @@ export function listenTls(options: ListenOptions): Promise<TlsListener> {
         close: () => new Promise((done) => server.close(() => done())),
       });
     });
+  });
+}
+
+/**
+ * Whether a node could listen on an address: what is to be known before it founds or joins a cluster under it.
+ * @throws GodwitError as {@link listenTls} does
+ */
+export function tryAddress(address: Address): Promise<void> {
+  const server = createTcpServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(error, address)));
+    server.listen(address.port, address.host, () => server.close(() => resolve()));
   });
 }
 

@@ -13,7 +13,7 @@ import { certifierOf, credentialsOf, foundCluster, joinCluster } from '../cluste
 import type { MembershipStore, NodeIdentity } from '../cluster/store.ts';
 import { formatAddress, parseAddress } from '../link/address.ts';
 import type { Build } from '../link/greeting.ts';
-import { listenTls, TlsDialer } from '../link/tls.ts';
+import { listenTls, TlsDialer, tryAddress } from '../link/tls.ts';
 import { Cluster } from './cluster.ts';
 import { NodeCore } from './core.ts';
 import type { Daemon, NodeOptions } from './daemon.ts';
@@ -100,6 +100,8 @@ function defaultName(): string {
 async function newIdentity(store: MembershipStore, { name, listen, join }: NodeOptions): Promise<NodeIdentity> {
   const called = name ?? defaultName();
   const address = listen ?? DEFAULT_LISTEN;
+  // A node that cannot run must not leave a cluster in its state directory, or use a token up.
+  await tryAddress(parseAddress(address));
   if (!join) return foundCluster(store, realRandom, called, address);
   return joinCluster(store, {
     clock: realClock,

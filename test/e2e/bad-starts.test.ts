@@ -73,12 +73,24 @@ describe('a node that cannot start', () => {
     );
   });
 
-  test('on a port that is in use', async () => {
+  test('on a port that is in use, which leaves no cluster behind and the token unused', async () => {
     const { address, token } = await joining();
-    checkRefused(await up('port', [], address), 1, /in use: choose another address with --listen/);
-    // The state directory is that of a new cluster now, which is not left by the way.
     const options = ['--join', address, '--token', token];
-    checkRefused(await up('port', options), 1, /port: it belongs to a node of a cluster already; .*without --join/);
+    for (const how of [[], options]) {
+      checkRefused(await up('port', how, address), 1, /in use: choose another address with --listen/);
+    }
+    const port = await lab.up('port', options);
+    assert.equal((await lab.nodeList()).find(({ name }) => name === 'port')?.state, 'up');
+    port.kill('SIGTERM');
+    await port.running.result();
+  });
+
+  test('as a new one, where it belongs to a cluster already', async () => {
+    const { address, token } = await joining();
+    const options = ['up', '--socket', path.join(lab.directory, 'again.sock'), '--join', address, '--token', token];
+    const state = path.join(lab.directory, 'port');
+    const refused = await lab.run([...options, '--state', state], { node: null });
+    checkRefused(refused, 1, /port: it belongs to a node of a cluster already; .*without --join/);
   });
 
   test('on an address that is none, which is forgotten', async () => {
