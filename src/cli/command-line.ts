@@ -39,7 +39,9 @@ function makeContext(invocation: Invocation): Context {
   const socketPath = controlSocketPath(invocation.value('socket'), process.env);
   return {
     env: process.env,
-    cwd: process.cwd(),
+    get cwd() {
+      return currentDirectory();
+    },
     socketPath,
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
@@ -49,6 +51,15 @@ function makeContext(invocation: Invocation): Context {
     },
     connect: () => connectAdmin(socketPath),
   };
+}
+
+/** Asked for only by the commands that need it: `ps` works in a directory that has been removed, too. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new GodwitError('io', 'the current directory is not there any more; change to another one', { cause: error });
+  }
 }
 
 async function dispatch(name: string | undefined, words: readonly string[]): Promise<number> {

@@ -178,6 +178,14 @@ test(
   },
 );
 
+test('the current directory is not there any more', async () => {
+  const gone = path.join(lab.directory, 'gone');
+  const inGone = (command: string): Promise<Result> =>
+    lab.shell(`mkdir '${gone}' && cd '${gone}' && rmdir '${gone}' && $GODWIT ${command}`);
+  checkRefused(await inGone(`run ${(await fixture('hello')).path}`), 125, /current directory is not there.*change to/);
+  assert.equal((await inGone('ps')).status, 0);
+});
+
 test('--hop with nowhere to go: said, and run', async () => {
   const file = await fileWith('hello.wasm', hello);
   const { stdout, stderr, status } = await lab.run(['run', '--hop', '20ms', file], { node: null });
