@@ -9,7 +9,8 @@ async function outputFailed(error: Error): Promise<never> {
   if ('code' in error && error.code === 'EPIPE') process.exit(PIPE_CLOSED);
   const { reasonOf } = await import('./report.ts');
   process.stderr.write(`godwit: cannot write to standard output: ${reasonOf(error)}; send it elsewhere\n`);
-  process.exit(1);
+  // Of `run`, 1 would be the program's.
+  process.exit(process.argv[2] === 'run' ? 125 : 1);
 }
 
 // What a program of `run` writes goes past these streams, and its end is not ours.

@@ -173,6 +173,10 @@ test(
       );
       assert.equal(status, 1);
     }
+    // The pid is lost, the process is not.
+    const { stderr, status } = await lab.shell(`$GODWIT run --detach ${(await fixture('hello')).path} > /dev/full`);
+    assert.match(stderr, /cannot write to standard output: no space is left on the device/);
+    assert.equal(status, 125);
     // Whoever has read enough is not told anything.
     assert.equal((await lab.shell('$GODWIT help run | head -1 > /dev/null')).stderr, '');
   },
