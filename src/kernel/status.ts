@@ -2,7 +2,7 @@
  * How a process ended, as its parent and its user see it.
  */
 import type { NodeId } from '../base/ids.ts';
-import { exitStatusOf, type Signal } from '../abi/signals.ts';
+import type { Signal } from '../abi/signals.ts';
 
 export type ExitStatus =
   /** proc_exit or the end of `_start`. `code` is what the program said, 0 to 2^32-1. */
@@ -14,9 +14,3 @@ export type ExitStatus =
     }
   /** Godwit could not go on with it, or it was on a node that was lost. */
   | { readonly how: 'failed'; readonly report: string; readonly node: NodeId };
-
-/** The status that a shell sees: 0 to 255; 128+n after signal n; 125 if Godwit failed. */
-export function shellStatus(status: ExitStatus): number {
-  if (status.how === 'exited') return status.code & 0xff;
-  return status.how === 'signalled' ? exitStatusOf(status.signal) : 125;
-}

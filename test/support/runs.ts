@@ -2,7 +2,7 @@
  * How the guest programs are run and what they then print: for the test that builds them all, and for every test that
  * runs them some other way and compares.
  */
-import { FIXTURES, type FixtureName } from './fixtures.ts';
+import type { FixtureName } from './fixtures.ts';
 
 export interface FixtureRun {
   readonly fixture: FixtureName;
@@ -178,8 +178,3 @@ export const CONFORMANCE: readonly ConformanceRun[] = [
   { fixture: 'wasi/symlinks', nodeFails: 'opening a link that is not followed gives noent and not loop' },
   { fixture: 'wasi/times', nodeFails: 'times that are set lose their fraction of a second' },
 ];
-
-/** The names of all programs that are not in {@link CONFORMANCE}. */
-export const PROGRAM_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
-  (name) => !name.startsWith('wasi/'),
-);
