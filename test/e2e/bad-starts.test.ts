@@ -120,6 +120,19 @@ describe('a node that cannot start', () => {
     );
   });
 
+  test('beside others that are started on the same control socket', async () => {
+    const socket = path.join(lab.directory, 'wanted.sock');
+    const start = (name: string): Promise<Result> =>
+      lab.run(['up', '--detach', '--state', path.join(lab.directory, name), '--socket', socket], { node: null });
+    const results = await Promise.all(['wanted1', 'wanted2', 'wanted3'].map(start));
+    const refused = results.filter(({ status }) => status !== 0);
+    assert.equal(refused.length, 2);
+    for (const result of refused) checkRefused(result, 1, /already serves .*wanted\.sock; end it with "godwit down"/);
+    // Those that gave up have not taken the file of the one that runs.
+    await access(`${socket}.err`);
+    assert.equal((await lab.run(['down', '--socket', socket], { node: null })).status, 0);
+  });
+
   test('with a state directory that is a file, or damaged', async () => {
     const file = path.join(lab.directory, 'state-file');
     await writeFile(file, 'something else');

@@ -1,7 +1,7 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -199,6 +199,7 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
     if (signal !== null) return 128 + constants.signals[signal];
     throw words ?? new GodwitError('internal', 'the node ended without a word before it was ready');
   }
+  if (errors) renameSync(errors.path, `${context.socketPath}.err`);
   child.stdout!.destroy();
   child.unref();
   announce(ready, invocation, context);
@@ -222,9 +223,12 @@ function endWithCommand(child: ChildProcess): () => NodeJS.Signals | null {
   };
 }
 
-/** A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. */
+/**
+ * A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. Of
+ * several that are started on one socket each has its own, until one of them is the node.
+ */
 function errorFile(socketPath: string): { readonly fd: number; readonly path: string } {
-  const file = `${socketPath}.err`;
+  const file = `${socketPath}.${process.pid}.err`;
   makeSocketDirectory(path.dirname(file));
   try {
     return { fd: openSync(file, 'w', 0o600), path: file };
