@@ -82,6 +82,8 @@ export class AdminClient implements Daemon {
   /** Resolves when the node has answered the greeting. */
   readonly greeted: Promise<void>;
   readonly ended: Promise<void>;
+  /** The operating system's id of the node's process, once that has said that it ends. */
+  endingProcess: number | null = null;
   readonly #connection: Connection<ToClient, ToDaemon>;
   readonly #calls = new Map<number, Pending<Uint8Array>>();
   readonly #greeting: Pending<void>;
@@ -177,7 +179,8 @@ export class AdminClient implements Daemon {
   }
 
   async shutdown(): Promise<void> {
-    await this.#call('shutdown', {});
+    const { pid } = await this.#call('shutdown', {});
+    this.endingProcess = pid;
   }
 
   #call<N extends CallName>(method: N, args: CallArgs<N>): Promise<CallResult<N>> {

@@ -130,7 +130,8 @@ export const CALLS = {
     }),
   ),
   token: call(nothing, joinToken),
-  shutdown: call(nothing, nothing),
+  /** `pid`: of the operating system, so that the client can wait until the node's process is gone. */
+  shutdown: call(nothing, struct({ pid: u32 })),
   /** Shows that the node still reacts. */
   ping: call(nothing, nothing),
 } as const;

@@ -40,7 +40,7 @@ const HANDLERS: Handlers = {
   ping: () => Promise.resolve({}),
   shutdown: async (daemon) => {
     await daemon.shutdown();
-    return {};
+    return { pid: process.pid };
   },
 };
 
