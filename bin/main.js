@@ -6,6 +6,7 @@
 'use strict';
 const { existsSync, mkdirSync } = require('node:fs');
 const { enableCompileCache } = require('node:module');
+const { Socket } = require('node:net');
 const { homedir } = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
@@ -22,6 +23,7 @@ if (main === undefined) {
   process.exitCode = 125;
 } else {
   keepCompiledCode();
+  endWithLauncher();
   void import(pathToFileURL(main).href);
 }
 
@@ -37,4 +39,16 @@ function keepCompiledCode() {
     return;
   }
   enableCompileCache(path.join(godwit, 'code'));
+}
+
+/** Where bin/godwit had to stay as the parent: who kills that means this process. */
+function endWithLauncher() {
+  const fd = Number(process.env.GODWIT_LAUNCHER_PIPE);
+  delete process.env.GODWIT_LAUNCHER_PIPE;
+  if (fd !== 3) return;
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  pipe.on('end', () => process.kill(process.pid, 'SIGHUP'));
+  pipe.on('error', () => {});
+  pipe.resume();
+  pipe.unref();
 }

@@ -118,6 +118,14 @@ describe('bin/godwit', { skip: process.platform === 'win32' && 'needs POSIX sign
     }
   }
 
+  test('child: the program hears of it when the launcher is killed', async () => {
+    const child = start('child', ['wait', 'SIGHUP']);
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    // Its output stays open until the program itself has ended.
+    assert.match(await text(child.stdout), /got SIGHUP/);
+  });
+
   for (const way of ['none', 'too-old']) {
     test(`${way}: says what is missing and the way out`, async () => {
       const child = start(way, []);
