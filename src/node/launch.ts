@@ -3,6 +3,7 @@
  */
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
+import { typeOf } from '../wasm/module.ts';
 import { checkImports, checkThreadEntry, startsThreads } from '../guest/imports.ts';
 import type { Process } from '../kernel/process.ts';
 import type { StdioFile } from '../kernel/processes.ts';
@@ -88,10 +89,19 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
 function checkProgram(file: string, { program }: LoadedModule): void {
   checkImports(file, program.imported);
   if (startsThreads(program.imported)) checkThreadEntry(file, program.reason === null ? program.original : null);
-  if (!program.exports.some(({ kind, name }) => kind === 'function' && name === '_start')) {
+  const entry = program.exports.find(({ kind, name }) => kind === 'function' && name === '_start');
+  if (!entry) {
     throw new GodwitError(
       'not_runnable',
       `cannot run ${file}: it exports no function _start, so it is a library; build it as a program, with a main function`,
+    );
+  }
+  // Preview 1, "Current Unstable ABI" (application-abi.md of the specification): a command's _start is () -> ().
+  const type = program.reason === null ? typeOf(program.original, entry.index) : null;
+  if (type !== null && type.params.length + type.results.length > 0) {
+    throw new GodwitError(
+      'not_runnable',
+      `cannot run ${file}: its _start has parameters or results, so it is no program of WASI preview 1; build it with a main function`,
     );
   }
 }

@@ -85,6 +85,14 @@ describe('a program that cannot run', () => {
     const file = await fileWith('imports.wasm', bytes);
     await checkRun(file, 126, /imports\.wasm: .*env\.alpha, env\.beta; build it for wasi_snapshot_preview1/);
   });
+  test('a _start that wants arguments', async () => {
+    // (module (func (export "_start") (param i32)))
+    const sections = '0105 0160017f00 03020100 070a01 06 5f7374617274 0000 0a040102000b'.replaceAll(' ', '');
+    const bytes = Buffer.concat([Uint8Array.of(...MAGIC, 1, 0, 0, 0), Buffer.from(sections, 'hex')]);
+    const file = await fileWith('arguments.wasm', bytes);
+    await checkRun(file, 126, /arguments\.wasm: its _start has parameters or results.*; build it with a main function/);
+  });
+
   test('a library without a start', async () => {
     const file = await fileWith('library.wasm', Uint8Array.of(...MAGIC, 1, 0, 0, 0));
     await checkRun(file, 126, /library\.wasm: it exports no function _start.*; build it as a program/);
