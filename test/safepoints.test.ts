@@ -1,7 +1,8 @@
 /**
  * Every fixture program, captured at its safepoints and always resumed in a fresh worker: output and end are those of
  * the unmodified program under node:wasi, and the digest of its memory at the end is that of an uncaptured run. Tiny
- * runs at every safepoint in turn, up to a number of them; longer ones at seeded random moments.
+ * runs as soon as they have come to the next safepoint, up to a number of times; longer ones at seeded random moments.
+ * Every safepoint of every tiny run, in fresh instances of one thread: src/capture/programs.test.ts.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';

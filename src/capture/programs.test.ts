@@ -119,8 +119,10 @@ function raise(attention: Int32Array): void {
   attention[0] = 1;
 }
 
-/** Captures of one program with a fresh instance each. */
+/** Captures of one long run with a fresh instance each. */
 const FRESH_CAPTURES = 40;
+/** Safepoints of a tiny run that are captured with a fresh instance each: all but in the Lisp interpreter. */
+const EVERY_SAFEPOINT = 2000;
 
 for (const run of runs.filter(({ length, args }) => length === 'tiny' && args[0] !== 'stack')) {
   test(`${title(run)}: at every safepoint`, async () => {
@@ -134,7 +136,7 @@ for (const run of runs.filter(({ length, args }) => length === 'tiny' && args[0]
       return false;
     };
     assert.deepEqual(execute(program, run, { capture: count, attend: raise }), plain);
-    const step = Math.max(1, Math.ceil(safepoints / FRESH_CAPTURES));
+    const step = Math.max(1, Math.ceil(safepoints / EVERY_SAFEPOINT));
     let at = 0;
     assert.deepEqual(execute(program, run, { capture: () => at++ % step === 0, attend: raise }), plain);
   });
