@@ -48,3 +48,30 @@ test('an original that is not what its name says is not used, and removed', asyn
   assert.equal(await store.loadKept(hash), null);
   assert.deepEqual(readdirSync(directory), []);
 });
+
+/** The one rewritten module in a directory. */
+function cached(directory: string): string {
+  const [name = ''] = readdirSync(directory);
+  return path.join(directory, name);
+}
+
+test('a cached module that is damaged, or of another build, is made again', async (t) => {
+  const [directory, elsewhere] = [directoryOf(t), directoryOf(t)];
+  const { bytes, hash } = original();
+  await new ModuleStore(directory, silentLog).loadBytes(bytes);
+  const right = readFileSync(cached(directory));
+  const b = new ModuleBuilder();
+  b.export('_start', 'function', b.define([], [], [], new Uint8Array(0)));
+  b.define([], [], [], new Uint8Array(0));
+  await new ModuleStore(elsewhere, silentLog).loadBytes(b.build());
+  const damaged = Buffer.from(right);
+  damaged[damaged.length - 1]! ^= 1;
+  for (const wrong of [damaged, right.subarray(0, 10), readFileSync(cached(elsewhere))]) {
+    writeFileSync(cached(directory), wrong);
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
+    assert.equal((await new ModuleStore(directory, log).loadBytes(bytes)).hash, hash);
+    assert.deepEqual(warnings, ['a cached module failed its check and is made again']);
+    assert.deepEqual(readFileSync(cached(directory)), right);
+  }
+});

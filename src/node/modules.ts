@@ -119,14 +119,29 @@ export class ModuleStore {
   async #load(hash: ModuleHash, bytes: Uint8Array): Promise<LoadedModule> {
     const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
     original.set(bytes);
-    const cached = this.#readCache(hash);
-    const module = cached ?? (await rewriteInWorker(original));
-    if (!cached) this.#writeCache(hash, module);
-    const rewritten = await compile(module);
-    const program = openProgram(original, rewritten);
+    const { rewritten, program } = (await this.#openKept(hash, original)) ?? (await this.#makeAnew(hash, original));
     const { memories, hostMemory } = program;
     this.#originals.set(hash, new WeakRef(original));
     return { hash, original, rewritten, program, memories, hostMemory };
+  }
+
+  /** Of the cache, or null: a file that is whole may still be what another build has made. */
+  async #openKept(hash: ModuleHash, original: Uint8Array): Promise<Opened | null> {
+    const module = this.#readCache(hash);
+    if (module === null) return null;
+    try {
+      return await open(original, module);
+    } catch (error) {
+      if (!(error instanceof GodwitError)) throw error;
+      this.#refuse(this.#cacheFile(hash));
+      return null;
+    }
+  }
+
+  async #makeAnew(hash: ModuleHash, original: Uint8Array<SharedArrayBuffer>): Promise<Opened> {
+    const module = await rewriteInWorker(original);
+    this.#writeCache(hash, module);
+    return open(original, module);
   }
 
   #cacheFile(hash: ModuleHash): string {
@@ -193,6 +208,13 @@ function readUsed(file: string): Buffer<ArrayBuffer> | null {
   } catch {
     return null;
   }
+}
+
+type Opened = Pick<LoadedModule, 'rewritten' | 'program'>;
+
+async function open(original: Uint8Array, module: Uint8Array<ArrayBuffer>): Promise<Opened> {
+  const rewritten = await compile(module);
+  return { rewritten, program: openProgram(original, rewritten) };
 }
 
 /** The engine checks once more what the decoder has let through. */
