@@ -4,12 +4,10 @@
  */
 
 /**
- * Features that the rewriter refuses, as its message names them. A module that uses one runs as it is, but neither
- * rewritten nor captured, and so do those that it is linked to.
+ * Features that the engine refuses, as its message names them: none. A module that uses one would run as it is, but
+ * neither rewritten nor captured, and so would those that it is linked to.
  */
-export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
-  ['garbage collection', 'structs, arrays, i31 and casts: a graph of objects cannot be read from outside'],
-]);
+export const UNSUPPORTED: ReadonlyMap<string, string> = new Map();
 
 /** A command of a script that ends otherwise. */
 export interface Exception {

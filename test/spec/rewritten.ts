@@ -1,18 +1,13 @@
 /** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
-import {
-  Machine,
-  Program,
-  CONTROL_PAGES,
-  createMemory,
-  decodeState,
-  encodeState,
-  locate,
-  rewrite,
-} from '../../src/capture/index.ts';
-import type { MachineState, Outcome } from '../../src/capture/index.ts';
+import { Machine, CONTROL_PAGES, createMemory, decodeState, encodeState, locate } from '../../src/capture/index.ts';
+import type { MachineState, Outcome, Program } from '../../src/capture/index.ts';
+import { openProgram, prepare } from '../../src/capture/prepare.ts';
+import type { AnyProgram } from '../../src/capture/prepare.ts';
+import type { StayingProgram } from '../../src/capture/staying.ts';
 import { waitingAlone } from '../../src/capture/alone.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
+import { stayingGuest } from './staying.ts';
 import { World } from './world.ts';
 import type { Guest } from './world.ts';
 
@@ -27,6 +22,8 @@ export class RewrittenWorld extends World {
   captured = 0;
   /** Captures that were resumed where they were, for the state or another instance held references to theirs. */
   stayed = 0;
+  /** Instances of modules that cannot be captured. */
+  uncaptured = 0;
   readonly #shared = new WeakSet<WebAssembly.Memory>();
 
   constructor(captor: Captor | null) {
@@ -35,9 +32,23 @@ export class RewrittenWorld extends World {
   }
 
   override instantiate({ module, capturing }: InstancePlan): Guest {
-    const guest = new RewrittenGuest(this, programOf(module), capturing);
+    const program = programOf(module);
+    if (program.reason !== null) return this.#staying(program);
+    const guest = new RewrittenGuest(this, program, capturing);
     guest.start();
     return guest;
+  }
+
+  #staying(program: StayingProgram): Guest {
+    this.uncaptured++;
+    const { imported } = program;
+    const others = imported.filter(({ kind }) => kind !== 'memory');
+    const imports = this.imports(others, (call) => this.printed.push(call));
+    const wanted = imported.filter(({ kind }) => kind === 'memory');
+    const memories = program.memories.map((size, i) =>
+      wanted[i] === undefined ? createMemory(size) : this.#importedMemory(wanted[i], false),
+    );
+    return stayingGuest(program, imports, memories);
   }
 
   importsFor(program: Program, print: (call: string) => void): WebAssembly.Imports {
@@ -68,15 +79,20 @@ export class RewrittenWorld extends World {
   }
 }
 
-const programs = new WeakMap<ModulePlan, Program>();
+const programs = new WeakMap<ModulePlan, AnyProgram>();
 
-function programOf(module: ModulePlan): Program {
+function programOf(module: ModulePlan): AnyProgram {
   let program = programs.get(module);
   if (program === undefined) {
-    program = Program.open(module.bytes, new WebAssembly.Module(rewrite(module.bytes).module));
+    program = openProgram(module.bytes, new WebAssembly.Module(prepare(module.bytes)));
     programs.set(module, program);
   }
   return program;
+}
+
+/** Whether instances of the module, as far as there were any, can be captured. */
+export function isCapturable(module: ModulePlan): boolean {
+  return programs.get(module)?.reason === null;
 }
 
 class RewrittenGuest implements Guest {

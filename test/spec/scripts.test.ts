@@ -38,6 +38,7 @@ describe('the core scripts, original and rewritten', { skip: SCRIPTS === null &&
       if (!rewritten.some(({ outcome }) => outcome.type === 'refused')) assert.deepEqual(world.printed, plain.printed);
       tally.results('assertions in the original modules', original);
       tally.results('assertions in the rewritten modules', rewritten);
+      tally.count('instances of modules with garbage collection, run but not rewritten', world.uncaptured);
     });
   }
 
