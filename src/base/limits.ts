@@ -53,6 +53,10 @@ export const LIMITS = {
   threads: 64,
   /** Descriptors of one process; POSIX systems give 1024 by default. */
   descriptorsPerProcess: 1024,
+  /** Types that references of one module can be to: two numbers each, with null and without, of the 128 from 0x80 on. */
+  referencedTypes: 64,
+  /** Pairs of instructions that are compared to show what the engine changes in a function: 128 MB of the command. */
+  comparedInstructions: 2 ** 25,
   /** Linear memories of one module; images name them by a byte. */
   memories: 255,
   /** 64 KiB pages of one linear memory: all that wasm32 can address. */

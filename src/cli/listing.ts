@@ -1,4 +1,5 @@
 /** What the engine makes of functions, as lines for people. */
+import { LIMITS } from '../base/limits.ts';
 import type { FunctionDescription, Safepoint } from '../capture/describe.ts';
 import type { Line } from '../wasm/disassemble.ts';
 
@@ -11,9 +12,13 @@ export function listing(lines: readonly Line[]): string[] {
 
 /**
  * Code before and after, in one: what was there and is there still after a blank, what is new after `+`, what is gone
- * after `-`, all indented as it is after. Instructions count as the same by their text, wherever labels lead now.
+ * after `-`, all indented as it is after. Instructions count as the same by their text, wherever labels lead now. Of very
+ * large functions all is shown before, and then all after.
  */
 export function changes(before: readonly Line[], after: readonly Line[]): string[] {
+  if (before.length * after.length > LIMITS.comparedInstructions) {
+    return [...listing(before).map((line) => `- ${line}`), ...listing(after).map((line) => `+ ${line}`)];
+  }
   const same = commonLengths(before, after);
   const lines: string[] = [];
   let [i, j] = [0, 0];

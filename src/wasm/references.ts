@@ -6,7 +6,9 @@
  *
  * A heap type is a number as in the binary format: the index of a type, or negative for an abstract one.
  */
+import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { WasmReader } from './reader.ts';
 import { hex, invalid, unsupported } from './reader.ts';
 import { EXNREF, EXTERNREF, FUNCREF, NON_NULL_PREFIX, NULLABLE_PREFIX, UNKNOWN, isNumeric, typeName } from './types.ts';
@@ -41,7 +43,6 @@ const BOTTOMS: ReadonlyMap<number, number> = new Map([
 ]);
 
 const FIRST = 0x80;
-const MOST_HEAPS = 64;
 
 export class ReferenceTypes {
   readonly #heaps: number[] = [];
@@ -59,7 +60,8 @@ export class ReferenceTypes {
    */
   type(heap: number, nullable: boolean): ValueType {
     const type = this.#number(heap, nullable);
-    if (type === null) throw new GodwitError('limit', `the module has references to more than ${MOST_HEAPS} types`);
+    if (type === null)
+      throw new GodwitError('limit', `the module has references to more than ${LIMITS.referencedTypes} types`);
     return type;
   }
 
@@ -68,7 +70,7 @@ export class ReferenceTypes {
     const known = heap < 0 ? heap : (this.#canonical[heap] ?? heap);
     let at = this.#heaps.indexOf(known);
     if (at === -1) {
-      if (this.#heaps.length === MOST_HEAPS) return null;
+      if (this.#heaps.length === LIMITS.referencedTypes) return null;
       at = this.#heaps.push(known) - 1;
     }
     return FIRST + 2 * at + (nullable ? 0 : 1);
@@ -103,8 +105,9 @@ export class ReferenceTypes {
     if (type < FIRST) return type;
     const heap = this.heap(type);
     if (heap >= 0) return FUNCREF;
-    for (const [top, bottom] of BOTTOMS) if (heap === top || heap === bottom) return top + 0x80;
-    throw new Error(`heap type ${heap} has no top`);
+    const found = [...BOTTOMS].find(([top, bottom]) => heap === top || heap === bottom);
+    assert(found !== undefined, `heap type ${heap} has a top`);
+    return found[0] + 0x80;
   }
 
   tops(types: TypeList): TypeList {
