@@ -17,19 +17,14 @@ import { LIMITS } from '../base/limits.ts';
 import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC, PREFIX_FE } from '../wasm/opcodes.ts';
-import { EXNREF, I32, NO_TYPES } from '../wasm/types.ts';
+import { EXNREF, I32 } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
-import { BranchCopier } from './branches.ts';
-import type { Written } from './copier.ts';
-import { countedLoop, pushEndsSoon, pushUnfinished, setStretch } from './counted.ts';
-import type { CountedLoop } from './counted.ts';
 import type { Facts } from './facts.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import { segmentUseAt } from './graph.ts';
 import { closeHandler, openHandler } from './handler.ts';
-import { Liveness } from './liveness.ts';
-import { writePoll } from './polls.ts';
+import { LoopRewriter } from './loops.ts';
 import type { CodeTarget } from './target.ts';
 import { TryWriter } from './tries.ts';
 import { isSafepoint, waitType, waitUseAt } from './waits.ts';
@@ -40,47 +35,18 @@ export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPol
 /** Position of the spill locals for caught exceptions, by frame depth: far above any operand. */
 export const CAUGHT: number = 1 << 20;
 
-/** Where the local for the end of a stretch stands among the temporaries, whose other keys are positions of operands. */
-export const STRETCH_END = -1;
-
-/** What there was before a loop was written. */
-interface LoopStart {
-  readonly written: Written;
-  readonly sites: number;
-}
-
-/**
- * A counted loop that is being written, in two parts: if it ends soon it is run whole, as it is in the original; else in
- * stretches with a poll before each.
- */
-interface Counted {
-  readonly frame: number;
-  readonly loop: CountedLoop;
-  readonly part: 'whole' | 'stretches';
-}
-
 /** Where dead code ends within a construct. */
 const CLAUSES: ReadonlySet<number> = new Set([OP.else, OP.catch, OP.catchAll]);
 
-export class BodyRewriter extends BranchCopier {
+export class BodyRewriter extends LoopRewriter {
   protected readonly facts: CallFacts;
-  protected readonly target: CodeTarget;
-  protected sites = 0;
-  #polls = new Set<number>();
   /** False for a function that is only patched. */
   protected wrapped = true;
-  readonly #liveness = new Liveness();
-  /** By frame depth. */
-  protected readonly loops: LoopStart[] = [];
-  /** Set while the code that is written is thrown away. */
-  protected verbatim = false;
-  #counted: Counted | null = null;
   protected readonly tries: TryWriter;
 
   constructor(module: Module, facts: CallFacts, target: CodeTarget) {
-    super(module);
+    super(module, target);
     this.facts = facts;
-    this.target = target;
     this.tries = new TryWriter(module, this.out, target, this.labels, (frame) =>
       this.added(this.spills, CAUGHT + frame, EXNREF),
     );
@@ -122,13 +88,9 @@ export class BodyRewriter extends BranchCopier {
 
   protected begin(index: number): void {
     this.enter(index);
-    this.#counted = null;
-    this.sites = 0;
-    this.#polls = new Set();
     this.wrapped = this.facts.capturable[index] === 1;
     this.labels.enter();
     this.tries.begin(index);
-    this.#liveness.enter(this.ownLocals);
   }
 
   /** Types of the locals that were added behind the function's own. */
@@ -140,7 +102,7 @@ export class BodyRewriter extends BranchCopier {
     const { walker, ownLocals } = this;
     const { references } = this.module;
     const live: number[] = [];
-    for (let local = 0; local < ownLocals; local++) if (this.#liveness.saved[local] === 1) live.push(local);
+    for (let local = 0; local < ownLocals; local++) if (this.liveness.saved[local] === 1) live.push(local);
     live.push(...this.spills.values());
     const locals = ownLocals + this.extraLocals.length;
     if (locals > LIMITS.functionLocals) {
@@ -161,7 +123,7 @@ export class BodyRewriter extends BranchCopier {
       spills: this.spills,
       temporaries: this.temporaries,
       sites: this.sites,
-      polls: this.#polls,
+      polls: this.polls,
     };
   }
 
@@ -175,19 +137,14 @@ export class BodyRewriter extends BranchCopier {
     this.out.u8(OP.end);
   }
 
-  protected setPc(site: number): void {
-    this.constant(site);
-    this.local(OP.localSet, this.ownLocals);
-  }
-
   /** Handles instructions until the function's last `end` has been passed. */
   protected walk(more: boolean): void {
     const { walker } = this;
     while (more) {
       if (walker.low < this.watermark) this.watermark = walker.low;
-      if (this.#counted?.part === 'stretches') this.#inStretch(this.#counted.loop);
+      this.inLoop();
       if (this.instruction(walker.opcode)) {
-        this.#liveness.dead();
+        this.liveness.dead();
         this.copy(walker.pos);
         more = this.#passDead();
       } else more = walker.step();
@@ -214,15 +171,15 @@ export class BodyRewriter extends BranchCopier {
     const { walker } = this;
     switch (opcode) {
       case OP.localGet:
-        this.#liveness.read(walker.immediate);
+        this.liveness.read(walker.immediate);
         this.#notNull();
         return false;
       case OP.localTee:
-        this.#liveness.write(walker.immediate);
+        this.liveness.write(walker.immediate);
         this.#notNull();
         return false;
       case OP.localSet:
-        this.#liveness.write(walker.immediate);
+        this.liveness.write(walker.immediate);
         return false;
       case OP.block:
       case OP.loop:
@@ -232,13 +189,13 @@ export class BodyRewriter extends BranchCopier {
         this.open(opcode);
         return false;
       case OP.else:
-        this.#liveness.otherwise(walker.depth);
+        this.liveness.otherwise(walker.depth);
         this.otherwise();
         this.watermark = walker.frameBase[walker.depth]!;
         return false;
       case OP.catch:
       case OP.catchAll:
-        this.#liveness.handler(walker.depth);
+        this.liveness.handler(walker.depth);
         this.copy(walker.start);
         this.clause(walker.depth);
         this.replaced();
@@ -255,7 +212,7 @@ export class BodyRewriter extends BranchCopier {
       case OP.delegate:
       case OP.end: {
         const kind = walker.frameOpcode[walker.depth + 1]!;
-        this.#liveness.close(walker.depth + 1, kind === OP.loop ? 'loop' : kind === OP.if ? 'if' : 'block');
+        this.liveness.close(walker.depth + 1, kind === OP.loop ? 'loop' : kind === OP.if ? 'if' : 'block');
         this.close();
         return false;
       }
@@ -263,11 +220,11 @@ export class BodyRewriter extends BranchCopier {
       case OP.brIf:
       case OP.brOnNull:
       case OP.brOnNonNull:
-        this.#liveness.branch(walker.depth - walker.immediate);
+        this.liveness.branch(walker.depth - walker.immediate);
         this.branch();
         return opcode === OP.br;
       case OP.brTable:
-        this.eachTarget((label) => this.#liveness.branch(walker.depth - label));
+        this.eachTarget((label) => this.liveness.branch(walker.depth - label));
         this.branchTable();
         return true;
       case OP.return:
@@ -300,61 +257,11 @@ export class BodyRewriter extends BranchCopier {
     const params = walker.frameParams[depth]!;
     if (this.wrapped && this.watermark < walker.low) this.spill([...params, ...(opcode === OP.if ? [I32] : [])]);
     this.watermark = walker.low;
-    this.#liveness.open(depth, opcode === OP.if);
-    if (opcode === OP.loop) this.#openLoop(params);
-    else this.opened();
-  }
-
-  #openLoop(params: TypeList): void {
-    assert(this.wrapped, 'a function with a loop is capturable');
-    const { walker, labels } = this;
-    const { depth } = walker;
-    const counted = this.#counted?.frame === depth ? this.#counted : null;
-    this.copy(walker.start);
-    this.loops[depth] = { written: this.written(), sites: this.sites };
-    if (counted?.part === 'whole') this.#openWhole(counted);
-    this.opened();
-    this.copy(walker.pos);
-    if (params.length > 0) this.spillHere(walker.height, []);
-    if (counted?.part === 'whole') {
-      this.#liveness.site();
-      return;
-    }
-    this.poll();
-    if (counted === null) return;
-    setStretch(this.out, counted.loop, this.#stretchEnd());
-    // The loop inside has the label that the loop had.
-    this.out.u8(OP.loop);
-    this.target.types.writeBlockType(this.out, NO_TYPES, walker.frameResults[depth]!);
-    labels.open(depth);
-  }
-
-  #openWhole(counted: Counted): void {
-    pushEndsSoon(this.out, counted.loop, this.#stretchEnd());
-    this.out.u8(OP.if);
-    this.target.types.writeBlockType(this.out, NO_TYPES, this.walker.frameResults[counted.frame]!);
-    this.labels.depth++;
-    // Where calls without loops bring a program to many such loops, one after the other, each still has a poll. It is
-    // the same site as the head of the other part: the loop has not begun.
-    this.hints.push(writePoll(this.out, this.target, this.ownLocals, this.sites));
-  }
-
-  #stretchEnd(): number {
-    return this.added(this.temporaries, STRETCH_END, I32);
-  }
-
-  /** In a stretch the counter is compared with the stretch's end. */
-  #inStretch({ boundAt, branchAt }: CountedLoop): void {
-    const { walker } = this;
-    if (walker.start === boundAt) {
-      this.copy(walker.start);
-      this.readLocal(this.#stretchEnd());
-      this.replaced();
-    } else if (walker.start === branchAt && boundAt === null) {
-      this.copy(walker.start);
-      this.readLocal(this.#stretchEnd());
-      this.out.u8(OP.i32Ne);
-    }
+    this.liveness.open(depth, opcode === OP.if);
+    if (opcode === OP.loop) {
+      assert(this.wrapped, 'a function with a loop is capturable');
+      this.openLoop(params);
+    } else this.opened();
   }
 
   #openTry(opcode: number): void {
@@ -368,13 +275,13 @@ export class BodyRewriter extends BranchCopier {
       return;
     }
     const clauses = walker.catchClauses(walker.start);
-    for (const { label } of clauses) this.#liveness.caught(depth - 1 - label);
+    for (const { label } of clauses) this.liveness.caught(depth - 1 - label);
     tries.tryTable(depth, clauses, type, this.wrapped);
     this.replaced();
   }
 
   /** Hooks for continuations. */
-  protected opened(): void {
+  protected override opened(): void {
     const { opcode, depth } = this.walker;
     if (opcode === OP.try || opcode === OP.tryTable) this.#openTry(opcode);
     else this.labels.open(depth);
@@ -392,67 +299,13 @@ export class BodyRewriter extends BranchCopier {
     this.watermark = Math.min(walker.low, this.watermark);
     const frame = walker.depth + 1;
     if (frame === 0) return true;
-    if (this.#counted?.frame === frame) {
-      if (this.#closeCounted(this.#counted)) return false;
-    } else if (walker.frameOpcode[frame] === OP.loop && this.#again(frame)) return false;
+    if (walker.frameOpcode[frame] === OP.loop && this.closeLoop(frame)) return false;
     if (this.tries.isOpen(frame)) {
       this.copy(walker.start);
       this.tries.close(frame);
       this.replaced();
     } else labels.depth--;
     return true;
-  }
-
-  /** @returns true if the second part is still to come */
-  #closeCounted(counted: Counted): boolean {
-    const { walker, out, labels } = this;
-    this.copy(walker.pos);
-    if (counted.part === 'whole') {
-      this.#counted = { ...counted, part: 'stretches' };
-      labels.depth--;
-      out.u8(OP.else);
-      this.#rewind(counted.frame);
-      return true;
-    }
-    // The next stretch, until the counter has reached the bound.
-    this.#counted = null;
-    pushUnfinished(out, counted.loop);
-    out.raw(OP.brIf, 0, OP.end, OP.end);
-    labels.depth -= 2;
-    return false;
-  }
-
-  /** At the end of a loop: if it is a counted one, takes back what was written and goes back to its start. */
-  #again(frame: number): boolean {
-    const { walker } = this;
-    const start = this.loops[frame]!;
-    if (this.verbatim || this.sites !== start.sites + 1) return false;
-    const loop = countedLoop(walker);
-    if (loop === null) return false;
-    this.#counted = { frame, loop, part: 'whole' };
-    this.goBack(start.written);
-    this.sites = start.sites;
-    this.labels.depth--;
-    this.#rewind(frame);
-    return true;
-  }
-
-  #rewind(loop: number): void {
-    this.walker.rewindToLoop();
-    this.replaced();
-    this.watermark = this.walker.frameBase[loop]!;
-  }
-
-  /** Takes the next site's number. @returns true if the code from here on is not wanted in the usual form */
-  protected site(): number {
-    this.#liveness.site();
-    return this.sites++;
-  }
-
-  protected poll(): void {
-    const site = this.site();
-    this.#polls.add(site);
-    this.hints.push(writePoll(this.out, this.target, this.ownLocals, site));
   }
 
   #call(opcode: number): void {

@@ -7,10 +7,11 @@ import type { Namer } from '../wasm/disassemble.ts';
 import { functionName, localNames } from '../wasm/names.ts';
 import { typeName } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
-import { CAUGHT, STRETCH_END } from './body.ts';
+import { CAUGHT } from './body.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
 import type { ContinuationTarget } from './link.ts';
+import { STRETCH_END } from './loops.ts';
 import type { Numbering } from './numbering.ts';
 import type { TypeTable } from './target.ts';
 
