@@ -76,6 +76,11 @@ export class ContinuationRewriter extends BodyRewriter {
     this.closeWrapper(plan);
   }
 
+  /** Whether what has been written can run for long. */
+  get hasLoops(): boolean {
+    return this.loopWritten;
+  }
+
   /** The site is reached: what was written is dropped, the constructs around are opened, operands below `top` put back. */
   #start(top: number): void {
     const { out, walker } = this;

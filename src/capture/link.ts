@@ -7,6 +7,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { writeModuleName } from '../wasm/names.ts';
+import { OP } from '../wasm/opcodes.ts';
 import { FUNCREF, I32, NO_TYPES, oneType, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
@@ -31,7 +32,22 @@ import type { WaitUse } from './waits.ts';
 export interface ContinuationModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly functions: readonly number[];
+  /** Bytes of the continuation's code. */
+  readonly codeBytes: number;
+  readonly speed: ContinuationSpeed;
 }
+
+/**
+ * `straight`: it has no loops. `slow`: it has, and V8 begins with its baseline code, which it does not replace while it
+ * runs. `optimised`: V8 makes its best code at once.
+ */
+export type ContinuationSpeed = 'straight' | 'slow' | 'optimised';
+
+/**
+ * A function that does nothing, with its size. One stands before or behind the continuation: V8 is told to optimise the
+ * first function of every module at once (`OPTIMISE_FIRST`), and the others when they have run for a while.
+ */
+const IDLE = Uint8Array.of(2, 0, OP.end);
 
 /** Name under which a continuation module exports its function. */
 export const CONTINUATION_EXPORT = 'c';
@@ -149,11 +165,16 @@ export class Linker {
     return this.#callerType(index) !== null || this.plan(index).polls.has(site);
   }
 
-  /** @throws GodwitError `corrupt` if there is no such site */
-  continuation(index: number, site: number): ContinuationModule {
+  /**
+   * @param most bytes of code that may be optimised at once, which takes about a millisecond for each 1000: only what has
+   *   loops is
+   * @throws GodwitError `corrupt` if there is no such site
+   */
+  continuation(index: number, site: number, most: number): ContinuationModule {
     const target = new ContinuationTarget(this.#module, this.#n);
     const body = new WasmWriter(1024);
     let hints: readonly number[] = [];
+    let hasLoops = false;
     const caller = this.#callerType(index);
     if (caller !== null) {
       const called = target.rewrittenFunction(this.#n.wrapper(index));
@@ -162,11 +183,14 @@ export class Linker {
       const rewriter = this.#rewriteRest(index, site, target, false);
       writeContinuationLocals(body, this.#module, rewriter.localTypes());
       hints = rewriter.hints.map((offset) => offset + body.length);
+      ({ hasLoops } = rewriter);
       body.copy(rewriter.out.bytes, 0, rewriter.out.length);
     }
     const { results } = caller ?? typeOf(this.#module, index);
-    const { bytes } = this.#assemble(continuationName(index, site), target, results, body, hints);
-    return { bytes, functions: target.functions };
+    const first = hasLoops && body.length <= most;
+    const { bytes } = this.#assemble(continuationName(index, site), target, results, body, hints, first);
+    const speed = first ? 'optimised' : hasLoops ? 'slow' : 'straight';
+    return { bytes, functions: target.functions, codeBytes: body.length, speed };
   }
 
   #planAt(index: number, site: number): FramePlan {
@@ -182,8 +206,15 @@ export class Linker {
     return rewriter;
   }
 
-  /** Where the code of a continuation of a defined function came from, and where in its module that code begins. */
-  traced(index: number, site: number): { readonly copies: readonly CopiedRange[]; readonly codeStart: number } {
+  /**
+   * Where the code of a continuation of a defined function came from, and where in its module that code begins.
+   * @param own the number that the continuation has in its module
+   */
+  traced(
+    index: number,
+    site: number,
+    own: number,
+  ): { readonly copies: readonly CopiedRange[]; readonly codeStart: number } {
     const target = new ContinuationTarget(this.#module, this.#n);
     const rewriter = this.#rewriteRest(index, site, target, true);
     const body = new WasmWriter(1024);
@@ -197,6 +228,7 @@ export class Linker {
       typeOf(this.#module, index).results,
       body,
       hints,
+      own === target.functions.length,
     );
     return { copies: rewriter.copies ?? [], codeStart: bodyStart + locals };
   }
@@ -207,9 +239,11 @@ export class Linker {
     results: TypeList,
     body: WasmWriter,
     hints: readonly number[],
+    first: boolean,
   ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly bodyStart: number } {
     const own = target.types.index(NO_TYPES, this.#module.references.tops(results));
     const unwindType = target.types.index(NO_TYPES, NO_TYPES);
+    const number = target.functions.length + (first ? 0 : 1);
     const types = target.functions.map((index) => this.#typeOfRewritten(index, target.types));
     const out = new WasmWriter(body.length + 4096);
     const section = (id: number, write: (s: WasmWriter) => void): void => {
@@ -221,14 +255,14 @@ export class Linker {
     target.types.writeSection(out);
     section(2, (s) => this.#imports(s, types, unwindType));
     section(3, (s) => {
-      s.u8(1);
-      s.u32(own);
+      s.u8(2);
+      for (const type of first ? [own, unwindType] : [unwindType, own]) s.u32(type);
     });
     section(7, (s) => {
       s.u8(1);
       s.name(CONTINUATION_EXPORT);
       s.u8(0);
-      s.u32(types.length);
+      s.u32(number);
     });
     // ref.func may only name declared functions.
     section(9, (s) => {
@@ -236,13 +270,15 @@ export class Linker {
       s.u32(types.length);
       types.forEach((_, index) => s.u32(index));
     });
-    if (hints.length > 0) writeHintSection(out, types.length, hints);
+    if (hints.length > 0) writeHintSection(out, number, hints);
     section(10, (s) => {
-      s.u8(1);
+      s.u8(2);
+      if (!first) s.copy(IDLE);
       s.u32(body.length);
       s.copy(body.bytes, 0, body.length);
+      if (first) s.copy(IDLE);
     });
-    const bodyStart = out.length - body.length;
+    const bodyStart = out.length - body.length - (first ? IDLE.length : 0);
     writeModuleName(out, name);
     return { bytes: out.done(), bodyStart };
   }

@@ -41,7 +41,7 @@ export function locate(program: Program, error: Error): Location[] {
     const found =
       continuation === null
         ? inRewritten(program, index, offset)
-        : inContinuation(program, Number(continuation[1]), Number(continuation[2]), offset);
+        : inContinuation(program, Number(continuation[1]), Number(continuation[2]), index, offset);
     if (found !== null) locations.push({ ...found, name: functionName(program.original, found.index) });
   }
   return locations;
@@ -86,10 +86,10 @@ function bodyRange(program: Program, body: number): { readonly start: number; re
   }
 }
 
-function inContinuation(program: Program, index: number, site: number, offset: number): Place | null {
+function inContinuation(program: Program, index: number, site: number, own: number, offset: number): Place | null {
   const { original, linker } = program;
   if (index < original.importedFunctions || index >= program.numbering.functions) return null;
-  const { copies, codeStart } = linker.traced(index, site);
+  const { copies, codeStart } = linker.traced(index, site, own);
   return {
     index,
     offset: originalOffset(copies, offset - codeStart, original.bodyStarts[index - original.importedFunctions]!),

@@ -60,6 +60,8 @@ export abstract class LoopRewriter extends BranchCopier {
   protected readonly loops: LoopStart[] = [];
   /** Set while the code that is written is thrown away. */
   protected verbatim = false;
+  /** Code with a loop has been written, that is not thrown away. */
+  protected loopWritten = false;
   /** A loop in two parts has no others inside. */
   #form: Form | null = null;
   /** Bytes that may still be written twice in this function. */
@@ -74,6 +76,7 @@ export abstract class LoopRewriter extends BranchCopier {
     super.enter(index);
     this.#form = null;
     this.#twice = MOST_TWICE_BYTES;
+    this.loopWritten = false;
     this.sites = 0;
     this.polls = new Set();
     this.liveness.enter(this.ownLocals);
@@ -107,6 +110,7 @@ export abstract class LoopRewriter extends BranchCopier {
   protected openLoop(params: TypeList): void {
     const { walker } = this;
     const form = this.#form?.frame === walker.depth ? this.#form : null;
+    this.loopWritten ||= !this.verbatim;
     this.copy(walker.start);
     if (form?.type === 'second') {
       this.replaced();

@@ -8,10 +8,9 @@ import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { payloadOf } from '../wasm/module.ts';
 import { I32, V128, isNumeric } from '../wasm/types.ts';
+import { Continuations } from './continuations.ts';
 import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
-import { readFrames } from './frames.ts';
-import { CONTINUATION_EXPORT } from './link.ts';
 import type { AppendedTable, ExceptionHelper, FixedHelper, SavedReference } from './numbering.ts';
 import type { Program } from './program.ts';
 import { memoryName } from './entries.ts';
@@ -32,6 +31,12 @@ export interface Host {
    * on costs as much as a capture and a resume, so the attention word should be 0 by then.
    */
   readonly poll: () => void;
+  /**
+   * Called when a state has been taken up, from elsewhere or where it was, before any of its code runs.
+   * @param slow whether it has loops that V8 does not optimise at once. It never replaces code that runs: such a loop
+   *   stays slow until it ends, or until its stack is unwound and taken up again, as it is when `poll` returns
+   */
+  readonly resumed?: (slow: boolean) => void;
   /** For programs that wait on shared memories. */
   readonly waiting?: Waiting;
 }
@@ -66,6 +71,12 @@ export type Outcome =
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
+/**
+ * Bytes of code, of the innermost frames with loops, that are optimised at once when a stack is taken up again where it
+ * was: some 10 ms. The rest V8 optimises by and by.
+ */
+const MOST_OPTIMISED = 16_384;
+
 export class Machine {
   readonly #program: Program;
   readonly #host: Host;
@@ -75,9 +86,7 @@ export class Machine {
   readonly #savePointer: WebAssembly.Global<number>;
   /** Functions of the rewritten module that have been asked for. */
   readonly #functions = new Map<number, AnyFunction>();
-  /** The continuations of this instance, and which (function, site) has which place. */
-  readonly #continuations = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
-  readonly #places = new Map<string, number>();
+  readonly #continuations: Continuations;
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
   /** null if the program handles none. */
@@ -91,6 +100,7 @@ export class Machine {
   constructor(program: Program, host: Host) {
     this.#program = program;
     this.#host = host;
+    this.#continuations = new Continuations(program, (functions) => this.#continuationImports(functions));
     this.#instance = new WebAssembly.Instance(program.rewritten, { ...host.imports, [GODWIT]: this.#memories() });
     this.#tag = this.#export('unwind');
     this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
@@ -216,15 +226,20 @@ export class Machine {
    *   and what {@link start} throws: a forged frame can make the program's code do anything that code can do
    */
   resume(state: MachineState, entry = '_start', takenUp?: () => void, args: readonly unknown[] = []): Outcome {
-    const outermost = this.#restore(state);
+    // A state that has just arrived goes on as soon as possible; whether it stays is not known.
+    const outermost = this.#restore(state, 0);
     takenUp?.();
     const outcome = this.#run(state.root, outermost, []);
     if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
     return this.#afterStart(entry, args);
   }
 
-  /** Puts everything back but memory. @returns the continuation of the outermost frame */
-  #restore(state: MachineState): AnyFunction {
+  /**
+   * Puts everything back but memory.
+   * @param most bytes of code that may be optimised at once
+   * @returns the continuation of the outermost frame
+   */
+  #restore(state: MachineState, most: number): AnyFunction {
     const { control } = this.#host;
     this.#initTables();
     this.#restoreReferences(state.references);
@@ -236,8 +251,9 @@ export class Machine {
     this.#reserve(end);
     const area = new Uint8Array(control.buffer);
     area.set(state.frames, SAVE_BASE);
-    const outermost = this.#linkFrames(area.subarray(SAVE_BASE, end), state.root);
+    const outermost = this.#continuations.link(area.subarray(SAVE_BASE, end), this.#rootIndex(state.root), most);
     this.#savePointer.value = end;
+    this.#host.resumed?.(this.#continuations.slow);
     return outermost;
   }
 
@@ -259,7 +275,7 @@ export class Machine {
     let outcome = this.#attempt(root, call, args);
     while (outcome.type === 'captured' && this.#goOn) {
       this.#goOn = false;
-      outcome = this.#attempt(root, this.#restore(outcome.state), []);
+      outcome = this.#attempt(root, this.#restore(outcome.state, MOST_OPTIMISED), []);
     }
     return outcome;
   }
@@ -363,40 +379,10 @@ export class Machine {
     }
   }
 
-  /** Puts the number of its continuation into every record. @returns the outermost frame's continuation */
-  #linkFrames(area: Uint8Array, root: Root): AnyFunction {
-    const { linker } = this.#program;
-    let outermost = -1;
-    let innermost = true;
-    for (const frame of readFrames(area, linker, this.#rootIndex(root))) {
-      if (innermost && !linker.isInnermost(frame.index, frame.site)) {
-        throw new GodwitError('corrupt', 'a state whose innermost frame is not at a safepoint');
-      }
-      innermost = false;
-      outermost = this.#continuation(frame.index, frame.site);
-      new DataView(area.buffer, area.byteOffset).setUint32(frame.end - 4, outermost, true);
-    }
-    if (outermost < 0) throw new GodwitError('corrupt', 'a state without frames');
-    return this.#continuations.get(outermost) as AnyFunction;
-  }
-
   #rootIndex(root: Root): number {
     const { original } = this.#program;
     if (root.type === 'start') return original.start ?? FOREIGN;
     return original.exports.find(({ kind, name }) => kind === 'function' && name === root.name)?.index ?? FOREIGN;
-  }
-
-  /** The place of the continuation of (function, site) in the table of continuations. */
-  #continuation(index: number, site: number): number {
-    const key = `${index}.${site}`;
-    const found = this.#places.get(key);
-    if (found !== undefined) return found;
-    const { module, functions } = this.#program.continuation(index, site);
-    const instance = new WebAssembly.Instance(module, { [GODWIT]: this.#continuationImports(functions) });
-    const place = this.#continuations.grow(1);
-    this.#continuations.set(place, instance.exports[CONTINUATION_EXPORT]);
-    this.#places.set(key, place);
-    return place;
   }
 
   #continuationImports(functions: readonly number[]): WebAssembly.ModuleImports {
@@ -404,7 +390,7 @@ export class Machine {
     const imports: WebAssembly.ModuleImports = {
       ...this.#memories(),
       unwind: this.#tag,
-      continuations: this.#continuations,
+      continuations: this.#continuations.table,
     };
     for (let i = 0; i < numbering.firstTable; i++) imports[`table${i}`] = this.#tableAt(i);
     for (let i = 0; i < numbering.unwindTag; i++) imports[`tag${i}`] = this.#tagAt(i);

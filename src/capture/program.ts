@@ -14,6 +14,7 @@ import type { Export, Import, Imported, Module } from '../wasm/module.ts';
 import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
+import type { ContinuationSpeed } from './link.ts';
 import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 import { Numbering } from './numbering.ts';
@@ -23,6 +24,9 @@ import { rewrite } from './rewrite.ts';
 export interface CompiledContinuation {
   readonly module: WebAssembly.Module;
   readonly functions: readonly number[];
+  /** Bytes of its code. */
+  readonly codeBytes: number;
+  readonly speed: ContinuationSpeed;
 }
 
 export class Program {
@@ -99,15 +103,17 @@ export class Program {
     return this.exports.find(({ kind, name }) => kind === 'memory' && name === 'memory')?.index ?? 0;
   }
 
-  /** The continuation of (function, site), made and compiled when first asked for. */
-  continuation(index: number, site: number): CompiledContinuation {
+  /**
+   * The continuation of (function, site), made and compiled when first asked for, and once more when it may be optimised.
+   * @param most bytes of code that may be optimised at once: it takes about a millisecond for each 1000
+   */
+  continuation(index: number, site: number, most: number): CompiledContinuation {
     const key = `${index}.${site}`;
-    let found = this.#continuations.get(key);
-    if (found === undefined) {
-      const { bytes, functions } = this.linker.continuation(index, site);
-      found = { module: new WebAssembly.Module(bytes), functions };
-      this.#continuations.set(key, found);
-    }
-    return found;
+    const found = this.#continuations.get(key);
+    if (found !== undefined && (found.speed !== 'slow' || found.codeBytes > most)) return found;
+    const { bytes, ...facts } = this.linker.continuation(index, site, most);
+    const made = { module: new WebAssembly.Module(bytes), ...facts };
+    this.#continuations.set(key, made);
+    return made;
   }
 }

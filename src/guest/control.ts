@@ -10,6 +10,7 @@
  * |      8 | call      | the thread, before it sets `calling`: position of the call in {@link CALL_NAMES}, or SPAWN |
  * |     12 | result    | the main thread, before it sets `answered`: the call's errno, or what else it gives      |
  * |     16 | table     | the main thread: how many changes it has sent to the descriptor table                    |
+ * |     20 | slow      | the thread: 1 if it has taken up loops that V8 does not optimise at once                 |
  |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
  */
 import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
@@ -19,9 +20,14 @@ import { assert } from '../base/assert.ts';
 
 /**
  * Why a thread must stop at the next safepoint: bits of the attention word. `capture`: it has to leave its code. `stop`:
- * the process is stopped. `hold`: its state has been taken up, that of another thread has not.
+ * the process is stopped. `hold`: its state has been taken up, that of another thread has not. `refresh`: it takes its
+ * stack up again at once, as better code.
  */
-export const Attention = { capture: 1, stop: 2, hold: 4 } as const;
+export const Attention = { capture: 1, stop: 2, hold: 4, refresh: 8 } as const;
+
+/** Whether a thread sleeps at a safepoint. */
+const sleeps = (attention: number): boolean =>
+  (attention & (Attention.stop | Attention.hold)) !== 0 && (attention & Attention.capture) === 0;
 
 export const CallState = { running: 0, calling: 1, answered: 2, interrupted: 3 } as const;
 
@@ -30,6 +36,7 @@ const STATE = 1;
 const CALL = 2;
 const RESULT = 3;
 const TABLE = 4;
+const SLOW = 5;
 /** In units of eight bytes. */
 const ARGUMENTS = 3;
 
@@ -78,8 +85,7 @@ export class ControlBlock {
    * reach a safepoint.
    */
   holdWhileStopped(): void {
-    for (let now = this.attention; now !== 0 && !(now & Attention.capture); now = this.attention)
-      Atomics.wait(this.#words, ATTENTION, now);
+    for (let now = this.attention; sleeps(now); now = this.attention) Atomics.wait(this.#words, ATTENTION, now);
   }
 
   /**
@@ -100,6 +106,16 @@ export class ControlBlock {
     const interrupted = this.state === CallState.interrupted;
     Atomics.store(this.#words, STATE, CallState.running);
     return interrupted ? null : (this.#words[RESULT] ?? 0);
+  }
+
+  /** Whether the code that runs would become faster if it was taken up again. */
+  get slow(): boolean {
+    return Atomics.load(this.#words, SLOW) === 1;
+  }
+
+  /** In the thread, when a state has been taken up. */
+  set slow(slow: boolean) {
+    Atomics.store(this.#words, SLOW, slow ? 1 : 0);
   }
 
   get tableVersion(): number {

@@ -123,6 +123,36 @@ test('a thread that is to be captured leaves at a safepoint, and goes on in anot
   }
 });
 
+test('a thread that is to be refreshed takes its code up again and goes on, also when it had been stopped', () => {
+  const first = threadOf(COUNTING);
+  const second = threadOf(COUNTING);
+  try {
+    first.control.raise(Attention.refresh);
+    const refreshed = first.thread.run(START, never);
+    assert.ok(refreshed.type === 'exited' && refreshed.status === ROUNDS);
+    assert.equal(first.control.attention, 0, 'its poll has seen it');
+    second.control.raise(Attention.refresh | Attention.stop | Attention.capture);
+    const captured = second.thread.run(START, never);
+    assert.ok(captured.type === 'captured', 'a capture comes first');
+    second.control.lower(Attention.stop | Attention.capture);
+    second.control.raise(Attention.refresh);
+    let slow = false;
+    const ended = second.thread.run(goOn(captured.state), () => {
+      ({ slow } = second.control);
+    });
+    assert.ok(ended.type === 'exited' && ended.status === ROUNDS);
+    assert.deepEqual(
+      [slow, second.control.slow],
+      [true, false],
+      'it is resumed within a loop, which is then optimised',
+    );
+    assert.equal(second.control.attention, 0);
+  } finally {
+    first.close();
+    second.close();
+  }
+});
+
 test('a state that does not fit is never said to be taken up', () => {
   const { thread, close } = threadOf(COUNTING);
   try {

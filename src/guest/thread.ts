@@ -54,9 +54,19 @@ export class GuestThread {
     };
     const unwind = (): never => this.#machine.unwind();
     const waiting = waitingIn(lot, memories, () => this.#waiter(), unwind);
+    const resumed = (slow: boolean): void => {
+      control.slow = slow;
+    };
     this.#machine =
       program.reason === null
-        ? new Machine(program, { imports, memories, control: controlMemory, poll: () => this.#poll(), waiting })
+        ? new Machine(program, {
+            imports,
+            memories,
+            control: controlMemory,
+            poll: () => this.#poll(),
+            waiting,
+            resumed,
+          })
         : new StayingMachine(program, { imports, memories });
     this.#machine.prepare();
   }
@@ -142,9 +152,11 @@ export class GuestThread {
     return this.#process;
   }
 
-  /** At a safepoint with attention raised: sleeps while stopped, leaves if a capture is wanted. */
+  /** At a safepoint with attention raised: sleeps while stopped, leaves if a capture is wanted, or else is refreshed. */
   #poll(): void {
-    if (this.#attend()) this.#machine.unwind();
+    const leaves = this.#attend();
+    this.#control.lower(Attention.refresh);
+    if (leaves) this.#machine.unwind();
   }
 
   /** A trap in words: what, and where in the original module, innermost frame first. */

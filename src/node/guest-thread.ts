@@ -11,6 +11,7 @@ import type { DescriptorChange } from '../guest/descriptors.ts';
 import type { GuestOrder, ThreadReport } from '../guest/messages.ts';
 import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
 import type { LoadedModule, ModuleHash } from './modules.ts';
+import { Refresher } from './refresh.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface ThreadEvents {
@@ -37,6 +38,7 @@ const WARM_BYTES = 128 * 1024 * 1024;
 
 export class HostedThread {
   readonly #control: ControlBlock;
+  readonly #refresher: Refresher;
   readonly #worker: Worker;
   readonly #pool: WorkerPool;
   readonly #hash: ModuleHash;
@@ -61,6 +63,7 @@ export class HostedThread {
     const { port1, port2 } = new MessageChannel();
     this.#descriptors = port1;
     this.#control = new ControlBlock(control);
+    this.#refresher = new Refresher(this.#control);
     this.#pool = pool;
     this.#hash = hash;
     this.#worker = pool.take(hash);
@@ -149,6 +152,7 @@ export class HostedThread {
   async end(memoryBytes: number): Promise<void> {
     const warm = this.hasLeft && memoryBytes <= WARM_BYTES;
     this.#state = 'ended';
+    this.#refresher.end();
     this.#control.release();
     this.#descriptors.close();
     if (!warm) {
@@ -206,12 +210,14 @@ export class HostedThread {
   #tookUp(): void {
     if (!this.#takingUp) return;
     this.#takingUp = false;
+    this.#refresher.begin();
     this.#events?.takenUp();
   }
 
   #reported(report: ThreadReport): void {
     if (this.#state !== 'running') return;
     this.#state = 'idle';
+    this.#refresher.end();
     this.#clean &&= report.type === 'captured' || report.type === 'returned';
     this.#events?.reported(report);
   }
@@ -220,6 +226,7 @@ export class HostedThread {
     if (this.#state === 'ended') return;
     const wasRunning = this.#state === 'running';
     this.#state = 'ended';
+    this.#refresher.end();
     this.#control.release();
     if (wasRunning) this.#events?.reported(this.#failure());
   }

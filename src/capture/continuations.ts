@@ -1,0 +1,80 @@
+/** The continuations of one instance: puts the frames of a state together so that they can be resumed. */
+import { GodwitError } from '../base/errors.ts';
+import { GODWIT } from './facts.ts';
+import { readFrames } from './frames.ts';
+import { CONTINUATION_EXPORT } from './link.ts';
+import type { CompiledContinuation, Program } from './program.ts';
+
+/** A continuation that the instance has, and its number in the table. */
+interface Place {
+  readonly number: number;
+  readonly continuation: CompiledContinuation;
+}
+
+export class Continuations {
+  readonly #program: Program;
+  readonly #imports: (functions: readonly number[]) => WebAssembly.ModuleImports;
+  /** Code calls them by their numbers here. */
+  readonly table: WebAssembly.Table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+  /** By function and safepoint. */
+  readonly #places = new Map<string, Place>();
+  #slow = false;
+
+  /** @param imports all that a continuation imports; `functions` by their indices in the rewritten module */
+  constructor(program: Program, imports: (functions: readonly number[]) => WebAssembly.ModuleImports) {
+    this.#program = program;
+    this.#imports = imports;
+  }
+
+  /** Whether the frames linked last have loops that V8 does not optimise at once. */
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  /**
+   * Puts the number of its continuation into every frame record.
+   * @param area the records, innermost first
+   * @param root index of the function that was called from outside
+   * @param most bytes of code that may be optimised at once: the innermost frames come first
+   * @returns the outermost frame's continuation
+   * @throws GodwitError `corrupt` if the records do not fit the program
+   */
+  link(area: Uint8Array, root: number, most: number): () => unknown {
+    const { linker } = this.#program;
+    const view = new DataView(area.buffer, area.byteOffset);
+    const linked = new Map<string, number>();
+    let left = most;
+    let outermost: number | undefined;
+    this.#slow = false;
+    for (const { index, site, end } of readFrames(area, linker, root)) {
+      if (outermost === undefined && !linker.isInnermost(index, site)) {
+        throw new GodwitError('corrupt', 'a state whose innermost frame is not at a safepoint');
+      }
+      const key = `${index}.${site}`;
+      let number = linked.get(key);
+      if (number === undefined) {
+        const continuation = this.#program.continuation(index, site, left);
+        if (continuation.speed === 'slow') this.#slow = true;
+        if (continuation.speed === 'optimised') left -= continuation.codeBytes;
+        number = this.#place(key, continuation);
+        linked.set(key, number);
+      }
+      view.setUint32(end - 4, number, true);
+      outermost = number;
+    }
+    if (outermost === undefined) throw new GodwitError('corrupt', 'a state without frames');
+    return this.table.get(outermost) as () => unknown;
+  }
+
+  /** @returns its number in the table: a new one if it was not there; what is no longer the same is replaced */
+  #place(key: string, continuation: CompiledContinuation): number {
+    const found = this.#places.get(key);
+    if (found?.continuation === continuation) return found.number;
+    const { module, functions } = continuation;
+    const instance = new WebAssembly.Instance(module, { [GODWIT]: this.#imports(functions) });
+    const number = found?.number ?? this.table.grow(1);
+    this.table.set(number, instance.exports[CONTINUATION_EXPORT]);
+    this.#places.set(key, { number, continuation });
+    return number;
+  }
+}
