@@ -53,4 +53,11 @@ export const KERNELS: readonly Kernel[] = [
   own('fannkuch', { full: '10', tiny: '5', checksum: '74014fa0744b2289' }),
   own('stencil', { full: '1000 300', tiny: '16 2', checksum: 'f17e9da0d94d0cbb' }),
   shared('ray', { full: '1800', tiny: '8', checksum: 'e2973b8cc93e60d5' }),
+  own('lu', { full: '400 12', tiny: '8 1', checksum: '116e09738c3654cf' }),
+  own('floyd', { full: '400 4', tiny: '8 1', checksum: '355e49760ef0ec5a' }),
+  own('sgemm', { full: '384 8', tiny: '8 1', checksum: '923c6f5c31e931b5' }),
+  own('compress', { full: '1024 8', tiny: '1 1', checksum: '68f2ea59d42cbd77' }),
+  own('btree', { full: '500000', tiny: '100', checksum: 'a40a63e534988f69' }),
+  own('regex', { full: '2048', tiny: '1', checksum: '88a6b8283238113c' }),
+  own('shapes', { full: '10000 5000', tiny: '10 2', checksum: '725d45020e2cef71' }),
 ];

@@ -14,6 +14,8 @@ import { best, geometricMean } from './statistics.ts';
 
 /** Measured runs of one worker, after the one that warms it up. */
 const RUNS = 2;
+/** V8's baseline compiler alone, and no more runs than needed: they take several times as long. */
+const BASELINE = { options: ['--liftoff-only'], runs: 1 } as const;
 
 interface Subject {
   readonly name: string;
@@ -23,7 +25,13 @@ interface Subject {
 
 interface Variant {
   readonly job: Pick<Job, 'kind' | 'module'>;
-  readonly times: number[];
+  /** Of each process. */
+  readonly measured: Times[];
+}
+
+/** The best of a variant's processes. */
+function least({ measured }: Variant, of: (times: Times) => number): number {
+  return best(measured.map(of));
 }
 
 export const overhead: Benchmark = {
@@ -39,6 +47,11 @@ export const overhead: Benchmark = {
     { key: 'asyncify_ms', digits: 1, meaning: 'best run with Asyncify; null if Binaryen could not make it' },
     { key: 'asyncify_ratio', digits: 3, meaning: 'asyncify_ms by unmodified_ms' },
     { key: 'size_ratio', digits: 3, meaning: 'bytes of the rewritten module by bytes of the original' },
+    { key: 'baseline_ratio', digits: 3, meaning: 'ratio when all code is that of the baseline compiler' },
+    { key: 'compile_ms', digits: 1, meaning: 'until V8 has taken the rewritten module' },
+    { key: 'compile_ratio', digits: 2, meaning: 'the same by that of the original' },
+    { key: 'peak_mb', digits: 0, meaning: 'most memory of the process of the rewritten module, Node included' },
+    { key: 'peak_ratio', digits: 2, meaning: 'the same by that of the original' },
   ],
   async *run(context) {
     const rows: Row[] = [];
@@ -73,27 +86,22 @@ async function compare(subject: Subject, directory: string, context: Context): P
   const module = path.join(directory, 'godwit.wasm');
   await writeFile(module, rewritten);
   const variants: Variant[] = [
-    { job: { kind: 'plain', module: subject.path }, times: [] },
-    { job: { kind: 'godwit', module }, times: [] },
+    { job: { kind: 'plain', module: subject.path }, measured: [] },
+    { job: { kind: 'godwit', module }, measured: [] },
   ];
   const baseline = await asyncifyOrNull(subject, original, context);
-  if (baseline !== null) variants.push({ job: { kind: 'plain', module: baseline }, times: [] });
+  if (baseline !== null) variants.push({ job: { kind: 'plain', module: baseline }, measured: [] });
 
-  let expected: string | undefined;
+  const run = resultChecked(subject, directory, context.signal);
   for (let round = 0; round < context.rounds; round++) {
     // Another one begins each round, so that none always follows the same neighbour.
     for (let i = 0; i < variants.length; i++) {
       const variant = variants[(round + i) % variants.length]!;
-      const output = path.join(directory, 'output');
-      const job: Job = { ...variant.job, original: subject.path, args: subject.args, output, runs: RUNS };
-      const { status, times } = await runInProcess(job, context.signal);
-      const result = `${status}\n${await readFile(output, 'latin1')}`;
-      expected ??= result;
-      if (result !== expected) throw new Error(`${subject.name}: the output of ${variant.job.module} is another one`);
-      variant.times.push(...times);
+      variant.measured.push(await run(variant.job, RUNS, []));
     }
   }
-  const [unmodified, godwit, asyncified] = variants.map(({ times }) => best(times));
+  const [unmodified, godwit, asyncified] = variants.map((variant) => least(variant, ({ times }) => best(times)));
+  const ratio = (of: (times: Times) => number): number => least(variants[1]!, of) / least(variants[0]!, of);
   return {
     name: subject.name,
     unmodified_ms: unmodified!,
@@ -102,6 +110,33 @@ async function compare(subject: Subject, directory: string, context: Context): P
     asyncify_ms: asyncified ?? null,
     asyncify_ratio: asyncified === undefined ? null : asyncified / unmodified!,
     size_ratio: rewritten.length / (await stat(subject.path)).size,
+    baseline_ratio: await baselineRatio(variants.slice(0, 2), run),
+    compile_ms: least(variants[1]!, ({ compile }) => compile),
+    compile_ratio: ratio(({ compile }) => compile),
+    peak_mb: least(variants[1]!, ({ peak }) => peak),
+    peak_ratio: ratio(({ peak }) => peak),
+  };
+}
+
+async function baselineRatio(variants: readonly Variant[], run: Runner): Promise<number> {
+  const times: number[] = [];
+  for (const { job } of variants) times.push(best((await run(job, BASELINE.runs, BASELINE.options)).times));
+  return times[1]! / times[0]!;
+}
+
+type Runner = (job: Variant['job'], runs: number, options: readonly string[]) => Promise<Times>;
+
+/** Runs jobs of a subject, all of which must have the same result. */
+function resultChecked(subject: Subject, directory: string, signal: AbortSignal): Runner {
+  let expected: string | undefined;
+  return async (variant, runs, options) => {
+    const output = path.join(directory, 'output');
+    const job: Job = { ...variant, original: subject.path, args: subject.args, output, runs };
+    const measured = await runInProcess(job, options, signal);
+    const result = `${measured.status}\n${await readFile(output, 'latin1')}`;
+    expected ??= result;
+    if (result !== expected) throw new Error(`${subject.name}: the output of ${variant.module} is another one`);
+    return measured;
   };
 }
 
@@ -116,9 +151,9 @@ async function asyncifyOrNull(subject: Subject, original: Uint8Array, context: C
 }
 
 /** In a process of its own, since V8's options hold for a whole process: Godwit's variant runs with those of a node. */
-async function runInProcess(job: Job, signal: AbortSignal): Promise<Times> {
+async function runInProcess(job: Job, more: readonly string[], signal: AbortSignal): Promise<Times> {
   signal.throwIfAborted();
-  const options = ['--no-warnings', ...(job.kind === 'godwit' ? GUEST_OPTIONS : [])];
+  const options = ['--no-warnings', ...(job.kind === 'godwit' ? GUEST_OPTIONS : []), ...more];
   const guest = path.join(import.meta.dirname, 'overhead', 'guest.ts');
   const child = spawn(process.execPath, [...options, guest, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -141,5 +176,10 @@ function meanRow(rows: readonly Row[]): Row {
     asyncify_ms: null,
     asyncify_ratio: mean('asyncify_ratio'),
     size_ratio: mean('size_ratio'),
+    baseline_ratio: mean('baseline_ratio'),
+    compile_ms: null,
+    compile_ratio: mean('compile_ratio'),
+    peak_mb: null,
+    peak_ratio: mean('peak_ratio'),
   };
 }

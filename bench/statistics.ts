@@ -24,3 +24,10 @@ export function geometricMean(ratios: readonly number[]): number {
   assert(ratios.length > 0 && ratios.every((ratio) => ratio > 0), 'a geometric mean of positive numbers');
   return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
+
+/** What `share` of the samples (0 to 1) do not exceed. */
+export function percentile(samples: readonly number[], share: number): number {
+  assert(samples.length > 0, 'a percentile of no samples');
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)]!;
+}

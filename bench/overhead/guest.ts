@@ -33,6 +33,10 @@ export interface Times {
    * time on the clock where nothing else runs, and still the guest's where something does.
    */
   readonly times: readonly number[];
+  /** Milliseconds until V8 has taken the module: it validates all of it, and compiles a function when it is called. */
+  readonly compile: number;
+  /** The most memory that the process has had, in MB. */
+  readonly peak: number;
 }
 
 /** Long enough for V8's background threads to finish the optimised code after the first run. */
@@ -44,7 +48,10 @@ type Run = () => void;
 
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const original = readFileSync(job.original);
-const compiled = new WebAssembly.Module(readFileSync(job.module));
+const bytes = readFileSync(job.module);
+const beforeCompiling = performance.now();
+const compiled = new WebAssembly.Module(bytes);
+const compile = performance.now() - beforeCompiling;
 const program = job.kind === 'godwit' ? Program.open(original, compiled) : null;
 
 const times: number[] = [];
@@ -59,7 +66,8 @@ for (let i = 0; i <= job.runs; i++) {
   if (i > 0) times.push(time);
   else await sleep(SETTLE_MS);
 }
-console.log(JSON.stringify({ status, times } satisfies Times));
+const peak = process.resourceUsage().maxRSS / 1024;
+console.log(JSON.stringify({ status, times, compile, peak } satisfies Times));
 
 /**
  * Milliseconds of CPU time of this thread. Linux adds up a thread's time when it leaves the processor or at the next

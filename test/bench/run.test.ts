@@ -40,6 +40,41 @@ test('overhead compares the three variants of a file', async () => {
   assert.equal(rows.length, 1);
   assert.equal(rows[0]?.['name'], 'awk.wasm');
   positive(rows[0], 'unmodified_ms', 'godwit_ms', 'ratio', 'asyncify_ms', 'asyncify_ratio', 'size_ratio');
+  positive(rows[0], 'baseline_ratio', 'compile_ms', 'compile_ratio', 'peak_mb', 'peak_ratio');
+});
+
+test('reaction captures at random moments', () => {
+  const { rows } = report('reaction', '--tiny', 'fib', 'queens', '--json');
+  assert.deepEqual(
+    rows.map((row) => [row['name'], row['moments']]),
+    [
+      ['fib', 3],
+      ['queens', 3],
+      ['all', 6],
+    ],
+  );
+  for (const row of rows) positive(row, 'p50_ms', 'p99_ms', 'worst_ms');
+});
+
+test('depth captures and resumes stacks of several depths', () => {
+  const { rows } = report('depth', '--tiny', '--json');
+  assert.deepEqual(
+    rows.map((row) => row['frames']),
+    [1, 10],
+  );
+  for (const row of rows) positive(row, 'capture_ms', 'resume_ms', 'both_ms', 'fresh_ms', 'state_kb');
+});
+
+test('hotloop compares the rest of a run that was captured with the same uncaptured', () => {
+  const { rows } = report('hotloop', '--tiny', 'queens', '--json');
+  // On a busy machine it may have ended before it was to be captured.
+  for (const row of rows) positive(row, 'rest_ms', 'resumed_ms', 'ratio', 'unrefreshed_ratio');
+});
+
+test('rewrite measures a file, rewritten and from the cache', async () => {
+  const { rows } = report('rewrite', '--tiny', (await fixture('awk')).path, '--json');
+  assert.equal(rows.length, 1);
+  positive(rows[0], 'size_mb', 'rewrite_ms', 'cpu_ms', 'peak_mb', 'size_ratio', 'cached_ms');
 });
 
 test('syscall measures each call on both sides', () => {
