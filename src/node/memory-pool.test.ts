@@ -40,7 +40,7 @@ test('a wide one too', () => {
 
 test('small ones are not kept, nor too many, nor for long', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const pool = new MemoryPool();
+  const pool = new MemoryPool(410 * MB * PAGE_BYTES);
   const back = (pages: number): WebAssembly.Memory => {
     const memory = pool.take(narrow(pages));
     pool.giveBack(memory, narrow(pages));

@@ -3,12 +3,13 @@
  * What the system gives afresh it fills with zeros page by page, on the first write to each: that costs more than to
  * clear and fill pages that are there, and giving back a large memory holds the next one up.
  */
+import { totalmem } from 'node:os';
 import { createMemory, growMemory, type MemorySize } from '../capture/memory.ts';
 
 const PAGE_BYTES = 65_536;
 
-/** Bytes that are kept at most, all together. */
-const KEPT_BYTES = 512 * 1024 * 1024;
+/** Bytes that are kept at most, all together: not so many that the machine would miss them. */
+const KEPT_BYTES = Math.min(1024 * 1024 * 1024, totalmem() / 8);
 /** Smaller ones cost little either way. */
 const WORTH_BYTES = 8 * 1024 * 1024;
 /** How long one is kept, in milliseconds. */
@@ -23,6 +24,12 @@ interface Kept {
 export class MemoryPool {
   /** Oldest first. */
   readonly #kept: Kept[] = [];
+  readonly #most: number;
+
+  /** @param most bytes that are kept, all together */
+  constructor(most = KEPT_BYTES) {
+    this.#most = most;
+  }
 
   /**
    * A memory of this size, all zeros.
@@ -48,7 +55,7 @@ export class MemoryPool {
     const timer = setTimeout(() => this.#remove(this.#kept.indexOf(kept)), KEPT_MS).unref();
     const kept: Kept = { memory, size, timer };
     this.#kept.push(kept);
-    while (this.#bytes > KEPT_BYTES) this.#remove(0);
+    while (this.#bytes > this.#most) this.#remove(0);
   }
 
   get #bytes(): number {
