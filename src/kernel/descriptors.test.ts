@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ErrnoError } from '../abi/errno.ts';
+import { DirectFile } from '../vfs/direct.ts';
 import { Rights } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Descriptor, DescriptorTable } from './descriptors.ts';
@@ -71,10 +72,24 @@ test('a table behaves like a map of numbers, always gives the lowest free one an
       }
       const open = new Set(model.values());
       for (const file of files) assert.equal(file.closed, open.has(file) ? 0 : 1);
-      table.closeAll();
+      table.closeAll(null);
       for (const file of files) assert.equal(file.closed, 1);
     }),
   );
+});
+
+test('a file that a thread may be using itself stays open until the threads are gone', async () => {
+  const table = new DescriptorTable(() => {});
+  const files = { plain: new MemoryFile(), direct: new MemoryFile() };
+  Object.assign(files.direct, { direct: DirectFile.create(-1, false) });
+  for (const file of Object.values(files)) table.open(file, ALL);
+  const gone = Promise.withResolvers<void>();
+  table.closeAll(gone.promise);
+  assert.equal(table.size, 0);
+  assert.deepEqual([files.plain.closed, files.direct.closed], [1, 0]);
+  gone.resolve();
+  await gone.promise;
+  assert.deepEqual([files.plain.closed, files.direct.closed], [1, 1]);
 });
 
 test('rights are only taken away, and a missing one has the errno of its kind of file', () => {

@@ -103,12 +103,17 @@ export class DescriptorTable {
     file.close();
   }
 
-  /** Closes everything, whatever fails. */
-  closeAll(): void {
+  /**
+   * Closes everything, whatever fails.
+   * @param threadsGone when no thread can be in the middle of using a file itself any more; null: none is. Such files
+   *   stay open until then (vfs/direct.ts)
+   */
+  closeAll(threadsGone: Promise<void> | null): void {
     for (const [fd, slot] of this.#slots.entries()) {
       if (slot === undefined) continue;
       this.#clear(fd);
-      closeQuietly(slot.file);
+      if (threadsGone === null || slot.file.direct === undefined) closeQuietly(slot.file);
+      else void threadsGone.then(() => closeQuietly(slot.file));
     }
   }
 

@@ -147,15 +147,16 @@ export class Process {
   /**
    * Ends it: the calls that it is in are taken back, its descriptors are closed, its waiters are told. Only the process
    * table calls this; others use Processes.end.
+   * @param threadsGone see DescriptorTable.closeAll
    */
-  end(status: ExitStatus): void {
+  end(status: ExitStatus, threadsGone: Promise<void> | null): void {
     assert(this.#life.phase !== 'ended', 'a process ends once');
     this.#life = { phase: 'ended', status };
     const calls = [...this.blocked.values()];
     this.blocked.clear();
     this.interruptedPolls.clear();
     for (const call of calls) call.withdraw();
-    this.descriptors.closeAll();
+    this.descriptors.closeAll(threadsGone);
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const waiting of waiters) waiting.settle(status);

@@ -36,6 +36,8 @@ export interface SpawnSpec {
 
 /** What the process table tells the node. Called when the table has done its part; may call back into it. */
 export interface ProcessEvents {
+  /** It is about to end. @returns when none of its threads can be using a file itself any more; null: none does */
+  ending(process: Process): Promise<void> | null;
   /** The guest, wherever it is, must end. Its descriptors are closed and its waiters have been told. */
   ended(process: Process, status: ExitStatus): void;
   /** The guest must not execute (SIGSTOP), or may again (SIGCONT). */
@@ -122,7 +124,7 @@ export class Processes {
   end(process: Process, status: ExitStatus): void {
     if (process.ended) return;
     this.#living--;
-    process.end(status);
+    process.end(status, this.#options.events.ending(process));
     this.#options.events.ended(process, status);
   }
 

@@ -69,6 +69,7 @@ export class Guest {
   /** Prepared, for other threads that are not there yet. */
   readonly #spare: HostedThread[] = [];
   #state: 'idle' | 'running' | 'ended' = 'idle';
+  #ending: Promise<void> | null = null;
   #stopped = false;
   #context: GuestContext | null = null;
   /** When the first of its threads left its code for a capture. */
@@ -240,8 +241,12 @@ export class Guest {
   }
 
   /** Ends its threads wherever they are. No event follows. */
-  async end(): Promise<void> {
-    if (this.#state === 'ended') return;
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const hosted = this.#hosted;
     const allLeft = this.#state === 'idle' && hosted.every(({ hasLeft }) => hasLeft);
     this.#state = 'ended';

@@ -61,6 +61,7 @@ export class HomeProcesses implements HomeSide {
     this.#environment = environment;
     const { self: node, surroundings, log, firstSerial } = environment;
     const events: ProcessEvents = {
+      ending: (process) => this.#threadsGone(process),
       ended: (process, status) => this.#ended(process, status),
       stopped: (process, stopped) => environment.roles().setStopped(process.pid, stopped),
       descriptorChanged: (process, fd, descriptor) => this.#descriptorChanged(process, fd, descriptor),
@@ -222,6 +223,13 @@ export class HomeProcesses implements HomeSide {
     const resident = this.#residents.get(pid);
     // Without one the kernel was first, and the role has only followed.
     if (resident) this.kernel.processes.end(resident.process, exitStatus(end));
+  }
+
+  /** A thread that runs here may be in a call of the system, with the number of a file, until its worker is gone. */
+  #threadsGone({ pid }: Process): Promise<void> | null {
+    const guest = this.#residents.get(pid)?.guest;
+    // Not ended now, but when the role has had it discarded, which is before the next microtask.
+    return guest?.running ? Promise.resolve().then(() => guest.end()) : null;
   }
 
   /** The kernel says that the process is over: the role follows, and the guest is discarded wherever it is. */

@@ -96,7 +96,7 @@ class Chain {
       surroundings: { clock: realClock, random: realRandom },
       log: silentLog,
       firstSerial: 1,
-      events: { ended() {}, stopped() {}, descriptorChanged() {} },
+      events: { ending: () => null, ended() {}, stopped() {}, descriptorChanged() {} },
     });
     const [stdin, stdout, stderr] = [stream(options.stdin, []), stream('', this.#stdout), stream('', this.#stderr)];
     this.#process = this.#kernel.processes.spawn({

@@ -69,6 +69,7 @@ export class Harness {
       log: silentLog,
       firstSerial: 1,
       events: {
+        ending: () => null,
         ended: (process) => this.told.push(`ended ${process.pid}`),
         stopped: (process, stopped) => this.told.push(`stopped ${process.pid} ${stopped}`),
         descriptorChanged: (_process, fd, descriptor) => this.changes.push({ fd, descriptor }),
