@@ -2,7 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ByteReader } from './bytes.ts';
-import { bool, bytes, decode, encode, list, oneOf, optional, str, struct, u16, u32, u64 } from './schema.ts';
+import {
+  amount,
+  bool,
+  bytes,
+  decode,
+  encode,
+  f64,
+  list,
+  oneOf,
+  optional,
+  str,
+  struct,
+  u16,
+  u32,
+  u64,
+} from './schema.ts';
 
 const message = struct({
   id: u32,
@@ -63,4 +78,13 @@ test('a cut message is a protocol error', () => {
 test('limits are held on both sides', () => {
   assert.throws(() => encode(bytes(3), new Uint8Array(4)), { code: 'protocol' });
   assert.throws(() => decode(bytes(3), new ByteReader(Uint8Array.of(4, 0, 0, 0, 1, 2, 3, 4))), { code: 'protocol' });
+});
+
+test('an amount is no number that nothing can have', () => {
+  for (const value of [0, 0.5, Number.MAX_SAFE_INTEGER]) {
+    assert.equal(decode(amount, new ByteReader(encode(f64, value))), value);
+  }
+  for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+    assert.throws(() => decode(amount, new ByteReader(encode(f64, value))), { code: 'protocol' });
+  }
 });

@@ -89,6 +89,9 @@ export function within<T extends number | bigint>(inner: Codec<T>, least: T, mos
   };
 }
 
+/** What is counted or measured: a finite number, not negative, and exact if it is whole. */
+export const amount: Codec<number> = within(f64, 0, Number.MAX_SAFE_INTEGER);
+
 /** One of the given words, as its position in the list. New words go to the end. */
 export function oneOf<const W extends readonly string[]>(...words: W): Codec<W[number]> {
   return {

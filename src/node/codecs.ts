@@ -1,5 +1,5 @@
 /** The records of daemon.ts as bytes: for the control socket and for questions between nodes. */
-import { type Codec, f64, list, oneOf, optional, str, struct, u32 } from '../base/schema.ts';
+import { amount, type Codec, list, oneOf, optional, str, struct, u32 } from '../base/schema.ts';
 import { NODE_STATES, PROCESS_STATES, type ProcessEnd } from './daemon.ts';
 
 export const processInfo = struct({
@@ -9,8 +9,8 @@ export const processInfo = struct({
   node: u32,
   state: oneOf(...PROCESS_STATES),
   threads: u32,
-  memory: f64,
-  cpu_ms: f64,
+  memory: amount,
+  cpu_ms: amount,
   moves: u32,
   stay: list(str, 64),
   command: list(str),
@@ -24,13 +24,13 @@ export const nodeInfo = struct({
   os: str,
   state: oneOf(...NODE_STATES),
   cpus: u32,
-  load: f64,
-  memory_total: f64,
-  memory_free: f64,
+  load: amount,
+  memory_total: amount,
+  memory_free: amount,
   processes: u32,
 });
 
-export const joinToken = struct({ token: str, address: str, expires: f64 });
+export const joinToken = struct({ token: str, address: str, expires: amount });
 
 /** A codec of another shape: `fromInner` may refuse with GodwitError('protocol'). */
 export function mapped<A, B>(inner: Codec<A>, toInner: (value: B) => A, fromInner: (value: A) => B): Codec<B> {

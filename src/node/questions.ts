@@ -6,7 +6,7 @@ import { ByteReader } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
 import { ERROR_CODES, type ErrorCode, GodwitError, requestFailure } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
-import { type Codec, decode, encode, f64, list, str, struct, u32, u8 } from '../base/schema.ts';
+import { amount, type Codec, decode, encode, list, str, struct, u32, u8 } from '../base/schema.ts';
 import type { FrameOf } from '../link/frames.ts';
 import { joinToken, processEnd, processInfo } from './codecs.ts';
 
@@ -19,7 +19,7 @@ const QUESTION_BODIES = {
   /** What only the peer knows of itself. */
   status: question(
     nothing,
-    struct({ arch: str, os: str, cpus: u32, load: f64, memory_total: f64, memory_free: f64, processes: u32 }),
+    struct({ arch: str, os: str, cpus: u32, load: amount, memory_total: amount, memory_free: amount, processes: u32 }),
   ),
   kill: question(struct({ pid: u32, signal: u8 }), nothing),
   wait: question(struct({ pid: u32 }), processEnd),
