@@ -58,11 +58,14 @@ export class CodeCopier {
     while ((this.copies?.at(-1)?.written ?? -1) >= code) this.copies!.pop();
   }
 
-  /** Copies the original up to `to`. */
+  /** Copies the original up to `to`. What is written next, if anything, stands for the instruction there. */
   protected copy(to: number): void {
     if (to > this.copyFrom) {
       this.copies?.push({ written: this.out.length, original: this.copyFrom, size: to - this.copyFrom });
       this.out.copy(this.module.bytes, this.copyFrom, to);
+    } else {
+      // Something was written for the instruction before as well: the two have to be told apart.
+      this.copies?.push({ written: this.out.length, original: to, size: 0 });
     }
     this.copyFrom = to;
   }

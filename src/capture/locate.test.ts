@@ -23,3 +23,21 @@ test('a trap behind dead code, in a function that is rewritten and in one that i
     assert.equal(runCaptured(given, () => false).where, where, name);
   }
 });
+
+test('a trap in a callee, when something else was written for the instruction before the call too', async () => {
+  const bytes = await moduleBytes(`(module
+    (import "env" "tell" (func $tell))
+    (memory (export "memory") 1)
+    (data $bytes "abc")
+    (func $trap (result i32) (call $tell) (i32.div_u (i32.const 1) (i32.const 0)))
+    (func (export "run") (result i32)
+      (call $tell)
+      (memory.init $bytes (i32.const 0) (i32.const 0) (i32.const 1))
+      (if (result i32) (i32.const 1)
+        (then (data.drop $bytes) (call $trap))
+        (else (i32.const 2)))))`);
+  const given = subject(bytes, 'run', [], () => ({ tell: () => {} }));
+  const { end, where } = runOriginal(given);
+  assert.equal(end, 'trap: divide by zero');
+  for (const captured of [0, 1, 2]) assert.equal(runCaptured(given, (tick) => tick === captured).where, where);
+});
