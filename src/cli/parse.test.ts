@@ -65,6 +65,14 @@ test('kill takes signals as kill(1) does', () => {
     assert.equal(invocation.value('signal'), signal);
     assert.deepEqual(invocation.args, args);
   }
+  for (const socket of [['--socket', '/s'], ['--socket=/s']]) {
+    const invocation = parse('kill', ...socket, '-STOP', '65537');
+    assert.deepEqual(
+      [invocation.value('socket'), invocation.value('signal'), invocation.args],
+      ['/s', 'STOP', ['65537']],
+    );
+    refused(/unknown option -9/, 'kill', ...socket, '65537', '-9');
+  }
   assert.equal(parse('kill', '-l').flag('list'), true);
   assert.equal(parse('kill', '-h').flag('help'), true);
   refused(/unknown option -9/, 'kill', '65537', '-9');

@@ -8,6 +8,11 @@ import { GodwitError } from '../../base/errors.ts';
 
 const TERM = 'TERM';
 
+function behindSocket([first = '']: readonly string[]): number {
+  if (first === '--socket') return 2;
+  return first.startsWith('--socket=') ? 1 : 0;
+}
+
 export const kill: Command = {
   name: 'kill',
   arguments: 'PID...',
@@ -25,14 +30,15 @@ export const kill: Command = {
     ['godwit kill -9 65537', 'end it'],
     ['godwit kill -STOP 65537', 'stop it; -CONT lets it go on'],
   ],
-  // Only the first word, as in kill(1): `-9` behind a pid would be a mistake.
-  prepare: ([first = '', ...rest]) => {
-    const named = /^-(?!-)(.+)$/.exec(first)?.[1];
+  // Only the first word, as in kill(1), or the first behind --socket: `-9` behind a pid would be a mistake.
+  prepare: (words) => {
+    const at = behindSocket(words);
+    const named = /^-(?!-)(.+)$/.exec(words[at] ?? '')?.[1];
     const signal = named !== undefined && named !== 'l' && named !== 's' && named !== 'h';
     // Words that no signal has are left for the parser to complain about, unless they are numbers or names in capitals.
     return signal && (parseSignal(named) !== null || /^[A-Z\d]+$/.test(named))
-      ? ['--signal', named, ...rest]
-      : [first, ...rest].filter((word) => word !== '');
+      ? [...words.slice(0, at), '--signal', named, ...words.slice(at + 1)]
+      : words.filter((word) => word !== '');
   },
   async run(invocation, context) {
     if (invocation.flag('list')) {
