@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { fixture } from '../../test/support/build.ts';
 import { type FixtureRun, RUNS } from '../../test/support/runs.ts';
-import { createMemory, type MemorySize } from './memory.ts';
+import { createMemory } from './memory.ts';
 import { Program } from './program.ts';
-import { checksum } from './testing/harness.ts';
+import { checksum, copyMemory } from './testing/harness.ts';
 import type { Captured, Step, StepEnd } from './testing/step.ts';
 
 async function inWorker(step: Step): Promise<StepEnd> {
@@ -15,12 +15,6 @@ async function inWorker(step: Step): Promise<StepEnd> {
   const [end] = (await once(worker, 'message')) as [StepEnd];
   await worker.terminate();
   return end;
-}
-
-function copyOf(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
-  const copy = createMemory({ ...size, initialPages: memory.buffer.byteLength / 65_536 });
-  new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
-  return copy;
 }
 
 interface Result {
@@ -52,7 +46,7 @@ async function runSteps(
       return { result: { status: end.status, trap: end.trap, stdout, memory: checksum(memory) }, captures };
     }
     from = end.captured;
-    memory = copyOf(memory, size);
+    memory = copyMemory(memory, size);
   }
 }
 
