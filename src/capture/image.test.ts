@@ -4,8 +4,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { IMAGE_PAGE_BYTES, IMAGE_VERSION, ImageReader, ImageWriter } from './image.ts';
-import type { ImageHasher, ImageSource, LoadedImage } from './image.ts';
+import { ImageReader } from './image-reader.ts';
+import type { LoadedImage } from './image-reader.ts';
+import { ImageWriter } from './image-writer.ts';
+import type { ImageSource } from './image-writer.ts';
+import { IMAGE_PAGE_BYTES, IMAGE_VERSION } from './image.ts';
+import type { ImageHasher } from './image.ts';
 
 const key = Buffer.from('godwit-image-v1\0');
 const hasher: ImageHasher = {

@@ -5,7 +5,8 @@
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { hasher } from '../capture/hasher.ts';
-import { ImageReader, ImageWriter } from '../capture/image.ts';
+import { ImageReader } from '../capture/image-reader.ts';
+import { ImageWriter } from '../capture/image-writer.ts';
 import { growMemory, type MemorySize } from '../capture/memory.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
