@@ -22,19 +22,15 @@ import type {
   TableType,
 } from './module.ts';
 import { checkPreamble } from './preamble.ts';
-import { WasmReader, hex, invalid, unsupported } from './reader.ts';
+import { WasmReader, hex, invalid } from './reader.ts';
 import { ReferenceTypes } from './references.ts';
+import { readGlobalType, readMemoryType, readTableType } from './external-types.ts';
 import { readData, readElement } from './segments.ts';
 import type { SegmentContext } from './segments.ts';
 import { TypeSectionReader } from './type-section.ts';
-import { I32, I64, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';
 
 const EMPTY: Range = { start: 0, end: 0 };
-/** 64 KiB pages that addresses of a type reach, and entries of a table. */
-const MAX_PAGES = { [I32]: 2 ** 16, [I64]: 2 ** 48 };
-const MAX_ENTRIES = { [I32]: 2 ** 32 - 1, [I64]: 2 ** 64 };
-
 /** Section numbers in the order in which they must stand; tags (13) and data count (12) are out of numeric order. */
 const SECTION_ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
@@ -77,6 +73,8 @@ class ModuleDecoder {
   #bodyEnds = new Uint32Array(0);
   #declared = new Uint8Array(0);
   #constants: ConstantReader;
+  /** Reads a value type of those that the type section has. */
+  readonly #valueType = (): ValueType => this.#references.read(this.#r, this.#types.length);
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -167,10 +165,6 @@ class ModuleDecoder {
     this.#r.pos = this.#r.end;
   }
 
-  #valueType(): ValueType {
-    return this.#references.read(this.#r, this.#types.length);
-  }
-
   #typeSection(): void {
     const r = this.#r;
     const count = r.count(2);
@@ -200,7 +194,7 @@ class ModuleDecoder {
         this.#importedTypes.push(type);
         this.#imports.push({ ...origin, kind: 'function', type });
       } else if (kind === 1) {
-        const table = this.#tableType();
+        const table = readTableType(this.#r, this.#valueType);
         this.#tables.push(table);
         this.#importedTables++;
         this.#imports.push({ ...origin, kind: 'table', table });
@@ -208,7 +202,7 @@ class ModuleDecoder {
         const memory = this.#oneMemory();
         this.#imports.push({ ...origin, kind: 'memory', memory });
       } else if (kind === 3) {
-        const global = this.#globalType();
+        const global = readGlobalType(this.#r, this.#valueType);
         this.#globals.push(global);
         this.#imports.push({ ...origin, kind: 'global', global });
       } else if (kind === 4) {
@@ -239,33 +233,6 @@ class ModuleDecoder {
     for (let i = 0; i < this.#definedTypes.length; i++) this.#definedTypes[i] = this.#typeIndex();
   }
 
-  #limits(what: 'memory' | 'table', most: Readonly<Record<number, number>>): MemoryType {
-    const at = this.#r.pos;
-    const flags = this.#r.u8();
-    const shared = (flags & 0x02) !== 0;
-    if (flags & 0x08) unsupported(at, 'custom page sizes');
-    if (flags & ~0x07) invalid(at, `malformed limits flags ${hex(flags)}`);
-    if (shared && !(flags & 1)) invalid(at, `shared ${what} must have maximum`);
-    const address = flags & 0x04 ? I64 : I32;
-    const size = (): number => (address === I64 ? this.#r.u64() : this.#r.u32());
-    const minimum = size();
-    const maximum = flags & 1 ? size() : null;
-    const limit = most[address]!;
-    if (minimum > limit || (maximum ?? 0) > limit) invalid(at, `${what} size must be at most ${limit}`);
-    if (maximum !== null && maximum < minimum) invalid(at, 'size minimum must not be greater than maximum');
-    return { minimum, maximum, address, shared };
-  }
-
-  #tableType(): TableType {
-    const at = this.#r.pos;
-    const element = this.#valueType();
-    if (isNumeric(element)) invalid(at, 'malformed reference type of a table');
-    const limitsAt = this.#r.pos;
-    const { shared, ...limits } = this.#limits('table', MAX_ENTRIES);
-    if (shared) unsupported(limitsAt, 'shared-everything threads (a shared table)');
-    return { element, ...limits, init: null };
-  }
-
   #tableSection(): void {
     const count = this.#r.count(3);
     for (let i = 0; i < count; i++) this.#tables.push(this.#definedTable());
@@ -275,19 +242,19 @@ class ModuleDecoder {
   #definedTable(): TableType {
     const at = this.#r.pos;
     if (this.#bytes[at] !== 0x40) {
-      const table = this.#tableType();
+      const table = readTableType(this.#r, this.#valueType);
       if (!this.#references.isDefaultable(table.element)) invalid(at, 'type mismatch: a table without first entries');
       return table;
     }
     this.#r.skip(1);
     if (this.#r.u8() !== 0) invalid(at, 'malformed table');
-    const table = this.#tableType();
+    const table = readTableType(this.#r, this.#valueType);
     return { ...table, init: this.#constants.read(table.element) };
   }
 
   #oneMemory(): MemoryType {
     const at = this.#r.pos;
-    const memory = this.#limits('memory', MAX_PAGES);
+    const memory = readMemoryType(this.#r);
     this.#memories.push(memory);
     if (this.#memories.length > LIMITS.memories) {
       throw new GodwitError('limit', `offset ${hex(at)}: the module has more than ${LIMITS.memories} memories`);
@@ -300,19 +267,10 @@ class ModuleDecoder {
     for (let i = 0; i < count; i++) this.#oneMemory();
   }
 
-  #globalType(): GlobalType {
-    const type = this.#valueType();
-    const at = this.#r.pos;
-    const flag = this.#r.u8();
-    if (flag & 0x02) unsupported(at, 'shared-everything threads (a shared global)');
-    if (flag > 1) invalid(at, 'malformed mutability');
-    return { type, mutable: flag === 1 };
-  }
-
   #globalSection(): void {
     const count = this.#r.count(4);
     for (let i = 0; i < count; i++) {
-      const type = this.#globalType();
+      const type = readGlobalType(this.#r, this.#valueType);
       const init = this.#constants.read(type.type);
       const global = { ...type, init };
       this.#definedGlobals.push(global);
