@@ -116,27 +116,37 @@ class Chain {
     const { args, env } = this.#process.identity;
     let baggage: GuestBaggage = { args, env, monotonic: 0n, cpuNanos: 0n, nextCalls: [], nextThreadId: 1 };
     let image: Image | null = null;
+    let inCall = false;
     for (let captures = 0; ; captures++) {
-      const link = await this.#link(captures, image, baggage);
+      const link = await this.#link(captures, image, baggage, inCall);
       if (link.report.type !== 'captured') {
         const text = (parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString();
         const memory = createHash('sha256').update(link.memory).digest('hex');
         return { stdout: text(this.#stdout), stderr: text(this.#stderr), report: link.report, memory, captures };
       }
-      ({ image, baggage } = link);
+      ({ image, baggage, inCall } = link);
     }
   }
 
-  /** One guest from its start to its capture or its end. */
-  async #link(number: number, image: Image | null, before: GuestBaggage) {
+  /**
+   * One guest from its start to its capture or its end.
+   * @param inCall the last guest left a call, which this one makes again: it is let through, or it would never be made
+   */
+  async #link(number: number, image: Image | null, before: GuestBaggage, inCall: boolean) {
     const { memories, hostMemory } = Program.open(this.#module.original, this.#module.rewritten);
     const { promise, resolve } = Promise.withResolvers<GuestReport>();
     const blocked = new Map<Seat, Waiting<CallResult<Preview1Name>>>();
     let leaving = false;
+    let again = inCall;
+    let left = false;
     const guest: Guest = new Guest(this.#module, { sizes: memories, host: hostMemory }, this.#pool, {
       takenUp() {},
       called: (seat, call) => {
-        if (leaving) return guest.interrupt(seat);
+        if (leaving && !again) {
+          left = true;
+          return guest.interrupt(seat);
+        }
+        again = false;
         this.#called(guest, seat, call, blocked);
       },
       reported: resolve,
@@ -162,7 +172,11 @@ class Chain {
       const capture = (): void => {
         leaving = true;
         guest.capture();
-        for (const [seat, call] of blocked) if (call.withdraw()) guest.interrupt(seat);
+        for (const [seat, call] of blocked) {
+          if (!call.withdraw()) continue;
+          left = true;
+          guest.interrupt(seat);
+        }
       };
       if (delay === 0) capture();
       const timer = delay === null || delay === 0 ? null : setTimeout(capture, delay);
@@ -172,7 +186,7 @@ class Chain {
       const { nextThreadId } = guest;
       const baggage = { ...before, cpuNanos: report.cpuNanos, nextThreadId };
       const next = report.type === 'captured' ? this.#image(guest, { threads: report.threads, baggage }) : null;
-      return { report, memory, baggage, image: next };
+      return { report, memory, baggage, image: next, inCall: left };
     } finally {
       await guest.end();
     }
