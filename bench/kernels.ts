@@ -6,6 +6,7 @@ import path from 'node:path';
 import { build, fixture } from '../test/support/build.ts';
 import type { Fixture } from '../test/support/build.ts';
 import type { FixtureName } from '../test/support/fixtures.ts';
+import { REAL_DIRECTORY, type RealName, realProgram } from '../test/support/real.ts';
 
 interface Sizes {
   /** Arguments, between spaces, for a run of 0.2 to 1 s on a machine of 2020. */
@@ -20,6 +21,13 @@ export interface Kernel extends Sizes {
   readonly name: string;
   /** Builds the program, or finds it in the cache. */
   readonly load: () => Promise<Fixture>;
+  /** Given to it as `.`; the current directory if missing. */
+  readonly directory?: string;
+}
+
+export interface RealKernel extends Kernel {
+  readonly program: RealName;
+  readonly directory: string;
 }
 
 const directory = path.join(import.meta.dirname, 'kernels');
@@ -32,6 +40,11 @@ function own(name: string, sizes: Sizes, ...flags: readonly string[]): Kernel {
 /** A program of test/programs/, in a size worth measuring. */
 function shared(name: FixtureName, sizes: Sizes): Kernel {
   return { name, ...sizes, load: () => fixture(name) };
+}
+
+/** A program of others (test/support/real.ts), with what is in test/programs/real/ as its input. */
+function real(name: string, program: RealName, sizes: Sizes): RealKernel {
+  return { name, program, ...sizes, load: () => realProgram(program), directory: REAL_DIRECTORY };
 }
 
 export const KERNELS: readonly Kernel[] = [
@@ -60,4 +73,20 @@ export const KERNELS: readonly Kernel[] = [
   own('btree', { full: '500000', tiny: '100', checksum: 'a40a63e534988f69' }),
   own('regex', { full: '2048', tiny: '1', checksum: '88a6b8283238113c' }),
   own('shapes', { full: '10000 5000', tiny: '10 2', checksum: '725d45020e2cef71' }),
+];
+
+/** Measured only when they are named, since they have to be fetched and compiled. */
+export const REAL_KERNELS: readonly RealKernel[] = [
+  real('sqlite', 'sqlite', { full: '30000', tiny: '50', checksum: 'd8bcdb4fe9b9a750' }),
+  real('lua', 'lua', {
+    full: 'work.lua 30 sort text objects queens garbage',
+    tiny: 'work.lua 1 sort text objects queens garbage',
+    checksum: '660677483',
+  }),
+  real('lua_coroutines', 'lua', {
+    full: 'work.lua 200 coroutines',
+    tiny: 'work.lua 1 coroutines',
+    checksum: '645992368',
+  }),
+  real('lua_errors', 'lua', { full: 'work.lua 200 errors', tiny: 'work.lua 1 errors', checksum: '462219383' }),
 ];

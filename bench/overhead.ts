@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 import { rewrite } from '../src/capture/rewrite.ts';
 import { GUEST_OPTIONS } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
-import { KERNELS } from './kernels.ts';
+import { type Kernel, KERNELS, REAL_KERNELS } from './kernels.ts';
 import { asyncify } from './overhead/asyncify.ts';
 import type { Job, Times } from './overhead/guest.ts';
 import { best, geometricMean } from './statistics.ts';
@@ -21,6 +21,8 @@ interface Subject {
   readonly name: string;
   readonly path: string;
   readonly args: readonly string[];
+  /** Given to it as `.`. */
+  readonly directory: string;
 }
 
 interface Variant {
@@ -36,7 +38,7 @@ function least({ measured }: Variant, of: (times: Times) => number): number {
 
 export const overhead: Benchmark = {
   name: 'overhead',
-  operands: '[FILE.wasm [ARGS...]]',
+  operands: '[KERNEL...|real|FILE.wasm [ARGS...]]',
   summary: 'running code: unmodified, Godwit, Asyncify with the same polls',
   limit: 1800,
   columns: [
@@ -69,15 +71,26 @@ export const overhead: Benchmark = {
   },
 };
 
-async function* subjects({ operands, tiny }: Context): AsyncGenerator<Subject> {
-  const [file, ...args] = operands;
-  if (file !== undefined) {
-    yield { name: path.basename(file), path: path.resolve(file), args };
-    return;
+async function* subjects(context: Context): AsyncGenerator<Subject> {
+  const { operands, tiny } = context;
+  const kernels = chosen(operands);
+  const [file = '', ...args] = operands;
+  if (kernels === null) yield { name: path.basename(file), path: path.resolve(file), args, directory: '.' };
+  for (const kernel of kernels ?? []) {
+    if ('program' in kernel) context.note(`${kernel.name}: fetched and compiled, if that was not done before`);
+    const { path } = await kernel.load();
+    const args = (tiny ? kernel.tiny : kernel.full).split(' ');
+    yield { name: kernel.name, path, args, directory: kernel.directory ?? '.' };
   }
-  for (const kernel of KERNELS) {
-    yield { name: kernel.name, path: (await kernel.load()).path, args: (tiny ? kernel.tiny : kernel.full).split(' ') };
-  }
+}
+
+/** The kernels that the operands name; our own if there are none; null if they are a file and its arguments. */
+function chosen(operands: readonly string[]): readonly Kernel[] | null {
+  if (operands.length === 0) return KERNELS;
+  if (operands.length === 1 && operands[0] === 'real') return REAL_KERNELS;
+  const all = [...KERNELS, ...REAL_KERNELS];
+  const named = operands.flatMap((operand) => all.find(({ name }) => name === operand) ?? []);
+  return named.length === operands.length ? named : null;
 }
 
 async function compare(subject: Subject, directory: string, context: Context): Promise<Row> {
@@ -131,7 +144,14 @@ function resultChecked(subject: Subject, directory: string, signal: AbortSignal)
   let expected: string | undefined;
   return async (variant, runs, options) => {
     const output = path.join(directory, 'output');
-    const job: Job = { ...variant, original: subject.path, args: subject.args, output, runs };
+    const job: Job = {
+      ...variant,
+      original: subject.path,
+      args: subject.args,
+      directory: subject.directory,
+      output,
+      runs,
+    };
     const measured = await runInProcess(job, options, signal);
     const result = `${measured.status}\n${await readFile(output, 'latin1')}`;
     expected ??= result;

@@ -20,6 +20,8 @@ export interface Job {
   readonly module: string;
   readonly original: string;
   readonly args: readonly string[];
+  /** Given to it as `.`. */
+  readonly directory: string;
   /** Where standard output goes; truncated by each run. */
   readonly output: string;
   /** Runs to measure, behind the first one. */
@@ -83,7 +85,7 @@ function prepare(output: number): Run {
   const wasi = new WASI({
     version: 'preview1',
     args: ['program', ...job.args],
-    preopens: { '.': '.' },
+    preopens: { '.': job.directory },
     stdout: output,
     stderr: output,
     returnOnExit: true,

@@ -51,10 +51,27 @@ const building = new Map<FixtureName, Promise<Fixture>>();
  */
 export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
   const sources = await readSources(directory, spec);
-  const file = path.join(CACHE, 'fixtures', digest(spec, sources), `${path.basename(name)}.wasm`);
+  const compiler = isAssemblyScript(spec) ? ASSEMBLYSCRIPT_VERSION : LLVM_VERSION;
+  const options = [compiler, commonFlags(spec), spec];
+  return kept(`${path.basename(name)}.wasm`, options, sources, () => compile(spec, sources));
+}
+
+/**
+ * A file that is made once.
+ * @param name its name, the last part of its path
+ * @param options whatever else than the sources it depends on: becomes JSON
+ * @param make makes it of the sources, if it is not there yet
+ */
+export async function kept(
+  name: string,
+  options: readonly unknown[],
+  sources: ReadonlyMap<string, Uint8Array>,
+  make: () => Promise<Uint8Array>,
+): Promise<Fixture> {
+  const file = path.join(CACHE, 'fixtures', digest(options, sources), name);
   const cached = await readFile(file).catch(() => null);
   if (cached !== null) return { path: file, bytes: new Uint8Array(cached) };
-  const bytes = await compile(spec, sources);
+  const bytes = new Uint8Array(await make());
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}`;
   await writeFile(temporary, bytes);
@@ -83,10 +100,9 @@ async function layer(): Promise<(readonly [string, string])[]> {
     .map((file) => [path.relative(root, file).replaceAll(path.sep, '/'), file] as const);
 }
 
-function digest(spec: FixtureSpec, sources: ReadonlyMap<string, Uint8Array>): string {
-  const compiler = isAssemblyScript(spec) ? ASSEMBLYSCRIPT_VERSION : LLVM_VERSION;
+function digest(options: readonly unknown[], sources: ReadonlyMap<string, Uint8Array>): string {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([compiler, commonFlags(spec), spec, [...sources.keys()]]));
+  hash.update(JSON.stringify([...options, [...sources.keys()]]));
   for (const bytes of sources.values()) hash.update(createHash('sha256').update(bytes).digest());
   return hash.digest('hex').slice(0, 20);
 }

@@ -6,6 +6,7 @@
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CACHE } from './build.ts';
+import { tarEntries } from './tar.ts';
 import { LLVM_DIRECTORY, LLVM_VERSION } from './toolchain.ts';
 
 export interface ClangGuest {
@@ -45,7 +46,7 @@ async function exists(file: string): Promise<boolean> {
 async function unpack(tar: string, target: string): Promise<void> {
   await mkdir(path.dirname(target), { recursive: true });
   const temporary = await mkdtemp(`${target}.`);
-  for (const { name, directory, bytes } of entries(await readFile(tar))) {
+  for (const { name, directory, bytes } of tarEntries(await readFile(tar))) {
     const file = path.join(temporary, name);
     await mkdir(directory ? file : path.dirname(file), { recursive: true });
     if (!directory) await writeFile(file, bytes);
@@ -56,20 +57,5 @@ async function unpack(tar: string, target: string): Promise<void> {
     // Another process was first.
     await rm(temporary, { recursive: true });
     if (!(await exists(target))) throw error;
-  }
-}
-
-/** The files and directories of a POSIX ustar archive (pax: "ustar Interchange Format"). */
-function* entries(tar: Buffer): Generator<{ name: string; directory: boolean; bytes: Uint8Array }> {
-  const BLOCK = 512;
-  const text = (at: number, length: number) => tar.toString('utf8', at, at + length).replace(/\0.*$/s, '');
-  for (let at = 0; tar[at] !== 0 && at < tar.length;) {
-    const prefix = text(at + 345, 155);
-    const size = Number.parseInt(text(at + 124, 12), 8);
-    const type = text(at + 156, 1);
-    if (!['', '0', '5'].includes(type)) throw new Error(`${text(at, 100)}: entry of type ${type}`);
-    const bytes = tar.subarray(at + BLOCK, at + BLOCK + size);
-    yield { name: path.posix.join(prefix, text(at, 100)), directory: type === '5', bytes };
-    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
 }
