@@ -13,6 +13,7 @@ import {
   signalled,
   writeAll,
 } from '../../admin/testing/fake-daemon.ts';
+import type { NodeInfo } from '../../node/daemon.ts';
 import { serveFake, temporaryDirectory } from '../../admin/testing/served.ts';
 import { type Outcome, type Started, godwitInShell, start, startGodwit } from '../testing/commands.ts';
 
@@ -33,8 +34,23 @@ interface Here {
 const scripts = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
 const noScript = scripts ? false : 'needs script(1) of util-linux';
 
-async function fakeNode(t: TestContext): Promise<Here> {
+const upNode = (id: number): NodeInfo => ({
+  id,
+  name: `node${id}`,
+  address: '',
+  arch: 'x64',
+  os: 'linux',
+  state: 'up',
+  cpus: 2,
+  load: 0,
+  memory_total: 8e9,
+  memory_free: 3e9,
+  processes: 0,
+});
+
+async function fakeNode(t: TestContext, nodes: readonly NodeInfo[] = [upNode(1), upNode(2)]): Promise<Here> {
   const { daemon, directory, socketPath } = await serveFake(t);
+  daemon.nodeList = [...nodes];
   writeFileSync(path.join(directory, 'p.wasm'), 'any');
   const inShell = (line: string): string =>
     line.replaceAll('$RUN', `${godwitInShell()} run --socket ${socketPath} p.wasm`);
@@ -82,7 +98,7 @@ test('the exit status, the outputs and the arguments are those of the program', 
   );
   const { status, stdout, stderr } = await outcome;
   assert.equal(status, 42);
-  assert.equal(stderr, 'problem\n');
+  assert.match(stderr, /^godwit: the program is pinned, .*\nproblem\n$/);
   assert.deepEqual(JSON.parse(stdout), {
     program: path.join(directory, 'p.wasm'),
     args: ['p.wasm', '--pin', '--', '-h'],
@@ -95,6 +111,30 @@ test('the exit status, the outputs and the arguments are those of the program', 
     hopMicros: 20_000,
     node: 'n2',
   });
+});
+
+test('a program that cannot hop is told so once, and runs', async (t) => {
+  const waiting: FakeProgram = async ({ io, signal }) => {
+    await writeAll(io.stdout, Buffer.from('ready'));
+    return signalled(await signal());
+  };
+  for (const [nodes, options, words] of [
+    [[upNode(1), { ...upNode(2), state: 'down' }], ['--hop', '1s'], /^godwit: no other node is up, [^\n]*\n$/],
+    [[upNode(1), upNode(2)], ['--hop', '1s', '--pin'], /^godwit: the program is pinned, [^\n]*\n$/],
+    [[upNode(1), upNode(2)], ['--hop', '1s'], /^$/],
+    [[upNode(1)], [], /^$/],
+  ] as const) {
+    const { run } = await fakeNode(t, nodes);
+    const child = run(waiting, options);
+    await child.said('ready');
+    child.child.kill('SIGTERM');
+    const { status, stderr } = await child.outcome;
+    assert.equal(status, 143);
+    assert.match(stderr, words);
+    const detached = await run(() => Promise.resolve(exited(0)), ['--detach', ...options]).outcome;
+    assert.equal(detached.status, 0);
+    assert.match(detached.stderr, words);
+  }
 });
 
 test('an end by a signal is 128 + its number; a message is told', async (t) => {

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { nullIo } from '../../node/null-stdio.ts';
 import { GodwitError } from '../../base/errors.ts';
-import type { Daemon, RunHandle, RunIo, RunSpec, RunStats } from '../../node/daemon.ts';
-import { type Attachable, forwardSignals, forwardSize } from '../attached.ts';
+import type { RunSpec, RunStats } from '../../node/daemon.ts';
+import { forwardSignals, forwardSize } from '../attached.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { endMessage, exitStatus } from '../format.ts';
@@ -11,6 +11,7 @@ import type { Invocation } from '../parse.ts';
 import { type Output, requireWritable, writeOutput } from '../output-file.ts';
 import { errorLine } from '../report.ts';
 import { runSpec } from '../run-spec.ts';
+import { type RunningPlace, findPlace } from '../running-place.ts';
 import { localStdio } from '../stdio/local-stdio.ts';
 
 export const run: Command = {
@@ -66,20 +67,17 @@ export const run: Command = {
   run: start,
 };
 
-/** Where the program runs. */
-interface RunningPlace extends Attachable {
-  run(spec: RunSpec, io: RunIo): Promise<RunHandle>;
-  close(): void;
-}
-
 async function start(invocation: Invocation, context: Context): Promise<number> {
   const spec = runSpec(invocation, context.cwd, context.env);
   const statsFile = statsOutput(invocation, context, spec.detach);
-  const node = await findNode(invocation, context, spec.detach);
+  const node = await findPlace(invocation, context, spec.detach);
   try {
+    // Not waited for: a member that does not answer must not hold the program up.
+    const told = spec.hopMicros === null ? null : tellNoHops(spec, node, context);
     if (spec.detach) {
       const { pid } = await node.run(spec, nullIo());
       context.out(String(pid));
+      await told;
       return 0;
     }
     forwardSignals(node, (status) => process.exit(status));
@@ -121,51 +119,12 @@ function writeStats(file: Output, stats: RunStats, context: Context): void {
 }
 
 /** The program runs all the same, so this is no error; but nobody should wait for moves that cannot be. */
-const NO_HOPS =
-  'godwit: no node is running, so the program stays in this command and --hop moves nothing; try it in "godwit lab"';
-
-/** The node that the user named or that runs; otherwise one of our own, for this process only. */
-async function findNode(invocation: Invocation, context: Context, detach: boolean): Promise<RunningPlace> {
+async function tellNoHops({ pin }: RunSpec, node: RunningPlace, { err }: Context): Promise<void> {
   try {
-    return await context.connect();
+    const reason = pin ? 'the program is pinned, so --hop moves nothing; leave --pin out' : await node.noHops();
+    if (reason !== null) err(`godwit: ${reason}`);
   } catch (error) {
-    const absent = error instanceof GodwitError && error.code === 'no_daemon';
-    const named = invocation.value('socket') ?? context.env['GODWIT_SOCKET'];
-    if (!absent || named || detach) throw error;
-  }
-  const { startEmbedded } = await import('../../node/embedded.ts');
-  if (invocation.value('hop') !== undefined) context.err(NO_HOPS);
-  return new EmbeddedPlace(await startEmbedded());
-}
-
-/** A node inside this command: the same as one behind a socket, as far as one program in the foreground needs it. */
-class EmbeddedPlace implements RunningPlace {
-  readonly #daemon: Daemon;
-  #handle: RunHandle | null = null;
-  /** Signals that came while the program was being made ready. */
-  readonly #early: number[] = [];
-
-  constructor(daemon: Daemon) {
-    this.#daemon = daemon;
-  }
-
-  async run(spec: RunSpec, io: RunIo): Promise<RunHandle> {
-    this.#handle = await this.#daemon.run(spec, io);
-    for (const signal of this.#early.splice(0)) this.#handle.signal(signal);
-    return this.#handle;
-  }
-
-  signal(signal: number): void {
-    if (this.#handle) this.#handle.signal(signal);
-    else this.#early.push(signal);
-  }
-
-  /** What runs in this very thread reacts if this is called at all, but not while the program is being made ready. */
-  ping(): Promise<void> {
-    return this.#handle ? Promise.resolve() : new Promise(() => {});
-  }
-
-  close(): void {
-    // The command ends now, and with it everything that this node has.
+    // The connection ended, which whoever waits for the program tells.
+    if (!(error instanceof GodwitError)) throw error;
   }
 }
