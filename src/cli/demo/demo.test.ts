@@ -109,6 +109,17 @@ test('a job is moved to each node in turn', async (t) => {
   assert.ok(story.events.some(({ text }) => /^godwit migrate \d+ node2: frozen for 1.0ms$/.test(text)));
 });
 
+test('when the node goes away the play ends, and leaves no failure that nobody sees', async (t) => {
+  const served = await serveFake(t);
+  const { daemon } = served;
+  daemon.programs.set('ray', () => new Promise(() => {}));
+  daemon.nodes = () => {
+    void daemon.shutdown();
+    return new Promise(() => {});
+  };
+  await assert.rejects(playOn(daemon, [QUIET], served), { code: 'node_down' });
+});
+
 test('any difference is found and told', () => {
   assert.equal(difference(finished('abc'), finished('abc')), null);
   assert.match(difference(finished('abc'), finished('abd'))!, /differs at byte 2 of 3/);

@@ -81,8 +81,8 @@ async function runOnce(job: Job, pinned: boolean, options: PlayOptions): Promise
     story.started(job.name, job.what, pid, pinned);
     const over = new AbortController();
     const steering = pinned ? Promise.resolve() : steer(pid, job, over.signal, options);
-    const { end, stats } = await ended.finally(() => over.abort());
-    await steering;
+    // Together: when the node goes away both fail, and none of the two failures may be left without anyone who sees it.
+    const [{ end, stats }] = await Promise.all([ended.finally(() => over.abort()), steering]);
     const output = recorder.output();
     const how = pinned ? 'without a move' : `after ${stats.moves} move${stats.moves === 1 ? '' : 's'}`;
     story.ended(pid, stats.moves, elapsed(), `${job.name} (${pid}) is done ${how}`);
