@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { connectAdmin } from '../../admin/client.ts';
+import { temporaryDirectory } from '../../admin/testing/served.ts';
 import { start } from '../testing/commands.ts';
 import { Lab } from './lab.ts';
 
+const posix = process.platform === 'win32' ? 'named pipes are no files' : false;
 const FAKE_NODE = fileURLToPath(new URL('../testing/fake-node.ts', import.meta.url));
 const command = (args: readonly string[]): [string, string[]] => [process.execPath, [FAKE_NODE, ...args]];
 
@@ -88,7 +91,18 @@ test('the end of a node that nobody ended is told', async (t) => {
   assert.equal(await lost.promise, 'node2 ended by SIGKILL');
 });
 
-test('when the one who started the lab is killed, its nodes end', { skip: process.platform === 'win32' }, async (t) => {
+test('nodes that were killed because their end took too long are not told as lost', async (t) => {
+  const lost: string[] = [];
+  const env = { ...process.env, FAKE_NODE_HANGS: 'node1' };
+  const lab = await Lab.start({ nodes: 1, env, command, lost: (name, how) => lost.push(`${name} ${how}`) });
+  t.after(() => lab.stop());
+  const stopped = lab.stop();
+  lab.kill();
+  await stopped;
+  assert.deepEqual([isAlive(lab.nodes[0]!.pid), lost], [false, []]);
+});
+
+test('a lab that is killed ends with its nodes, and the next one removes what it left', { skip: posix }, async (t) => {
   const script = `
     const { Lab } = await import(${JSON.stringify(new URL('lab.ts', import.meta.url).href)});
     const command = (args) => [process.execPath, [${JSON.stringify(FAKE_NODE)}, ...args]];
@@ -99,7 +113,32 @@ test('when the one who started the lab is killed, its nodes end', { skip: proces
   const line = await owner.said('\n');
   const [directory = '', ...sockets] = JSON.parse(line) as string[];
   t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const meanwhile = await startLab(t, 1);
+  assert.equal(existsSync(directory), true, 'a lab that lives keeps its directory');
   process.kill(owner.pid, 'SIGKILL');
   await owner.outcome;
   for (const socket of sockets) while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const next = await startLab(t, 1);
+  assert.deepEqual(
+    [directory, meanwhile.directory, next.directory].map((each) => existsSync(each)),
+    [false, true, true],
+  );
+});
+
+test('a directory that only looks like that of a dead lab is left alone', { skip: posix }, async (t) => {
+  const above = temporaryDirectory(t);
+  const other = path.join(above, 'godwit-lab-other');
+  mkdirSync(other);
+  writeFileSync(path.join(other, 'mine'), '');
+  symlinkSync(other, path.join(above, 'godwit-lab-link'));
+  const { TMPDIR } = process.env;
+  process.env['TMPDIR'] = above;
+  try {
+    await (await startLab(t, 1)).stop();
+  } finally {
+    if (TMPDIR === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = TMPDIR;
+  }
+  assert.deepEqual(readdirSync(above).sort(), ['godwit-lab-link', 'godwit-lab-other']);
+  assert.deepEqual(readdirSync(other), ['mine']);
 });

@@ -2,15 +2,12 @@
  * A cluster on this machine for trying things out, for tests and for the demonstration: daemons as separate
  * operating-system processes on loopback, all state in a temporary directory, nothing left behind.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
-import { SOCKET_PATH_BYTES } from '../../admin/socket-path.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { JoinToken } from '../../node/daemon.ts';
-import { reasonOf } from '../report.ts';
 import { godwitCommand } from '../self.ts';
+import { LabDirectory } from './directory.ts';
 import { ENDED_IN_ORDER, type NodeProcess, startNodeProcess } from './node-process.ts';
 
 /** More daemons than this on one machine show nothing new and take 100 MB each. */
@@ -26,15 +23,16 @@ export interface LabOptions {
 }
 
 export class Lab {
-  readonly directory: string;
   readonly nodes: NodeProcess[] = [];
+  readonly #directory: LabDirectory;
   readonly #stops: (() => Promise<void>)[] = [];
   readonly #options: LabOptions;
   #stopping: Promise<void> | null = null;
+  #killed = false;
 
-  private constructor(options: LabOptions) {
+  private constructor(options: LabOptions, directory: LabDirectory) {
     this.#options = options;
-    this.directory = makeDirectory();
+    this.#directory = directory;
   }
 
   /**
@@ -43,10 +41,11 @@ export class Lab {
    * @throws GodwitError if one does not start; nothing is left then
    */
   static async start(options: LabOptions, interrupted?: AbortSignal): Promise<Lab> {
-    const lab = new Lab(options);
+    const lab = new Lab(options, await LabDirectory.make(`node${MAX_LAB_NODES}.sock`));
     const abort = (): void => void lab.stop();
     interrupted?.addEventListener('abort', abort);
     try {
+      if (interrupted?.aborted) abort();
       const first = await lab.#start(1, null);
       const others = Array.from({ length: options.nodes - 1 }, async (_, i) =>
         lab.#start(i + 2, await joinToken(first)),
@@ -62,6 +61,11 @@ export class Lab {
     }
   }
 
+  /** Where everything of it is, while it lives. */
+  get directory(): string {
+    return this.#directory.path;
+  }
+
   /** The control socket of the first node. */
   get socketPath(): string {
     return this.#socketOf('node1');
@@ -75,12 +79,13 @@ export class Lab {
 
   /** For the impatient: no node gets time to leave in order. */
   kill(): void {
+    this.#killed = true;
     for (const node of this.nodes) node.kill();
   }
 
   async #stop(): Promise<void> {
     await Promise.all(this.#stops.map((stop) => stop()));
-    rmSync(this.directory, { recursive: true, force: true });
+    this.#directory.remove();
   }
 
   #socketOf(name: string): string {
@@ -106,7 +111,7 @@ export class Lab {
 
   async #watch({ name, ended, lastWords }: NodeProcess): Promise<void> {
     const how = await ended;
-    if (this.#stopping && how === ENDED_IN_ORDER) return;
+    if (this.#killed || (this.#stopping && how === ENDED_IN_ORDER)) return;
     const words = lastWords();
     this.#options.lost?.(name, words === null ? how : `${how}: ${words}`);
   }
@@ -119,25 +124,5 @@ async function joinToken(node: NodeProcess): Promise<JoinToken> {
     return await client.token();
   } finally {
     client.close();
-  }
-}
-
-/** @throws GodwitError `io` */
-function makeDirectory(): string {
-  const above = os.tmpdir();
-  const longest = path.join(above, 'godwit-lab-XXXXXX', `node${MAX_LAB_NODES}.sock`);
-  if (process.platform !== 'win32' && Buffer.byteLength(longest) > SOCKET_PATH_BYTES) {
-    throw new GodwitError(
-      'io',
-      `the path of ${above} is too long for the sockets of a lab; set TMPDIR to a shorter one`,
-    );
-  }
-  try {
-    return mkdtempSync(path.join(above, 'godwit-lab-'));
-  } catch (error) {
-    const reason = reasonOf(error);
-    throw new GodwitError('io', `cannot make a directory for the lab in ${above}: ${reason}; set TMPDIR to another`, {
-      cause: error,
-    });
   }
 }
