@@ -1,7 +1,7 @@
 /** Nodes that cannot start: what their user is told, and that nothing is spoiled by it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type net from 'node:net';
 import path from 'node:path';
@@ -131,6 +131,9 @@ describe('a node that cannot start', () => {
     // Those that gave up have not taken the file of the one that runs.
     await access(`${socket}.err`);
     assert.equal((await lab.run(['down', '--socket', socket], { node: null })).status, 0);
+    // Nothing was wrong, so nothing is left to look at.
+    const left = (await readdir(lab.directory)).filter((name) => name.startsWith('wanted.sock'));
+    assert.deepEqual(left, []);
   });
 
   test('with a state directory that is a file, or damaged', async () => {

@@ -1,22 +1,20 @@
 /** `godwit up`: a node on this machine, in the foreground or detached. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAdmin } from '../../admin/client.ts';
 import { makeSocketDirectory, serveAdmin } from '../../admin/server.ts';
-import { isNamedPipe, OTHER_SOCKET } from '../../admin/socket-path.ts';
+import { isNamedPipe } from '../../admin/socket-path.ts';
 import type { Log } from '../../base/env.ts';
 import { GodwitError } from '../../base/errors.ts';
 import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
+import { ErrorFile, removeErrorFile } from '../error-file.ts';
 import { joinLine } from '../join-line.ts';
 import type { Invocation } from '../parse.ts';
-import { lastWords } from '../last-words.ts';
-import { reasonOf } from '../report.ts';
 import { godwitCommand } from '../self.ts';
 import { readLine } from '../stdin-line.ts';
 import { type UpJson, parseReady } from '../up-json.ts';
@@ -50,7 +48,11 @@ export const up: Command = {
       summary: 'where it keeps its identity and membership (else ~/.local/state/godwit, or as XDG_STATE_HOME says)',
     },
     { name: 'attended', summary: 'end when standard input ends: for programs that start nodes' },
-    { name: 'detach', summary: 'return when it is ready and leave it running' },
+    {
+      name: 'detach',
+      summary:
+        'return when it is ready and leave it running; errors that nobody sees go to SOCKET.err, until it ends in order',
+    },
     { name: 'json', summary: 'print id, name, address, socket and how to join as JSON' },
   ],
   examples: [
@@ -103,6 +105,7 @@ async function runNode(invocation: Invocation, context: Context): Promise<number
     announce({ ...daemon.self, socket: context.socketPath, pid: process.pid, join }, invocation, context);
     await daemon.ended;
     await server.close();
+    removeErrorFile(context.socketPath);
   } finally {
     await daemon.shutdown();
   }
@@ -172,7 +175,7 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
   });
   if (join) words.push('--token', '-');
   const [file, args] = godwitCommand(['up', '--json', '--socket', context.socketPath, ...words]);
-  const errors = isNamedPipe(context.socketPath) ? null : errorFile(context.socketPath);
+  const errors = isNamedPipe(context.socketPath) ? null : new ErrorFile(context.socketPath);
   const child = spawn(file, args, {
     cwd: context.cwd,
     env: context.env,
@@ -182,24 +185,24 @@ async function startDetached(invocation: Invocation, context: Context): Promise<
   // One that ends at once may not read it.
   child.stdin!.on('error', () => {});
   child.stdin!.end(join ? `${join.token}\n` : '');
-  if (errors) closeSync(errors.fd);
+  errors?.close();
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const interruption = endWithCommand(child);
   const ready = await Promise.race([
     parseReady(child.stdout!),
     once(child, 'error').then(([error]) => {
+      errors?.take();
       throw new GodwitError('internal', `cannot start the node: ${(error as Error).message}`);
     }),
   ]);
   const signal = interruption();
   if (signal !== null) await ended;
   if (!ready || signal !== null) {
-    const words = errors && lastWords(errors.path);
-    if (errors) rmSync(errors.path);
+    const words = errors?.take();
     if (signal !== null) return 128 + constants.signals[signal];
     throw words ?? new GodwitError('internal', 'the node ended without a word before it was ready');
   }
-  if (errors) renameSync(errors.path, `${context.socketPath}.err`);
+  errors?.keep();
   child.stdout!.destroy();
   child.unref();
   announce(ready, invocation, context);
@@ -221,18 +224,4 @@ function endWithCommand(child: ChildProcess): () => NodeJS.Signals | null {
     for (const signal of ENDINGS) process.off(signal, end);
     return came;
   };
-}
-
-/**
- * A detached node's stderr has to outlive this command's; beside the socket, because only its owner can look there. Of
- * several that are started on one socket each has its own, until one of them is the node.
- */
-function errorFile(socketPath: string): { readonly fd: number; readonly path: string } {
-  const file = `${socketPath}.${process.pid}.err`;
-  makeSocketDirectory(path.dirname(file));
-  try {
-    return { fd: openSync(file, 'w', 0o600), path: file };
-  } catch (error) {
-    throw new GodwitError('io', `cannot write ${file}: ${reasonOf(error)}; ${OTHER_SOCKET}`, { cause: error });
-  }
 }
