@@ -50,6 +50,9 @@ export class GodwitError extends Error {
   }
 }
 
+/** What an error says, without the name of its class: for the log. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /**
  * What whoever made a request is told of the error that it ended with. One request must not end a node and all that
  * runs there: an error that is no GodwitError is a bug of ours, and goes to the log with its stack.
@@ -59,6 +62,5 @@ export function requestFailure(error: unknown, log: Log, request: string): Godwi
   if (error instanceof GodwitError) return error;
   const stack = error instanceof Error ? error.stack : String(error);
   log.error('a request failed because of a bug', { request, stack });
-  const message = error instanceof Error ? error.message : String(error);
-  return new GodwitError('internal', `a bug of Godwit, see the node's log: ${message}`, { cause: error });
+  return new GodwitError('internal', `a bug of Godwit, see the node's log: ${messageOf(error)}`, { cause: error });
 }

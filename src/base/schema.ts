@@ -6,7 +6,7 @@
  * and within the limits, or `GodwitError('protocol')` is thrown.
  */
 import { type ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from './bytes.ts';
-import { GodwitError } from './errors.ts';
+import { GodwitError, messageOf } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 export interface Codec<T> {
@@ -145,7 +145,7 @@ export function branded<T extends number>(inner: Codec<number>, name: string, ch
       try {
         return check(n);
       } catch (error) {
-        return refuse(error instanceof Error ? error.message : String(error));
+        return refuse(messageOf(error));
       }
     },
   };

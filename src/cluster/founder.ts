@@ -1,5 +1,5 @@
 /** The founding node as the engine of the membership: it keeps the list, the tokens and the authority durably. */
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, messageOf } from '../base/errors.ts';
 import type { Clock, Log, Random } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
 import { nodeId } from '../base/ids.ts';
@@ -109,7 +109,7 @@ export class Founder implements MembershipEngine {
       this.#config.store.save({ memberList: list });
     } catch (error) {
       // What is seen can be seen again; the cluster goes on and the next change saves it too.
-      this.#config.log.error('cannot save the list of members', { reason: String(error) });
+      this.#config.log.error('cannot save the list of members', { reason: messageOf(error) });
     }
     this.#publish(list);
   }

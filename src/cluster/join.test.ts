@@ -31,6 +31,8 @@ interface Server {
   readonly founder: Founder;
   readonly address: string;
   readonly port: number;
+  /** Why others were refused, as in the log. */
+  readonly reasons: unknown[];
 }
 
 async function serve(t: TestContext, keepsList = true): Promise<Server> {
@@ -39,9 +41,10 @@ async function serve(t: TestContext, keepsList = true): Promise<Server> {
   const certifier = certifierOf(identity);
   assert(certifier);
   const founder = new Founder({ clock: realClock, random, log: silentLog, store, certifier });
+  const reasons: unknown[] = [];
   const joins = new JoinServer({
     clock: realClock,
-    log: silentLog,
+    log: { ...silentLog, warn: (_message, fields = {}) => void reasons.push(fields['reason']) },
     self: { build: 'server build', capabilities: ['both'], required: ['both'] },
     cluster: identity.cluster,
     engine: keepsList ? founder : null,
@@ -59,7 +62,7 @@ async function serve(t: TestContext, keepsList = true): Promise<Server> {
     joins.close();
     await listener.close();
   });
-  return { identity, founder, address: formatAddress(listener.address), port: listener.address.port };
+  return { identity, founder, address: formatAddress(listener.address), port: listener.address.port, reasons };
 }
 
 const CLIENT: Build = { build: 'client', capabilities: ['both', 'more'], required: ['both'] };
@@ -209,11 +212,12 @@ async function stranger(t: TestContext, port: number): Promise<TLSSocket> {
 }
 
 test('strangers can send one small frame and nothing else', async (t) => {
-  const { founder, address, port } = await serve(t);
+  const { founder, address, port, reasons } = await serve(t);
   const rubbish = await stranger(t, port);
   rubbish.write('this is no frame at all, whatever it may be');
   rubbish.resume();
   await once(rubbish, 'close');
+  assert.deepEqual(reasons, ['0x6920 is no frame type']);
 
   const long = await stranger(t, port);
   const [head] = encodeFrame({ frame: 'goodbye', reason: 'x'.repeat(LIMITS.joinFrameBytes) }).parts;

@@ -6,7 +6,7 @@
  * address that guesses for a while.
  */
 import type { Clock, Log } from '../base/env.ts';
-import { GodwitError, requestFailure } from '../base/errors.ts';
+import { GodwitError, messageOf, requestFailure } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { TIMING } from '../base/timing.ts';
@@ -89,7 +89,7 @@ export class JoinServer {
         } catch (error) {
           asked = true;
           finish();
-          log.warn('join refused', { remote, reason: String(error) });
+          log.warn('join refused', { remote, reason: messageOf(error) });
           channel.abort();
         }
       },
@@ -252,7 +252,7 @@ function exchange(channel: Channel, clock: Clock, request: Frame): Promise<Frame
             return false;
           });
         } catch (error) {
-          fail(String(error));
+          fail(messageOf(error));
         }
       },
       drained() {},

@@ -17,7 +17,7 @@
  * Every node keeps a durable copy of the list, so that it works, and finds the others, while the founder is away.
  */
 import type { Clock, Log, Timer } from '../base/env.ts';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, messageOf } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { TIMING } from '../base/timing.ts';
 import { parseAddress, withHost } from '../link/address.ts';
@@ -188,7 +188,7 @@ export class Membership {
     try {
       this.#config.store.save({ memberList: list });
     } catch (error) {
-      this.#config.log.error('cannot save the list of members', { reason: String(error) });
+      this.#config.log.error('cannot save the list of members', { reason: messageOf(error) });
     }
     this.#adopt(list);
   }
@@ -201,7 +201,7 @@ export class Membership {
       const address = text && known ? withHost(text, parseAddress(known).host) : text;
       engine.report(from, { address });
     } catch (error) {
-      throw new GodwitError('protocol', `announce: ${String(error)}`, { cause: error });
+      throw new GodwitError('protocol', `announce: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -17,6 +17,7 @@ import { TIMING } from '../base/timing.ts';
 import type { Address } from './address.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { nodeOfSubject } from './identity.ts';
+import { OTHER_AUTHORITY, acceptFailure, breakReason, connectFailure } from './tls-reasons.ts';
 import type { Channel, Dialer, Dialing, Transport, TransportEvents } from './transport.ts';
 
 const LINK_PROTOCOL = 'godwit-link';
@@ -53,7 +54,7 @@ class TlsChannel implements Channel {
   start(events: TransportEvents): void {
     const socket = this.#socket;
     let reason = 'the peer has closed the connection';
-    socket.on('error', (error) => (reason = error.message));
+    socket.on('error', (error) => (reason = breakReason(error)));
     socket.on('data', (data: Uint8Array) => {
       if (!this.#over) events.bytes(data);
     });
@@ -138,7 +139,7 @@ export function listenTls(options: ListenOptions): Promise<TlsListener> {
   server.maxConnections = LIMITS.connections;
   server.on('secureConnection', (socket) => onSecure(socket, options));
   server.on('tlsClientError', (error, socket) => {
-    log.warn('connection refused', { remote: socket.remoteAddress, reason: error.message });
+    log.warn('connection refused', { remote: socket.remoteAddress ?? 'unknown', reason: acceptFailure(error) });
     socket.destroy();
   });
   return new Promise((resolve, reject) => {
@@ -210,25 +211,8 @@ function onSecure(socket: TLSSocket, options: ListenOptions): void {
 function provenPeer(socket: TLSSocket, cluster: string): NodeId | string {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return 'it has no certificate';
-  if (!socket.authorized) return `its certificate is not of this cluster's authority: ${socket.authorizationError}`;
+  if (!socket.authorized) return OTHER_AUTHORITY;
   return nodeOfSubject(certificate.subject, cluster) ?? 'its certificate names no node of this cluster';
-}
-
-/** What it means that a connection could not be made, by the system's and Node's code. */
-const CONNECT_FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'no node listens there',
-  ECONNRESET: 'it has cut the connection, so it is no Godwit node, or one that stops',
-  EHOSTUNREACH: 'there is no way to that machine',
-  ENETUNREACH: 'there is no way to that network',
-  ENOTFOUND: 'no machine has that name',
-  EAI_AGAIN: 'the name cannot be looked up now',
-  EPROTO: 'what listens there is no Godwit node',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'what listens there is no Godwit node',
-};
-
-/** A name with several addresses fails with an error of errors, whose own message is empty. */
-function connectFailure({ code, message }: NodeJS.ErrnoException): string {
-  return CONNECT_FAILURES[code ?? ''] ?? (message.trim() || code || 'unknown');
 }
 
 /** Connects to `address`. @param onSecure called at most once, with the socket or the reason; always later */
@@ -254,7 +238,7 @@ function dialTls(
     onSecure(result);
   };
   socket.setTimeout(TIMING.handshakeMs, () => finish({ failed: 'no answer' }));
-  socket.on('error', (error: NodeJS.ErrnoException) => finish({ failed: connectFailure(error) }));
+  socket.on('error', (error) => finish({ failed: connectFailure(error) }));
   socket.on('close', () => finish({ failed: 'the peer has closed the connection' }));
   socket.on('secureConnect', () => finish(socket));
   return {

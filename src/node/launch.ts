@@ -2,7 +2,7 @@
  * Starting a program as a process of this node: its module, its directories, sockets and streams.
  */
 import path from 'node:path';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, messageOf } from '../base/errors.ts';
 import { typeOf } from '../wasm/module.ts';
 import { checkImports, checkThreadEntry, startsThreads } from '../guest/imports.ts';
 import type { Process } from '../kernel/process.ts';
@@ -78,7 +78,7 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
   try {
     await core.start(process, module, held);
   } catch (error) {
-    const report = error instanceof Error ? error.message : String(error);
+    const report = messageOf(error);
     core.home.kernel.processes.end(process, { how: 'failed', report, node: process.node });
     core.home.kernel.processes.reap(process);
     throw error;

@@ -13,7 +13,7 @@ import type { MemorySize } from '../capture/memory.ts';
 import { type AnyProgram, openProgram } from '../capture/prepare.ts';
 import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
-import { GodwitError, type ErrorCode } from '../base/errors.ts';
+import { type ErrorCode, GodwitError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { withAdvice } from '../wasm/advice.ts';
 import { makePrivateDirectory } from './paths.ts';
@@ -182,7 +182,7 @@ export class ModuleStore {
       this.#trimCache();
     } catch (error) {
       rmSync(temporary, { force: true });
-      this.#log.warn('a module could not be kept on disk', { file, reason: String(error) });
+      this.#log.warn('a module could not be kept on disk', { file, reason: messageOf(error) });
     }
   }
 
@@ -263,7 +263,7 @@ function rewriteInWorker(original: Uint8Array<SharedArrayBuffer>): Promise<Uint8
       else reject(new GodwitError(answer.code, answer.message));
     });
     worker.once('error', (error) =>
-      reject(new GodwitError('internal', `rewriting failed: ${String(error)}`, { cause: error })),
+      reject(new GodwitError('internal', `rewriting failed: ${messageOf(error)}`, { cause: error })),
     );
     worker.once('exit', () => reject(new GodwitError('internal', 'rewriting ended without a result')));
   });

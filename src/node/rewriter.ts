@@ -1,6 +1,6 @@
 /** The worker that rewrites one module: gets the original bytes as its data, answers with a `RewriteAnswer`. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { GodwitError } from '../base/errors.ts';
+import { GodwitError, messageOf } from '../base/errors.ts';
 import { prepare } from '../capture/prepare.ts';
 import type { RewriteAnswer } from './modules.ts';
 import type { WorkerData } from './start-worker.ts';
@@ -10,7 +10,7 @@ function answer(): RewriteAnswer {
     return { type: 'done', module: new Uint8Array(prepare((workerData as WorkerData<Uint8Array>).data)) };
   } catch (error) {
     if (error instanceof GodwitError) return { type: 'failed', code: error.code, message: error.message };
-    return { type: 'failed', code: 'internal', message: `the rewriter failed: ${String(error)}` };
+    return { type: 'failed', code: 'internal', message: `the rewriter failed: ${messageOf(error)}` };
   }
 }
 
