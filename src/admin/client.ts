@@ -24,7 +24,7 @@ import type {
   StdioPort,
 } from '../node/daemon.ts';
 import type { Settled } from '../vfs/openfile.ts';
-import { requireOwnDirectory, requireSocketPath, socketFailure } from './socket-path.ts';
+import { requireOwnSocket, requireSocketPath, socketFailure } from './socket-path.ts';
 import { Connection } from './connection.ts';
 import {
   CONTROL_MAGIC,
@@ -58,7 +58,7 @@ interface Run {
  */
 export async function connectAdmin(socketPath: string): Promise<AdminClient> {
   requireSocketPath(socketPath);
-  requireOwnDirectory(socketPath);
+  requireOwnSocket(socketPath);
   const socket = net.connect(socketPath);
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -356,6 +356,28 @@ test('rubbish costs the connection, never the node', async (t) => {
   const client = await connect();
   await client.ping();
 });
+
+test(
+  'a directory that others may write to is no place for a socket',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const directory = path.join(temporaryDirectory(t), 'ours');
+    mkdirSync(directory);
+    const socketPath = path.join(directory, 'control.sock');
+    const words = { code: 'io', message: /ours can be written by others; "chmod go-w .*ours" ends that/ };
+    for (const mode of [0o777, 0o770, 0o702]) {
+      chmodSync(directory, mode);
+      await assert.rejects(connectAdmin(socketPath), words);
+      await assert.rejects(serveAdmin(new FakeDaemon(), socketPath, silentLog), words);
+      assert.deepEqual(readdirSync(directory), []);
+    }
+    // As /tmp is, and as others can see but not change it.
+    for (const mode of [0o1777, 0o755]) {
+      chmodSync(directory, mode);
+      await assert.rejects(connectAdmin(socketPath), { code: 'no_daemon' });
+    }
+  },
+);
 
 test('another version is refused politely', async (t) => {
   const { socketPath } = await serveFake(t);

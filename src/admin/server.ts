@@ -9,7 +9,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { Log } from '../base/env.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Daemon } from '../node/daemon.ts';
-import { isNamedPipe, OTHER_SOCKET, requireOwnDirectory, requireSocketPath, socketFailure } from './socket-path.ts';
+import { isNamedPipe, OTHER_SOCKET, requireOwnSocket, requireSocketPath, socketFailure } from './socket-path.ts';
 import { Session } from './session.ts';
 import { directoryFailure, makePrivateDirectory } from '../node/paths.ts';
 
@@ -37,7 +37,7 @@ export async function serveAdmin(daemon: Daemon, socketPath: string, log: Log): 
   requireSocketPath(socketPath);
   if (!isNamedPipe(socketPath)) {
     makeSocketDirectory(path.dirname(socketPath));
-    requireOwnDirectory(socketPath);
+    requireOwnSocket(socketPath);
     await removeStale(socketPath);
   }
   await listen(server, socketPath);

@@ -1,5 +1,5 @@
 /** Where a node's control socket is: said by the user, or in the user's runtime directory. */
-import { lstatSync, statSync } from 'node:fs';
+import { type Stats, lstatSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
@@ -23,23 +23,46 @@ export function controlSocketPath(said: string | undefined, env: NodeJS.ProcessE
   return path.join(os.tmpdir(), `godwit-${process.getuid?.() ?? os.userInfo().username}`, 'control.sock');
 }
 
+/** Group and others may write; and the mark of directories such as /tmp, where all the same each has his own files. */
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
 /**
- * In a temporary directory that everyone may write to, another user could have made our directory first, and the
- * commands would speak to that user's node.
- * @throws GodwitError `io` if the socket's directory belongs to somebody else than this user or root
+ * In a temporary directory that everyone may write to, another user could have made our directory or socket first; into
+ * a directory of ours that others may write to, they could put another socket; and the commands would speak to that
+ * user's node. Refused and not put right: what others have put there would stay.
+ * @throws GodwitError `io` if socket or directory belong to somebody else than this user or root, or others may write
  */
-export function requireOwnDirectory(socketPath: string): void {
+export function requireOwnSocket(socketPath: string): void {
   const user = process.getuid?.();
   if (user === undefined || isNamedPipe(socketPath)) return;
   const directory = path.dirname(socketPath);
-  const owner = lstatSync(directory, { throwIfNoEntry: false })?.uid;
-  if (owner !== undefined && owner !== user && owner !== 0) {
+  const entries = [directory, socketPath].flatMap((name) => [lstat(name), stat(name)]);
+  if (entries.some((entry) => entry && entry.uid !== user && entry.uid !== 0)) {
     throw new GodwitError(
       'io',
-      `the control socket's directory ${directory} belongs to another user; choose another --socket`,
+      `the control socket ${socketPath} or its directory belongs to another user; ${OTHER_SOCKET}`,
     );
   }
+  const mode = stat(directory)?.mode ?? 0;
+  if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+    const open = `the control socket's directory ${directory} can be written by others`;
+    throw new GodwitError('io', `${open}; "chmod go-w ${directory}" ends that, or ${OTHER_SOCKET}`);
+  }
 }
+
+/** Whoever opens it is told why that cannot be. */
+function quietly(look: typeof statSync): (name: string) => Stats | undefined {
+  return (name) => {
+    try {
+      return look(name, { throwIfNoEntry: false });
+    } catch {
+      return undefined;
+    }
+  };
+}
+const stat = quietly(statSync);
+const lstat = quietly(lstatSync);
 
 /** What else to say of a control socket that cannot be used. */
 export const OTHER_SOCKET = 'choose another with --socket or GODWIT_SOCKET';
@@ -58,13 +81,7 @@ export function requireSocketPath(socketPath: string): void {
     const limit = `the path of a control socket may have ${SOCKET_PATH_BYTES} bytes, and this has ${bytes}`;
     throw new GodwitError('usage', `${limit}: ${socketPath}; ${OTHER_SOCKET}`);
   }
-  let found;
-  try {
-    found = statSync(socketPath, { throwIfNoEntry: false });
-  } catch {
-    // Whoever opens it is told why that cannot be.
-    return;
-  }
+  const found = stat(socketPath);
   if (found && !found.isSocket()) {
     const what = found.isDirectory() ? 'a directory' : 'another file';
     throw new GodwitError('io', `${socketPath} is no control socket but ${what}; ${OTHER_SOCKET}`);
