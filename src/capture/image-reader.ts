@@ -41,6 +41,7 @@ export class ImageReader {
   readonly #hasher: ImageHasher;
   readonly #digest: Digest;
   readonly #place: (header: ImageHeader) => readonly Uint8Array[];
+  readonly #fills: (memory: number, start: number, end: number) => void;
   #memories: readonly Uint8Array[] = [];
   #header: ImageHeader | null = null;
   readonly #threads: Uint8Array[] = [];
@@ -55,13 +56,19 @@ export class ImageReader {
   #started = false;
 
   /**
-   * @param place called with the header, as soon as it is there; gives the memories to load into: zeroed, of the sizes
-   *   that the header says
+   * @param place called with the header, as soon as it is there; gives the memories to load into, of the sizes that the
+   *   header says: zeroed, or what `fills` has not named is zeroed by the caller behind {@link finish}
+   * @param fills told which bytes of a memory (its number) a record is about to fill: whole pages of IMAGE_PAGE_BYTES
    */
-  constructor(hasher: ImageHasher, place: (header: ImageHeader) => readonly Uint8Array[]) {
+  constructor(
+    hasher: ImageHasher,
+    place: (header: ImageHeader) => readonly Uint8Array[],
+    fills: (memory: number, start: number, end: number) => void = () => {},
+  ) {
     this.#hasher = hasher;
     this.#digest = hasher.digest();
     this.#place = place;
+    this.#fills = fills;
   }
 
   get header(): ImageHeader | null {
@@ -174,6 +181,7 @@ export class ImageReader {
     if (!fits || size % IMAGE_PAGE_BYTES !== 0) {
       throw new GodwitError('corrupt', `an image with ${size} bytes of memory ${index} at ${start}`);
     }
+    this.#fills(index, start, start + size);
     return memory.subarray(start, start + size);
   }
 

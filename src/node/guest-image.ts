@@ -11,6 +11,7 @@ import { growMemory, type MemorySize } from '../capture/memory.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
 import type { LoadedModule } from './modules.ts';
+import { Remains } from './remains.ts';
 
 /**
  * The image of a guest that is frozen: read piece by piece from the live memory.
@@ -30,24 +31,40 @@ export function imageOf(module: LoadedModule, memories: readonly WebAssembly.Mem
   );
 }
 
+/** A memory that an image comes into. */
+export interface Receiving {
+  readonly memory: WebAssembly.Memory;
+  /** What it was asked for. */
+  readonly size: MemorySize;
+  /** Bytes from its start that may hold what its last guest has left there. */
+  readonly usedBytes: number;
+}
+
 /** Takes the pieces of an image that arrives, memory straight to where it belongs. */
 export class ImageLoader {
   readonly #reader: ImageReader;
   readonly #module: LoadedModule;
+  readonly #memories: readonly Receiving[];
+  readonly #remains: readonly Remains[];
 
-  /** @param sizes of those memories as they were asked for */
-  constructor(module: LoadedModule, memories: readonly WebAssembly.Memory[], sizes: readonly MemorySize[]) {
+  constructor(module: LoadedModule, memories: readonly Receiving[]) {
     this.#module = module;
-    this.#reader = new ImageReader(hasher, ({ memories: wanted }) => {
-      if (wanted.length !== memories.length)
-        throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
-      return memories.map((memory, index) => {
-        const missing = wanted[index]!.pages - memory.buffer.byteLength / 65_536;
-        // It may have grown since its home said how large it is.
-        if (missing > 0) grow(memory, missing, sizes[index]!);
-        return new Uint8Array(memory.buffer);
-      });
-    });
+    this.#memories = memories;
+    this.#remains = memories.map(({ usedBytes }) => new Remains(usedBytes));
+    this.#reader = new ImageReader(
+      hasher,
+      ({ memories: wanted }) => {
+        if (wanted.length !== memories.length)
+          throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
+        return memories.map(({ memory, size }, index) => {
+          const missing = wanted[index]!.pages - memory.buffer.byteLength / 65_536;
+          // It may have grown since its home said how large it is.
+          if (missing > 0) grow(memory, missing, size);
+          return new Uint8Array(memory.buffer);
+        });
+      },
+      (memory, start, end) => this.#remains[memory]?.overwrite(start, end),
+    );
   }
 
   /** @throws GodwitError `corrupt`, `version_mismatch`, `limit` */
@@ -55,9 +72,13 @@ export class ImageLoader {
     this.#reader.push(chunk);
   }
 
-  /** @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module */
+  /**
+   * After this the memories hold what the image says and nothing else.
+   * @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module
+   */
   finish(announced: Uint8Array): GuestRest {
     const { header, digest, threads, kernel } = this.#reader.finish();
+    this.#memories.forEach(({ memory }, index) => this.#remains[index]!.clear(new Uint8Array(memory.buffer)));
     if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
     if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
       throw new GodwitError('corrupt', 'the image is of another module than announced');

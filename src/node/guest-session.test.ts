@@ -56,7 +56,7 @@ function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule =
       pid: PID,
       home: HOME,
       module: program,
-      memories: { sizes: program.memories, host: program.hostMemory },
+      memories: { sizes: program.memories, host: program.hostMemory, arriving: false },
       threads: 1,
     },
     {

@@ -34,7 +34,7 @@ class Host {
   onCall: (seat: Seat, call: ThreadCall) => void = () => {};
 
   constructor(module: LoadedModule) {
-    this.guest = new Guest(module, { sizes: module.memories, host: module.hostMemory }, pool, {
+    this.guest = new Guest(module, { sizes: module.memories, host: module.hostMemory, arriving: false }, pool, {
       takenUp: () => this.takenUp++,
       called: (seat, call) => this.#called(seat, call),
       reported: (report) => {

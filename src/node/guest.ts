@@ -16,8 +16,10 @@ import { Attention, type ThreadCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
 import type { GuestContext, GuestReport as Report, ThreadIdentity, ThreadReport } from '../guest/messages.ts';
 import { type Parked, ParkingLot } from '../guest/parking.ts';
+import type { Receiving } from './guest-image.ts';
 import { GuestMembers, type Member } from './guest-members.ts';
 import { HostedThread } from './guest-thread.ts';
+import type { UsedMemory } from './memory-pool.ts';
 import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -43,6 +45,8 @@ export interface GuestEvents {
 /** The memories that a guest's program needs. */
 export interface GuestMemories {
   readonly sizes: readonly MemorySize[];
+  /** Its image comes, and whoever loads it leaves nothing in them that is not of it: see {@link Guest.receiving}. */
+  readonly arriving: boolean;
   /** The number of the one that calls refer to; without any they get one of no pages. */
   readonly host: number;
 }
@@ -55,8 +59,8 @@ const NO_DIRECT_USE = { shared: null, may: { read: false, write: false, seek: fa
 export class Guest {
   /** By their numbers in the module. */
   readonly memories: readonly WebAssembly.Memory[];
-  /** What each of them was asked for. */
-  readonly sizes: readonly MemorySize[];
+  /** What each of them was asked for, and how much of it may be another guest's until an image has been loaded. */
+  readonly #taken: readonly Receiving[];
   /** The one that calls refer to. */
   readonly memory: WebAssembly.Memory;
   readonly #module: LoadedModule;
@@ -86,13 +90,15 @@ export class Guest {
    */
   constructor(
     module: LoadedModule,
-    { sizes, host }: GuestMemories,
+    { sizes, host, arriving }: GuestMemories,
     pool: WorkerPool,
     events: GuestEvents,
     threads = 1,
   ) {
-    this.sizes = sizes;
-    this.memories = sizes.map((size) => pool.memories.take(size));
+    const take = (size: MemorySize): UsedMemory =>
+      arriving ? pool.memories.takeUsed(size) : { memory: pool.memories.take(size), usedBytes: 0 };
+    this.#taken = sizes.map((size) => ({ size, ...take(size) }));
+    this.memories = this.#taken.map(({ memory }) => memory);
     this.memory = this.memories[host] ?? createMemory({ initialPages: 0, maximumPages: 0, wide: false });
     this.#module = module;
     this.#pool = pool;
@@ -110,6 +116,11 @@ export class Guest {
   /** Resolves when all workers are prepared. Rejects with a GodwitError if one cannot be, or at `end`. */
   async ready(): Promise<void> {
     await Promise.all(this.#hosted.map(({ ready }) => ready));
+  }
+
+  /** Its memories, for the image that is to come into them. */
+  get receiving(): readonly Receiving[] {
+    return this.#taken;
   }
 
   /** Bytes of all its memories. */
@@ -252,7 +263,7 @@ export class Guest {
     this.#state = 'ended';
     await Promise.all(hosted.map((one) => one.end(this.memoryBytes)));
     // Not earlier: a worker that is being terminated may still write.
-    if (allLeft) this.sizes.forEach((size, index) => this.#pool.memories.giveBack(this.memories[index]!, size));
+    if (allLeft) for (const { memory, size } of this.#taken) this.#pool.memories.giveBack(memory, size);
   }
 
   /**

@@ -77,7 +77,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     args: readonly Uint8Array[],
     env: readonly Uint8Array[],
   ): Promise<(incarnation: Incarnation) => void> {
-    const entry = this.#enter(pid, this.#environment.self, module, 0, 1);
+    const entry = this.#enter(pid, this.#environment.self, module, module.memories, 1);
     await entry.session.guest.ready();
     return (incarnation) => {
       entry.incarnation = incarnation;
@@ -162,7 +162,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       const module = await this.#environment.module(spec.module, home);
       if (!wanted()) return;
-      const entry = this.#enter(pid, home, module, Number(spec.memoryBytes), spec.threads);
+      const sizes = reserved(module.memories, Number(spec.memoryBytes));
+      const entry = this.#enter(pid, home, module, sizes, spec.threads, true);
       await entry.session.guest.ready();
       if (wanted()) roles.reserved(pid, move);
     } catch (error) {
@@ -175,7 +176,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.memories, entry.session.guest.sizes);
+    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.receiving);
     return null;
   }
 
@@ -256,9 +257,16 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     );
   }
 
-  #enter(pid: Pid, home: NodeId, module: LoadedModule, memoryBytes: number, threads: number): Entry {
+  #enter(
+    pid: Pid,
+    home: NodeId,
+    module: LoadedModule,
+    sizes: readonly MemorySize[],
+    threads: number,
+    arriving = false,
+  ): Entry {
     this.#checkThreads(threads);
-    const memories = { sizes: reserved(module.memories, memoryBytes), host: module.hostMemory };
+    const memories = { sizes, host: module.hostMemory, arriving };
     const { pool, homeSide, homeCalls, self } = this.#environment;
     try {
       const session = new GuestSession(
@@ -287,7 +295,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       return entry;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      const pages = memories.sizes.reduce((sum, { initialPages }) => sum + initialPages, 0);
+      const pages = sizes.reduce((sum, { initialPages }) => sum + initialPages, 0);
       throw new GodwitError('limit', `not enough memory for ${pages * 64} KiB: ${error.message}`, { cause: error });
     }
   }

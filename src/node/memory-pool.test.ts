@@ -38,21 +38,39 @@ test('a wide one too', () => {
   assert.equal(memory.buffer.byteLength, 11 * MB * PAGE_BYTES);
 });
 
-test('small ones are not kept, nor too many, nor for long', (t) => {
+test('one for an image is given as it is, unless it is large', () => {
+  const pool = new MemoryPool();
+  for (const [megabytes, used] of [
+    [4, 4 * MB * PAGE_BYTES],
+    [40, 0],
+  ] as const) {
+    const memory = pool.take(narrow(megabytes * MB));
+    new Uint8Array(memory.buffer).fill(7);
+    pool.giveBack(memory, narrow(megabytes * MB));
+    const again = pool.takeUsed(narrow((megabytes + 1) * MB));
+    assert.equal(again.memory, memory);
+    assert.equal(again.usedBytes, used);
+    assert.ok(new Uint8Array(again.memory.buffer, used).every((byte) => byte === 0));
+  }
+  assert.equal(pool.takeUsed(narrow(MB)).usedBytes, 0, 'a fresh one has nothing in it');
+});
+
+test('not too many are kept, not too much, nor for long', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const pool = new MemoryPool(410 * MB * PAGE_BYTES);
-  const back = (pages: number): WebAssembly.Memory => {
-    const memory = pool.take(narrow(pages));
-    pool.giveBack(memory, narrow(pages));
-    return memory;
-  };
-  const small = back(MB);
-  assert.notEqual(pool.take(narrow(MB)), small);
   const [first, second] = [narrow(200 * MB), narrow(201 * MB)].map((size) => ({ size, memory: pool.take(size) }));
   const third = { size: narrow(202 * MB), memory: pool.take(narrow(202 * MB)) };
   for (const { memory, size } of [first!, second!, third]) pool.giveBack(memory, size);
   assert.notEqual(pool.take(first!.size), first!.memory, 'the oldest had to go');
   assert.equal(pool.take(second!.size), second!.memory);
+  const small = Array.from({ length: 9 }, (_, i) => ({
+    size: narrow(MB, 4000 + i),
+    memory: pool.take(narrow(MB, 4000 + i)),
+  }));
+  for (const { memory, size } of small) pool.giveBack(memory, size);
+  assert.notEqual(pool.take(third.size), third.memory, 'it was one of too many');
+  assert.notEqual(pool.take(small[0]!.size), small[0]!.memory, 'and so was this');
+  assert.equal(pool.take(small[1]!.size), small[1]!.memory);
   t.mock.timers.tick(10_000);
-  assert.notEqual(pool.take(third.size), third.memory, 'its time was up');
+  assert.notEqual(pool.take(small[2]!.size), small[2]!.memory, 'its time was up');
 });

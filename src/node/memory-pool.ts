@@ -10,15 +10,26 @@ const PAGE_BYTES = 65_536;
 
 /** Bytes that are kept at most, all together: not so many that the machine would miss them. */
 const KEPT_BYTES = Math.min(1024 * 1024 * 1024, totalmem() / 8);
-/** Smaller ones cost little either way. */
-const WORTH_BYTES = 8 * 1024 * 1024;
+/** How many are kept: each takes a part of the address space, however small it is. As many as there are warm workers. */
+const KEPT_MEMORIES = 8;
 /** How long one is kept, in milliseconds. */
 const KEPT_MS = 10_000;
+/**
+ * Up to here whoever loads an image clears only what that leaves out, mostly nothing. A larger memory is cleared before:
+ * if its image is sparse, that takes longer than a process should stand still for it.
+ */
+const CLEARED_LATER_BYTES = 32 * 1024 * 1024;
 
 interface Kept {
   readonly memory: WebAssembly.Memory;
   readonly size: MemorySize;
   readonly timer: NodeJS.Timeout;
+}
+
+export interface UsedMemory {
+  readonly memory: WebAssembly.Memory;
+  /** So many bytes from its start may be what its last guest has left there; the rest is zero. */
+  readonly usedBytes: number;
 }
 
 export class MemoryPool {
@@ -36,26 +47,44 @@ export class MemoryPool {
    * @throws RangeError if the machine cannot give it
    */
   take(size: MemorySize): WebAssembly.Memory {
+    const { memory, usedBytes } = this.#find(size);
+    clear(memory, usedBytes);
+    return memory;
+  }
+
+  /**
+   * A memory of this size for an image that comes. Before any guest sees it, what was there before must be overwritten or
+   * cleared.
+   * @throws RangeError if the machine cannot give it
+   */
+  takeUsed(size: MemorySize): UsedMemory {
+    const found = this.#find(size);
+    if (found.usedBytes <= CLEARED_LATER_BYTES) return found;
+    clear(found.memory, found.usedBytes);
+    return { memory: found.memory, usedBytes: 0 };
+  }
+
+  #find(size: MemorySize): UsedMemory {
     const at = this.#kept.findLastIndex(({ memory, size: { maximumPages, wide } }) => {
       const pages = memory.buffer.byteLength / PAGE_BYTES;
       return maximumPages === size.maximumPages && wide === size.wide && pages <= size.initialPages;
     });
     const kept = at === -1 ? undefined : this.#remove(at);
-    if (kept === undefined) return createMemory(size);
+    if (kept === undefined) return { memory: createMemory(size), usedBytes: 0 };
     const { memory } = kept;
-    new Uint8Array(memory.buffer).fill(0);
-    const missing = size.initialPages - memory.buffer.byteLength / PAGE_BYTES;
+    const usedBytes = memory.buffer.byteLength;
+    const missing = size.initialPages - usedBytes / PAGE_BYTES;
     if (missing > 0) growMemory(memory, missing, size);
-    return memory;
+    return { memory, usedBytes };
   }
 
   /** @param memory one that nothing will write or read any more @param size what it was asked for with */
   giveBack(memory: WebAssembly.Memory, size: MemorySize): void {
-    if (memory.buffer.byteLength < WORTH_BYTES) return;
+    if (memory.buffer.byteLength === 0) return;
     const timer = setTimeout(() => this.#remove(this.#kept.indexOf(kept)), KEPT_MS).unref();
     const kept: Kept = { memory, size, timer };
     this.#kept.push(kept);
-    while (this.#bytes > this.#most) this.#remove(0);
+    while (this.#kept.length > KEPT_MEMORIES || this.#bytes > this.#most) this.#remove(0);
   }
 
   get #bytes(): number {
@@ -67,4 +96,8 @@ export class MemoryPool {
     clearTimeout(kept?.timer);
     return kept;
   }
+}
+
+function clear({ buffer }: WebAssembly.Memory, bytes: number): void {
+  new Uint8Array(buffer, 0, bytes).fill(0);
 }

@@ -49,6 +49,8 @@ export interface ChainEnd {
 interface Image {
   readonly pieces: readonly Uint8Array[];
   readonly digest: Uint8Array;
+  /** Of its memories, 64 KiB each. */
+  readonly pages: readonly number[];
 }
 
 /** Bytes of one piece when an image is written and read. */
@@ -139,7 +141,9 @@ class Chain {
     let leaving = false;
     let again = inCall;
     let left = false;
-    const guest: Guest = new Guest(this.#module, { sizes: memories, host: hostMemory }, this.#pool, {
+    // As large as the one before was, whose memories it may well get, with all that is in them.
+    const sizes = memories.map((size, i) => ({ ...size, initialPages: image?.pages[i] ?? size.initialPages }));
+    const guest: Guest = new Guest(this.#module, { sizes, host: hostMemory, arriving: image !== null }, this.#pool, {
       takenUp() {},
       called: (seat, call) => {
         if (leaving && !again) {
@@ -155,7 +159,7 @@ class Chain {
       await guest.ready();
       let rest: GuestRest | null = null;
       if (image) {
-        const loader = new ImageLoader(this.#module, guest.memories, guest.sizes);
+        const loader = new ImageLoader(this.#module, guest.receiving);
         for (const piece of image.pieces) loader.write(piece);
         rest = loader.finish(image.digest);
       }
@@ -196,7 +200,8 @@ class Chain {
     const source = imageOf(this.#module, guest.memories, rest);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
-    return { pieces, digest: source.digest() };
+    const pages = guest.memories.map(({ buffer }) => buffer.byteLength / 65_536);
+    return { pieces, digest: source.digest(), pages };
   }
 
   #called(guest: Guest, seat: Seat, call: ThreadCall, blocked: Map<Seat, Waiting<CallResult<Preview1Name>>>): void {
