@@ -15,6 +15,8 @@ export const LIMITS = {
   imageRecordBytes: 1 * MIB,
   /** Unacknowledged bytes that a link keeps for replay; senders of bulk data wait beyond it. */
   linkUnackedBytes: 8 * MIB,
+  /** Bytes that wait for the connection while bulk data is added: it never runs dry, and what is urgent waits for no more. */
+  linkUnsentBytes: 512 * KIB,
   /** Bytes that all queued small frames of one link may take before the link is given up as hopeless. */
   linkQueueBytes: 64 * MIB,
   /** Connections from one peer that have not been greeted yet: one, and leftovers of attempts that it has given up. */

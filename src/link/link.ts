@@ -25,6 +25,7 @@ import type { Agreement, Identity, Refusal } from './greeting.ts';
 import { checkHello, checkWelcome, helloOf, welcomeOf } from './greeting.ts';
 import { Redial } from './redial.ts';
 import { Session } from './session.ts';
+import { Room } from './room.ts';
 import type { Dialer, Transport } from './transport.ts';
 
 export interface LinkConfig {
@@ -75,16 +76,21 @@ export class Link {
   readonly #accepted = new Set<Connection>();
   #heardAt: number | null = null;
   #pingedAt: number | null = null;
-  #roomWaiters: (() => void)[] = [];
+  readonly #room: Room;
 
   constructor(peer: NodeId, address: string, config: LinkConfig, events: LinkEvents) {
     this.peer = peer;
     this.address = address;
     this.#config = config;
+    this.#room = new Room(this.#session, config.clock);
     this.#events = events;
     this.#owner = {
       onFrame: (connection, frame, header) => this.#onFrame(connection, frame, header),
-      onWritable: (connection) => connection === this.#current && this.#pump(),
+      onWritable: (connection) => {
+        if (connection !== this.#current) return;
+        this.#pump();
+        this.#room.offer();
+      },
       onHeartbeat: (connection, now) => {
         this.#pingedAt = now;
         this.#sendOn(connection, { frame: 'ping', time: now });
@@ -142,15 +148,12 @@ export class Link {
 
   /** Whether bulk data may be sent. Small frames may always; but what waits is bounded by LIMITS.linkQueueBytes. */
   room(): boolean {
-    return this.#session.unackedBytes < LIMITS.linkUnackedBytes;
+    return this.#room.isThere;
   }
 
   /** Calls `resume` once, later, when there is {@link room} or the session is lost. */
   whenRoom(resume: () => void): Timer {
-    let waiting: (() => void) | null = resume;
-    this.#roomWaiters.push(() => waiting?.());
-    if (this.room()) this.#config.clock.after(0, () => this.#offerRoom());
-    return { cancel: () => (waiting = null) };
+    return this.#room.when(resume);
   }
 
   /** Gives the session up, with everything under way; the peer learns it at the next greeting. */
@@ -172,7 +175,7 @@ export class Link {
     this.#accepted.clear();
     this.#acknowledgements.stop();
     this.#session.reset();
-    this.#roomWaiters = [];
+    this.#room.giveUp();
   }
 
   // Getting a connection
@@ -262,6 +265,7 @@ export class Link {
     this.#session.rewind(peerReceived);
     this.#pump();
     this.#events.onOpen(this.peer, agreement);
+    this.#room.offer();
   }
 
   #refuse(connection: Connection, refusal: Refusal): void {
@@ -308,8 +312,7 @@ export class Link {
 
   #loseSession(reason: string): void {
     this.#session.reset();
-    const waiters = this.#roomWaiters;
-    this.#roomWaiters = [];
+    const waiters = this.#room.giveUp();
     this.#events.onReset(this.peer, reason);
     for (const resume of waiters) resume();
   }
@@ -332,7 +335,7 @@ export class Link {
       this.#acknowledgements.received(HEADER_BYTES + header.length);
       if (this.#session.accept(header.sequence)) this.#events.onFrame(this.peer, frame);
     }
-    this.#offerRoom();
+    this.#room.offer();
   }
 
   #onSessionFrame(connection: Connection, frame: SessionFrame): void {
@@ -398,10 +401,6 @@ export class Link {
       this.#current.sendEncoded(frame);
       this.#acknowledgements.sent();
     }
-  }
-
-  #offerRoom(): void {
-    while (this.#roomWaiters.length > 0 && this.room()) this.#roomWaiters.shift()?.();
   }
 }
 

@@ -48,11 +48,28 @@ test('a new connection gets what the peer has not received', () => {
   assert.equal(session.unackedBytes, 0);
 });
 
+test('it knows how much the current connection has still to be given', () => {
+  const session = started(4);
+  const { bytes } = frame('0');
+  assert.equal(session.unsentBytes, 4 * bytes);
+  session.next();
+  session.next();
+  assert.equal(session.unsentBytes, 2 * bytes);
+  session.rewind(0xffff_fffe);
+  assert.equal(session.unsentBytes, 3 * bytes, 'all but the one that has arrived, on a new connection');
+  session.next();
+  session.acknowledged(0xffff_ffff);
+  assert.equal(session.unsentBytes, 2 * bytes);
+  session.reset();
+  assert.equal(session.unsentBytes, 0);
+});
+
 test('what was sent on an earlier connection may be acknowledged at once on the next', () => {
   const session = started(3);
   sendAll(session);
   session.rewind(0xffff_fffd);
   session.acknowledged(0);
+  assert.equal(session.unsentBytes, 0);
   assert.deepEqual(sendAll(session), []);
   assert.equal(session.unackedBytes, 0);
 });

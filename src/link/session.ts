@@ -33,10 +33,16 @@ export class Session {
   #sent = 0;
   #everSent = 0;
   #bytes = 0;
+  #unsentBytes = 0;
 
   /** Bytes of all frames that have not been acknowledged. */
   get unackedBytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of those that the current connection has not been given. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
   }
 
   /** Starts a session under `id` with the frames that wait, which belong to no session yet. */
@@ -54,7 +60,7 @@ export class Session {
     this.established = false;
     this.received = this.#acked = 0;
     this.#frames = [];
-    this.#head = this.#sent = this.#everSent = this.#bytes = 0;
+    this.#head = this.#sent = this.#everSent = this.#bytes = this.#unsentBytes = 0;
   }
 
   /** Whether the frame fits into what a link may hold. */
@@ -65,6 +71,7 @@ export class Session {
   push(frame: EncodedFrame): void {
     this.#frames.push(frame);
     this.#bytes += frame.bytes;
+    this.#unsentBytes += frame.bytes;
   }
 
   /** The next frame for the current connection, ready to be sent, or null. */
@@ -72,6 +79,7 @@ export class Session {
     const frame = this.#frames[this.#head + this.#sent];
     if (!frame) return null;
     this.#sent++;
+    this.#unsentBytes -= frame.bytes;
     this.#everSent = Math.max(this.#everSent, this.#sent);
     stamp(frame, (this.#acked + this.#sent) >>> 0, this.received);
     return frame;
@@ -88,7 +96,12 @@ export class Session {
     if (count > this.#everSent) {
       throw new GodwitError('protocol', `frame ${sequence} is acknowledged, but has not been sent`);
     }
-    for (let i = 0; i < count; i++) this.#bytes -= this.#frames[this.#head + i]?.bytes ?? 0;
+    for (let i = 0; i < count; i++) {
+      const bytes = this.#frames[this.#head + i]?.bytes ?? 0;
+      this.#bytes -= bytes;
+      // Another connection has sent it.
+      if (i >= this.#sent) this.#unsentBytes -= bytes;
+    }
     // Cut off in large pieces, so that the cost of a frame does not depend on how many wait.
     this.#frames.fill(NOTHING, this.#head, this.#head + count);
     this.#head += count;
@@ -105,6 +118,7 @@ export class Session {
   rewind(sequence: number): void {
     this.acknowledged(sequence);
     this.#sent = 0;
+    this.#unsentBytes = this.#bytes;
   }
 
   /**
