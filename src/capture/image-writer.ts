@@ -125,9 +125,10 @@ export class ImageWriter {
   *#record(kind: number, argument: number, content: Uint8Array): Generator<Uint8Array, void> {
     const header = head(kind, argument, content);
     this.#digest.update(header);
-    this.#digest.update(this.#hasher.checksum(content));
     yield header;
     yield content;
+    // Now that it is on its way.
+    this.#digest.update(this.#hasher.checksum(content));
   }
 }
 
