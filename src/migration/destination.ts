@@ -71,7 +71,6 @@ export class Destination {
     if (guest) this.#guests.drop(guest);
     const older = this.#incoming.get(pid);
     if (older) this.#drop(older);
-    this.#guests.leases.acquire(from);
     const entry: Incoming = {
       pid,
       home: from,
@@ -155,6 +154,8 @@ export class Destination {
     entry.heardAt = this.#clock.now();
     this.#watch(entry);
     this.#report(entry);
+    // Behind the report, which home waits for: the guest needs it when it runs.
+    this.#guests.leases.acquire(entry.home);
   }
 
   refused(pid: Pid, move: MoveId, reason: string): void {
@@ -243,6 +244,6 @@ export class Destination {
   #forget(entry: Incoming): void {
     entry.stall?.cancel();
     this.#incoming.delete(entry.pid);
-    this.#guests.leases.release(entry.home);
+    if (entry.phase !== 'reserving') this.#guests.leases.release(entry.home);
   }
 }

@@ -79,7 +79,8 @@ export interface SourceHost {
 export interface DestinationHost {
   /**
    * Check version, features, memory and policy, get the module (from `home` if it is not cached), compile it, reserve
-   * memory, make a worker. → `reserved(pid, move)` or `refused(pid, move, reason)`.
+   * memory, make a worker, which need not be ready yet if that takes it no more than a moment. → `reserved(pid, move)`
+   * or `refused(pid, move, reason)`.
    */
   reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): void;
   /** An image of so many bytes comes. @returns null, or why it is not taken (larger than what was reserved) */

@@ -8,7 +8,7 @@ import { GodwitError } from '../base/errors.ts';
 import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../capture/rewrite.ts';
 import { ControlBlock, type ThreadCall } from '../guest/control.ts';
 import type { DescriptorChange } from '../guest/descriptors.ts';
-import type { GuestOrder, ThreadReport } from '../guest/messages.ts';
+import type { GuestOrder, GuestSetup, ThreadReport } from '../guest/messages.ts';
 import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
 import type { LoadedModule, ModuleHash } from './modules.ts';
 import { Refresher } from './refresh.ts';
@@ -37,6 +37,8 @@ const CONTROL_PAGES = 2;
 const WARM_BYTES = 128 * 1024 * 1024;
 
 export class HostedThread {
+  /** Its worker has run this program before, and is ready a moment after it is told to {@link prepare}. */
+  readonly readySoon: boolean;
   readonly #control: ControlBlock;
   readonly #refresher: Refresher;
   readonly #worker: Worker;
@@ -44,6 +46,8 @@ export class HostedThread {
   readonly #hash: ModuleHash;
   readonly #descriptors: MessagePort;
   readonly #ready: Promise<void>;
+  /** What the worker has still to be sent. */
+  #setup: GuestSetup | null;
   /** Of whoever has it run. */
   #events: ThreadEvents | null = null;
   #state: 'idle' | 'running' | 'ended' = 'idle';
@@ -57,7 +61,7 @@ export class HostedThread {
   /** Why the worker is gone. */
   #reason = 'the guest thread has ended';
 
-  /** Takes a worker and prepares it. */
+  /** Takes a worker, and prepares it unless that takes no more than a moment. */
   constructor({ hash, original, rewritten }: LoadedModule, shared: SharedByThreads, pool: WorkerPool) {
     const control = new WebAssembly.Memory({ initial: CONTROL_PAGES, maximum: MAXIMUM_CONTROL_PAGES, shared: true });
     const { port1, port2 } = new MessageChannel();
@@ -66,18 +70,27 @@ export class HostedThread {
     this.#refresher = new Refresher(this.#control);
     this.#pool = pool;
     this.#hash = hash;
-    this.#worker = pool.take(hash);
+    const { worker, knows } = pool.take(hash);
+    this.#worker = worker;
+    this.readySoon = knows;
+    this.#setup = { hash, original, rewritten, ...shared, control, descriptors: port2 };
     this.#ready = this.#listen();
     // Someone who awaits `ready` hears of a failure; if no one does, a report tells it.
     this.#ready.catch(() => {});
-    this.#post({ type: 'setup', setup: { hash, original, rewritten, ...shared, control, descriptors: port2 } }, [
-      port2,
-    ]);
+    if (!knows) this.prepare();
     void this.#serveCalls();
   }
 
-  /** Resolves when the worker has compiled and linked what it needs. Rejects with a GodwitError if that fails, or at `end`. */
+  /** Has the worker compile and link what it needs. */
+  prepare(): void {
+    const setup = this.#setup;
+    this.#setup = null;
+    if (setup) this.#post({ type: 'setup', setup }, [setup.descriptors]);
+  }
+
+  /** Resolves when the worker is prepared. Rejects with a GodwitError if that fails, or at `end`. */
   get ready(): Promise<void> {
+    this.prepare();
     return this.#ready;
   }
 
@@ -103,6 +116,7 @@ export class HostedThread {
     this.#takingUp = order.arriving;
     this.#cpuBefore = this.#workerCpuNanos().catch(() => 0n);
     this.#cpu = { at: -1, nanos: 0n };
+    this.prepare();
     this.#post({ type: 'run', order });
   }
 

@@ -118,6 +118,16 @@ export class Guest {
     await Promise.all(this.#hosted.map(({ ready }) => ready));
   }
 
+  /** Whether {@link ready} takes no more than a moment from {@link prepare} on. */
+  get readySoon(): boolean {
+    return this.#hosted.every((hosted) => hosted.readySoon);
+  }
+
+  /** Has its workers compile and link what they need; those that do not know the program do so from the start. */
+  prepare(): void {
+    for (const hosted of this.#hosted) hosted.prepare();
+  }
+
   /** Its memories, for the image that is to come into them. */
   get receiving(): readonly Receiving[] {
     return this.#taken;

@@ -164,7 +164,10 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       if (!wanted()) return;
       const sizes = reserved(module.memories, Number(spec.memoryBytes));
       const entry = this.#enter(pid, home, module, sizes, spec.threads, true);
-      await entry.session.guest.ready();
+      const { guest } = entry.session;
+      // Workers that know the program are told to prepare when its image begins to come, and are ready before its end:
+      // until then its source and its home, maybe on this machine, have more urgent work for the processors.
+      if (!guest.readySoon) await guest.ready();
       if (wanted()) roles.reserved(pid, move);
     } catch (error) {
       const { message } = requestFailure(error, this.#environment.log, `reservation for process ${pid}`);
@@ -176,6 +179,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
+    entry.session.guest.prepare();
     entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.receiving);
     return null;
   }
@@ -210,8 +214,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         // It has started threads since its home said how many it has.
         this.#checkThreads(more);
         guest.expect(entry.rest.threads.length);
-        await guest.ready();
       }
+      await guest.ready();
       if (this.#entries.get(pid) === entry) roles.sealed(pid, move);
     } catch (error) {
       if (!(error instanceof GodwitError)) throw error;
@@ -335,11 +339,12 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         return;
       }
       entry.rest = rest;
-      this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
       const reportedAt = performance.now();
       const image = imageOf(session.spec.module, session.guest.memories, rest);
       const stoppedMs = report.leavingMs + performance.now() - reportedAt;
       this.#environment.roles().frozen(pid, entry.freezing, image, stoppedMs);
+      // Behind the image's first bytes, which are waited for.
+      this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });

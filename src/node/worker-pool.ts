@@ -16,6 +16,12 @@ const SPARE_WORKERS = 1;
  */
 const WARM_WORKERS = 8;
 
+export interface TakenWorker {
+  readonly worker: Worker;
+  /** It has run this program before: its setup takes it a millisecond. */
+  readonly knows: boolean;
+}
+
 interface Warm {
   readonly worker: Worker;
   readonly hash: ModuleHash;
@@ -39,12 +45,13 @@ export class WorkerPool {
   }
 
   /** A worker that runs guest-worker.ts and waits for its setup. It keeps the daemon alive until it is terminated. */
-  take(hash: ModuleHash): Worker {
-    const warm = this.#warm.findLastIndex((one) => one.hash === hash);
-    const worker = this.#warm.splice(warm, warm === -1 ? 0 : 1)[0]?.worker ?? this.#spare.pop() ?? startGuestWorker();
+  take(hash: ModuleHash): TakenWorker {
+    const at = this.#warm.findLastIndex((one) => one.hash === hash);
+    const [warm] = this.#warm.splice(at, at === -1 ? 0 : 1);
+    const worker = warm?.worker ?? this.#spare.pop() ?? startGuestWorker();
     worker.ref();
     setTimeout(() => this.#refill(), REFILL_MS).unref();
-    return worker;
+    return { worker, knows: warm !== undefined };
   }
 
   /** A worker that was taken and has no listeners and no guest any more. */
