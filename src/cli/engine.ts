@@ -1,8 +1,8 @@
 /** What the commands ask of the capture engine, which is loaded only by those that need it. */
 import { readFileSync } from 'node:fs';
-import { isPreview1Name } from '../abi/preview1.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
+import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
 import { withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
@@ -52,45 +52,56 @@ export interface Inspection {
   } | null;
 }
 
-const WASI = 'wasi_snapshot_preview1';
-
 export async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  const nothing = { bytes: bytes.length, imports: [], unknown_imports: [], exports: [], memories: [] };
-  const inspection: Inspection = { ...nothing, refused: null, stays: null, rewritten: null };
-  const { canStay } = await import('../capture/staying.ts');
+  const outline = await outlineOf(bytes);
+  const seen = { ...(await outside(outline)), bytes: bytes.length };
+  const made = await engineMakes(bytes);
+  if (made.refused !== null || outline === null) return { ...seen, ...made };
+  const { refusalOf } = await import('../guest/runnable.ts');
+  const module = made.rewritten === null ? null : await decoded(bytes);
+  const refusal = refusalOf({ imports: outline.imports, exports: outline.exports, module });
+  return { ...seen, ...made, refused: refusal && { code: refusal.code, message: refusal.reason } };
+}
+
+/** What the engine makes of it, whether or not it is a program. */
+type Made = Pick<Inspection, 'refused' | 'stays' | 'rewritten'>;
+
+async function engineMakes(bytes: Uint8Array): Promise<Made> {
   try {
-    return checked({ ...inspection, ...(await capturable(bytes)) });
+    return { refused: null, stays: null, rewritten: await capturable(bytes) };
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    const refused = { code: error.code, message: withAdvice(error) };
-    if (!canStay(error)) return { ...inspection, ...(await sections(bytes)), refused };
-    return checked({ ...inspection, ...(await staying(bytes)) });
+    const { canStay } = await import('../capture/staying.ts');
+    if (canStay(error)) return staying(bytes);
+    return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
   }
 }
 
-/** A module that can be run but for imports that no one provides. */
-function checked(inspection: Inspection): Inspection {
-  const { unknown_imports } = inspection;
-  if (unknown_imports.length === 0) return inspection;
-  const refused = { code: 'unknown_import', message: `no one provides ${unknown_imports.join(', ')}` };
-  return { ...inspection, refused };
+async function decoded(bytes: Uint8Array): Promise<Module> {
+  const { decodeModule } = await import('../wasm/decode.ts');
+  return decodeModule(bytes);
 }
 
-type Outside = Pick<Inspection, 'imports' | 'unknown_imports' | 'exports' | 'memories'>;
+/** What is known of a module however it ends; null: nothing. */
+async function outlineOf(bytes: Uint8Array): Promise<Outline | null> {
+  const { readOutline } = await import('../wasm/outline.ts');
+  try {
+    return readOutline(bytes);
+  } catch (error) {
+    if (error instanceof GodwitError) return null;
+    throw error;
+  }
+}
 
-async function outside({
-  imports,
-  exports,
-  memories,
-}: Pick<Outline, 'imports' | 'exports' | 'memories'>): Promise<Outside> {
-  const { I64 } = await import('../wasm/types.ts');
-  // Memories are made as the program wants them.
-  const unknown = imports.filter(
-    ({ kind, module, name }) => kind !== 'memory' && (module !== WASI || !isPreview1Name(name)),
-  );
+async function outside(
+  outline: Outline | null,
+): Promise<Pick<Inspection, 'imports' | 'unknown_imports' | 'exports' | 'memories'>> {
+  if (outline === null) return { imports: [], unknown_imports: [], exports: [], memories: [] };
+  const { imports, exports, memories } = outline;
+  const [{ unknownImports }, { I64 }] = await Promise.all([import('../guest/imports.ts'), import('../wasm/types.ts')]);
   return {
     imports: imports.map(fullName),
-    unknown_imports: unknown.map(fullName),
+    unknown_imports: unknownImports(imports).map(fullName),
     exports: exports.map(({ name }) => name),
     memories: memories.map(({ minimum, maximum, address }) => ({
       minimum,
@@ -100,67 +111,48 @@ async function outside({
   };
 }
 
-async function capturable(bytes: Uint8Array): Promise<Partial<Inspection>> {
-  const [{ decodeModule }, { functionName }, { rewrite }] = await Promise.all([
-    import('../wasm/decode.ts'),
+/** @throws GodwitError as decoding, validating and rewriting do */
+async function capturable(bytes: Uint8Array): Promise<Inspection['rewritten']> {
+  const [{ functionName }, { rewrite }] = await Promise.all([
     import('../wasm/names.ts'),
     import('../capture/rewrite.ts'),
   ]);
   const { stats } = rewrite(bytes);
-  const module = decodeModule(bytes);
   const largest = stats.largestFrame;
   return {
-    ...(await sections(bytes)),
-    rewritten: {
-      functions: stats.functions,
-      capturable: stats.wrapped,
-      safepoints: stats.sites,
-      polls: stats.polls,
-      largest_frame: largest && {
-        function: largest.index,
-        name: functionName(module, largest.index),
-        bytes: largest.bytes,
-      },
-      code_bytes: stats.codeBytesBefore,
-      rewritten_code_bytes: stats.codeBytesAfter,
-      rewritten_bytes: stats.bytesAfter,
-      dropped_sections: stats.droppedSections,
+    functions: stats.functions,
+    capturable: stats.wrapped,
+    safepoints: stats.sites,
+    polls: stats.polls,
+    largest_frame: largest && {
+      function: largest.index,
+      name: functionName(await decoded(bytes), largest.index),
+      bytes: largest.bytes,
     },
+    code_bytes: stats.codeBytesBefore,
+    rewritten_code_bytes: stats.codeBytesAfter,
+    rewritten_bytes: stats.bytesAfter,
+    dropped_sections: stats.droppedSections,
   };
 }
 
-/** What is known of a module however it ends. */
-async function sections(bytes: Uint8Array): Promise<Outside | null> {
-  const { readOutline } = await import('../wasm/outline.ts');
-  try {
-    return await outside(readOutline(bytes));
-  } catch (error) {
-    if (error instanceof GodwitError) return null;
-    throw error;
-  }
-}
-
 /** A module that can be run but not captured. The engine that runs it has the last word. */
-async function staying(bytes: Uint8Array): Promise<Partial<Inspection>> {
+async function staying(bytes: Uint8Array): Promise<Made> {
   const { shareMemories, StayingProgram } = await import('../capture/staying.ts');
-  let module: WebAssembly.Module;
   try {
-    module = new WebAssembly.Module(shareMemories(bytes));
+    const module = new WebAssembly.Module(shareMemories(bytes));
+    return { refused: null, stays: StayingProgram.open(bytes, module)?.reason ?? null, rewritten: null };
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError || error instanceof GodwitError)) throw error;
     const code = error instanceof GodwitError ? error.code : 'invalid_module';
-    return { ...(await sections(bytes)), refused: { code, message: error.message } };
+    return { refused: { code, message: error.message }, stays: null, rewritten: null };
   }
-  return { ...(await sections(bytes)), stays: StayingProgram.open(bytes, module)?.reason ?? null };
 }
 
 /** @throws GodwitError as decoding and validating do */
 export async function describe(bytes: Uint8Array): Promise<Description> {
-  const [{ decodeModule }, { Description }] = await Promise.all([
-    import('../wasm/decode.ts'),
-    import('../capture/describe.ts'),
-  ]);
-  return new Description(decodeModule(bytes));
+  const { Description } = await import('../capture/describe.ts');
+  return new Description(await decoded(bytes));
 }
 
 const fullName = ({ module, name }: { readonly module: string; readonly name: string }): string => `${module}.${name}`;

@@ -8,7 +8,6 @@ import {
   THREAD_SPAWN_TYPE,
   THREADS_MODULE,
 } from '../abi/wasi-threads.ts';
-import { GodwitError } from '../base/errors.ts';
 import { type Imported, type Module, typeOf } from '../wasm/module.ts';
 import { type FunctionType, NO_TYPES, typeName } from '../wasm/types.ts';
 
@@ -37,17 +36,15 @@ function complaint(entry: Imported): string | null {
   return expected === found ? null : `${called} as ${found}, which is ${expected}`;
 }
 
-/**
- * @param file the program's name, for the message
- * @throws GodwitError `unknown_import`, naming every import that is not a call of WASI preview 1 with its type
- */
-export function checkImports(file: string, imports: readonly Imported[]): void {
-  const unknown = imports.map(complaint).filter((text) => text !== null);
-  if (unknown.length === 0) return;
-  throw new GodwitError(
-    'unknown_import',
-    `cannot run ${file}: it imports what Godwit does not provide: ${unknown.join(', ')}; build it for ${PREVIEW1_MODULE}`,
-  );
+/** Those that are no calls of WASI preview 1 with its types. */
+export function unknownImports(imports: readonly Imported[]): readonly Imported[] {
+  return imports.filter((entry) => complaint(entry) !== null);
+}
+
+/** What is wrong with imports that {@link unknownImports} gave, each by name, and what helps. */
+export function importFault(unknown: readonly Imported[]): string {
+  const complaints = unknown.map(complaint).filter((text) => text !== null);
+  return `it imports what Godwit does not provide: ${complaints.join(', ')}; build it for ${PREVIEW1_MODULE}`;
 }
 
 /** Whether a program with these imports can have several threads. */
@@ -58,20 +55,14 @@ export function startsThreads(imports: readonly Imported[]): boolean {
 /**
  * For a program that starts threads.
  * @param module null: it is one that cannot be decoded, and stays where it is
- * @throws GodwitError `not_runnable` if it has nothing for them to run, or cannot have any
+ * @returns what is wrong if it has nothing for them to run, or cannot have any; null: nothing
  */
-export function checkThreadEntry(file: string, module: Module | null): void {
-  if (module === null) {
-    throw new GodwitError('not_runnable', `cannot run ${file}: it uses garbage collection and starts threads`);
-  }
+export function threadFault(module: Module | null): string | null {
+  if (module === null) return 'it uses garbage collection and starts threads, which cannot be together';
   const entry = module.exports.find(({ kind, name }) => kind === 'function' && name === THREAD_ENTRY);
   const expected = typeText(THREAD_ENTRY_TYPE.params, THREAD_ENTRY_TYPE.results);
   const found = entry && textOf(typeOf(module, entry.index));
-  if (found === expected) return;
+  if (found === expected) return null;
   const has = found === undefined ? 'no such function' : `one that is ${found}`;
-  throw new GodwitError(
-    'not_runnable',
-    `cannot run ${file}: it starts threads, which need an exported function ${THREAD_ENTRY} that is ${expected}; ` +
-      `it exports ${has}`,
-  );
+  return `it starts threads, which need an exported function ${THREAD_ENTRY} that is ${expected}; it exports ${has}`;
 }

@@ -2,9 +2,8 @@
  * Starting a program as a process of this node: its module, its directories, sockets and streams.
  */
 import path from 'node:path';
-import { GodwitError, messageOf } from '../base/errors.ts';
-import { typeOf } from '../wasm/module.ts';
-import { checkImports, checkThreadEntry, startsThreads } from '../guest/imports.ts';
+import { messageOf } from '../base/errors.ts';
+import { requireRunnable } from '../guest/runnable.ts';
 import type { Process } from '../kernel/process.ts';
 import type { StdioFile } from '../kernel/processes.ts';
 import { ListenerSocket } from '../kernel/socket.ts';
@@ -36,7 +35,12 @@ export async function launch(
   held: boolean,
 ): Promise<Launched> {
   const module = await modules.loadFile(spec.program);
-  checkProgram(spec.program, module);
+  const { program } = module;
+  requireRunnable(spec.program, {
+    imports: program.imported,
+    exports: program.exports,
+    module: program.reason === null ? program.original : null,
+  });
   const opened: OpenFile[] = [];
   try {
     const preopens = spec.dirs.map(({ host, guest }) => {
@@ -82,27 +86,6 @@ async function startGuest(core: NodeCore, process: Process, module: LoadedModule
     core.home.kernel.processes.end(process, { how: 'failed', report, node: process.node });
     core.home.kernel.processes.reap(process);
     throw error;
-  }
-}
-
-/** @throws GodwitError `unknown_import` or `not_runnable` */
-function checkProgram(file: string, { program }: LoadedModule): void {
-  checkImports(file, program.imported);
-  if (startsThreads(program.imported)) checkThreadEntry(file, program.reason === null ? program.original : null);
-  const entry = program.exports.find(({ kind, name }) => kind === 'function' && name === '_start');
-  if (!entry) {
-    throw new GodwitError(
-      'not_runnable',
-      `cannot run ${file}: it exports no function _start, so it is a library; build it as a program, with a main function`,
-    );
-  }
-  // Preview 1, "Current Unstable ABI" (application-abi.md of the specification): a command's _start is () -> ().
-  const type = program.reason === null ? typeOf(program.original, entry.index) : null;
-  if (type !== null && type.params.length + type.results.length > 0) {
-    throw new GodwitError(
-      'not_runnable',
-      `cannot run ${file}: its _start has parameters or results, so it is no program of WASI preview 1; build it with a main function`,
-    );
   }
 }
 

@@ -106,7 +106,25 @@ describe('godwit inspect', () => {
     }
     const refused = await inspected(t, '(module (import "env" "f" (func)))', '--functions');
     assert.equal(refused.status, 126);
-    assert.match(refused.stdout, /runs {8}no: no one provides env\.f/);
+    assert.match(refused.stdout, /runs {8}no: it imports what Godwit does not provide: env\.f; build it for wasi_/);
+  });
+
+  test('says of a library that it is one, and what it could cost', async (t) => {
+    const library = '(module (func (export "_initialize")) (func (export "f") (loop (br 0))))';
+    const { stdout, status } = await inspected(t, library);
+    assert.equal(status, 126);
+    assert.match(stdout, /runs {8}no: it exports no function _start, so it is a library \("reactor"\); build it as a/);
+    assert.match(stdout, /safepoints {2}1, 1 of them polls/);
+    const json = JSON.parse((await inspected(t, library, '--json')).stdout) as { refused: { code: string } };
+    assert.equal(json.refused.code, 'not_runnable');
+  });
+
+  test('takes the call that starts threads for what it is', async (t) => {
+    const threads = `(module (import "wasi" "thread-spawn" (func (param i32) (result i32)))
+      (func (export "wasi_thread_start") (param i32 i32)) (func (export "_start")))`;
+    const { stdout, status } = await inspected(t, threads);
+    assert.equal(status, 0);
+    assert.match(stdout, /runs {8}yes\n[^]*imports {5}1, 0 of them unknown/);
   });
 });
 
