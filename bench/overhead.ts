@@ -2,11 +2,11 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
-import { json } from 'node:stream/consumers';
+import { GodwitError } from '../src/base/errors.ts';
 import { rewrite } from '../src/capture/rewrite.ts';
 import { GUEST_OPTIONS } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
+import { answerOf } from './child.ts';
 import { type Kernel, KERNELS, REAL_KERNELS } from './kernels.ts';
 import { asyncify } from './overhead/asyncify.ts';
 import type { Job, Times } from './overhead/guest.ts';
@@ -155,7 +155,11 @@ function resultChecked(subject: Subject, directory: string, signal: AbortSignal)
     const measured = await runInProcess(job, options, signal);
     const result = `${measured.status}\n${await readFile(output, 'latin1')}`;
     expected ??= result;
-    if (result !== expected) throw new Error(`${subject.name}: the output of ${variant.module} is another one`);
+    if (result !== expected) {
+      // Programs that look at the clock, for example.
+      const same = 'it must print the same each time, and by every variant';
+      throw new GodwitError('internal', `${subject.name}: the output of ${variant.module} is another one; ${same}`);
+    }
     return measured;
   };
 }
@@ -175,12 +179,7 @@ async function runInProcess(job: Job, more: readonly string[], signal: AbortSign
   signal.throwIfAborted();
   const options = ['--no-warnings', ...(job.kind === 'godwit' ? GUEST_OPTIONS : []), ...more];
   const guest = path.join(import.meta.dirname, 'overhead', 'guest.ts');
-  const child = spawn(process.execPath, [...options, guest, JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    signal,
-  });
-  const failed = new Promise<never>((_, reject) => child.once('error', reject));
-  return (await Promise.race([json(child.stdout), failed])) as Times;
+  return (await answerOf([...options, guest, JSON.stringify(job)], signal)) as Times;
 }
 
 function meanRow(rows: readonly Row[]): Row {

@@ -1,11 +1,10 @@
 /** What it takes to make a large program movable: once, and then from the cache. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { json } from 'node:stream/consumers';
 import { LLVM_DIRECTORY } from '../test/support/toolchain.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
+import { answerOf } from './child.ts';
 import type { Loading } from './engine/loading.ts';
 import { KERNELS } from './kernels.ts';
 import { best } from './statistics.ts';
@@ -60,10 +59,5 @@ async function measure(file: string, { rounds, signal }: Context): Promise<Row> 
 async function inProcess(signal: AbortSignal, ...args: readonly string[]): Promise<Loading> {
   signal.throwIfAborted();
   const loading = path.join(import.meta.dirname, 'engine', 'loading.ts');
-  const child = spawn(process.execPath, ['--no-warnings', loading, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    signal,
-  });
-  const failed = new Promise<never>((_, reject) => child.once('error', reject));
-  return (await Promise.race([json(child.stdout), failed])) as Loading;
+  return (await answerOf(['--no-warnings', loading, ...args], signal)) as Loading;
 }

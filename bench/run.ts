@@ -1,8 +1,10 @@
 /** `npm run bench -- NAME`: runs one benchmark and prints its rows, as a table or as JSON. */
 import { parseArgs } from 'node:util';
+import { GodwitError, messageOf } from '../src/base/errors.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import { describeMachine, load, machineText, nodeVersions } from './machine.ts';
+import { checkOperands } from './operands.ts';
 import { table } from './table.ts';
 
 const OPTIONS = {
@@ -31,7 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     parsed = parse(args);
   } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error));
+    // Node's has a second sentence with advice on positional arguments, and may have several lines.
+    return usage(messageOf(error).split(/\. |\n/)[0]!);
   }
   const { values, name, operands } = parsed;
   if (values.help === true) {
@@ -39,10 +42,15 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const benchmark = BENCHMARKS.find((known) => known.name === name);
-  if (benchmark === undefined) return usage(name === undefined ? 'no benchmark is named' : `no benchmark ${name}`);
+  if (benchmark === undefined) return usage(name === undefined ? 'no benchmark is named' : unknownBenchmark(name));
   const rounds = positive(values.rounds ?? (values.tiny === true ? '1' : '3'));
   const limit = positive(values.limit ?? String(benchmark.limit));
   if (rounds === null || limit === null) return usage('--rounds and --limit take whole numbers from 1');
+  try {
+    checkOperands(benchmark, operands);
+  } catch (error) {
+    return refused(error);
+  }
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends it at once.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
@@ -60,7 +68,7 @@ async function measure(benchmark: Benchmark, context: Context, json: boolean): P
       context.note(table(benchmark.columns, [row]).split('\n')[1] ?? '');
     }
   } catch (error) {
-    if (!context.signal.aborted) throw error;
+    if (!context.signal.aborted) return refused(error);
   }
   if (context.signal.aborted) {
     complete = false;
@@ -96,9 +104,20 @@ function positive(text: string): number | null {
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : null;
 }
 
+function unknownBenchmark(name: string): string {
+  return `there is no benchmark ${name}; there are ${BENCHMARKS.map((known) => known.name).join(', ')}`;
+}
+
 function usage(message: string): number {
-  note(`bench: ${message}\n\n${USAGE}`);
+  note(`bench: ${message}; "npm run bench -- --help" shows how`);
   return 2;
+}
+
+/** One line for what is not our mistake, with the status that `godwit` has for it. */
+function refused(error: unknown): number {
+  if (!(error instanceof GodwitError)) throw error;
+  note(`bench: ${error.message}`);
+  return error.exitStatus;
 }
 
 function note(text: string): void {

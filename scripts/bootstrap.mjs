@@ -61,7 +61,7 @@ const TASKS = {
   build: () => [['scripts/build.mjs']],
   docs: () => [['scripts/docs.mjs']],
   fixtures: () => [['scripts/fixtures.mjs']],
-  bench: () => [['bench/run.ts']],
+  bench: () => [['--disable-warning=ExperimentalWarning', 'bench/run.ts']],
   proof: () => [['scripts/clang-proof.ts']],
 };
 

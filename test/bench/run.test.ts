@@ -8,7 +8,11 @@ import { fixture } from '../support/build.ts';
 const root = path.join(import.meta.dirname, '../..');
 
 function bench(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ['bench/run.ts', ...args], { cwd: root, encoding: 'utf8', timeout: 120_000 });
+  return spawnSync(process.execPath, ['--no-warnings', 'bench/run.ts', ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
 }
 
 interface Report {
@@ -122,15 +126,29 @@ test('--help names every benchmark', () => {
   for (const { name } of BENCHMARKS) assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
 });
 
-test('a wrong command line is one clear line and the usage', () => {
-  for (const [args, message] of [
-    [[], /^bench: no benchmark is named$/m],
-    [['nonsense'], /^bench: no benchmark nonsense$/m],
-    [['overhead', '--rounds', '0'], /^bench: --rounds and --limit take whole numbers from 1$/m],
-    [['overhead', '--colour'], /^bench: .*--colour/m],
+test('what is wrong is said in one clear line, with the way out', () => {
+  const help = '; "npm run bench -- --help" shows how';
+  for (const [args, status, message] of [
+    [[], 2, `no benchmark is named${help}`],
+    [['nonsense'], 2, /^there is no benchmark nonsense; there are overhead, .*shows how$/],
+    [['overhead', '--rounds', '0'], 2, `--rounds and --limit take whole numbers from 1${help}`],
+    [['overhead', '--colour'], 2, `Unknown option '--colour'${help}`],
+    [['reaction', 'fob'], 2, /^there is no kernel fob; there are .*shows how$/],
+    [['spawn', 'x'], 2, `unexpected operand "x" of spawn${help}`],
+    [['overhead', 'missing.wasm'], 127, /^cannot read missing\.wasm: there is no such file in .*; check the path$/],
+    [['rewrite', 'src'], 126, 'cannot read src: it is a directory; give the path of a .wasm file'],
+    [['overhead', 'package.json'], 126, /^cannot use package\.json: .*: build the program for wasm32-wasip1$/],
   ] as const) {
-    const { status, stderr } = bench(...args);
-    assert.equal(status, 2);
-    assert.match(stderr, message);
+    const outcome = bench(...args);
+    assert.equal(outcome.status, status, outcome.stderr);
+    const said = /^bench: (.*)\n$/.exec(outcome.stderr)?.[1] ?? outcome.stderr;
+    if (typeof message === 'string') assert.equal(said, message);
+    else assert.match(said, message);
   }
+});
+
+test('a program that fails is told with its own words', async () => {
+  const { status, stderr } = bench('overhead', '--tiny', (await fixture('ends')).path, 'unreachable');
+  assert.equal(status, 125);
+  assert.match(stderr, /bench: a measured process ended with status 1: RuntimeError: unreachable\n$/);
 });
