@@ -43,8 +43,8 @@ export const LIMITS = {
   functionLocals: 50_000,
   /** Bytes of one function's body, before and after rewriting; V8's own limit. */
   functionBytes: 7_654_321,
-  /** Bytes of a string in any message. */
-  stringBytes: 64 * KIB,
+  /** Bytes of a string in any message: the longest argument that a command can have (Linux: MAX_ARG_STRLEN). */
+  stringBytes: 128 * KIB,
   /** Entries of a list in any message. */
   listEntries: 65_536,
   /** Processes that one node is home to. */
@@ -115,4 +115,12 @@ export const LIMITS = {
   logBacklogBytes: MIB,
   /** Lines in one answer to `logs`; the client asks again for more. */
   logPageLines: 512,
+  /** UTF-16 units of all these lines, but for the last; with 3 bytes each, far from the end of a frame. */
+  logPageUnits: 512 * KIB,
+  /** UTF-16 units of one line of a log; longer ones are cut into several. */
+  logLineUnits: 16 * KIB,
+  /** Bytes of the command lines in one list of processes: half of what a question to another node may be answered with. */
+  commandLinesBytes: 384 * KIB,
+  /** Bytes of one of them, as far as there is room: what a screen or two can show. */
+  commandLineBytes: 4 * KIB,
 } as const;

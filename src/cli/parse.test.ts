@@ -45,7 +45,7 @@ test('a wrong command line is refused with a way out', () => {
   refused(/--name needs a value \(NAME\)/, 'up', '--name');
   refused(/--json takes no value/, 'ps', '--json=yes');
   refused(/--name is given twice/, 'up', '--name', 'a', '--name', 'b');
-  refused(/PID NODE\|home is missing/, 'migrate', '65537');
+  refused(/migrate: NODE\|home is missing/, 'migrate', '65537');
   refused(/unexpected argument "c"/, 'migrate', '65537', 'b', 'c');
   refused(/PROGRAM.wasm \[ARGS...\] is missing/, 'run');
 });

@@ -87,7 +87,7 @@ function checked(command: Command, invocation: Invocation): Invocation {
   if (invocation.flag('help')) return invocation;
   const [least, most] = command.argumentCount;
   const count = invocation.args.length;
-  if (count < least) throw usage(command, `${command.arguments} is missing`);
+  if (count < least) throw usage(command, `${command.arguments.split(' ').slice(count).join(' ')} is missing`);
   if (most !== null && count > most) throw usage(command, `unexpected argument "${invocation.args[most]}"`);
   return invocation;
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { DirectoryGrant, RunSpec } from '../node/daemon.ts';
 import { parseInterval } from './format.ts';
 import type { Invocation } from './parse.ts';
@@ -49,7 +50,19 @@ function requireDirectory(purpose: string, given: string, absolute: string): voi
   if (!stat.isDirectory()) refuse('it is no directory; name the one that the file is in');
 }
 
-/** @throws GodwitError `usage`, `not_found`, `not_runnable`, `io` */
+/** @throws GodwitError `limit` for more than a message to the node may hold */
+function requireSendable(one: string, many: string, texts: readonly string[]): void {
+  if (texts.length > LIMITS.listEntries) {
+    throw new GodwitError('limit', `run: ${texts.length} ${many}; at most ${LIMITS.listEntries} can be given`);
+  }
+  for (const text of texts) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= LIMITS.stringBytes) continue;
+    throw new GodwitError('limit', `run: ${one} of ${bytes} bytes; at most ${LIMITS.stringBytes} can be given`);
+  }
+}
+
+/** @throws GodwitError `usage`, `limit`, `not_found`, `not_runnable`, `io` */
 export function runSpec(invocation: Invocation, here: string, env: NodeJS.ProcessEnv): RunSpec {
   const [program = '', ...args] = invocation.args;
   const absolute = path.resolve(here, program);
@@ -58,11 +71,14 @@ export function runSpec(invocation: Invocation, here: string, env: NodeJS.Proces
   const cwd = path.resolve(here, given);
   requireDirectory('use --cwd', given, cwd);
   const dirs = invocation.values('dir');
+  requireSendable('an argument', 'arguments', [program, ...args]);
+  const entries = parseEnvironment(invocation.values('env'), env);
+  requireSendable('an entry of --env', 'of --env', entries);
   const hop = invocation.value('hop');
   return {
     program: absolute,
     args: [program, ...args],
-    env: parseEnvironment(invocation.values('env'), env),
+    env: entries,
     cwd,
     dirs: (dirs.length > 0 ? dirs : ['.']).map((dir) => parseDirectory(dir, cwd)),
     listen: invocation.values('listen'),

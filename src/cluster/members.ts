@@ -24,7 +24,9 @@ export interface MemberList {
 export function checkNodeName(name: string): string {
   // A name of digits only would be taken for an id, and `home` is a word of `godwit migrate`.
   if (name.length > LIMITS.nodeNameLength || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || /^\d+$|^home$/.test(name)) {
-    throw new GodwitError('usage', `${JSON.stringify(name)} cannot be the name of a node: choose another with --name`);
+    const form = 'letters, digits, ".", "_" and "-", not digits alone, and not "home"';
+    const reason = `${JSON.stringify(name)} cannot be the name of a node: choose another with --name (${form})`;
+    throw new GodwitError('usage', reason);
   }
   return name;
 }

@@ -26,8 +26,10 @@ export class LogBook {
   }
 
   add(level: LogLine['level'], text: string, pid: number | null): void {
-    this.#entries.push({ number: ++this.#last, time: this.#now(), level, text, pid });
-    if (this.#entries.length > KEPT_LINES) this.#entries.shift();
+    for (const line of cut(text)) {
+      this.#entries.push({ number: ++this.#last, time: this.#now(), level, text: line, pid });
+      if (this.#entries.length > KEPT_LINES) this.#entries.shift();
+    }
     this.wake();
   }
 
@@ -44,15 +46,14 @@ export class LogBook {
   /** @param isOver whether nothing more can come for the query's process */
   async read({ pid, after, wait }: LogQuery, isOver: () => boolean): Promise<LogPage> {
     for (;;) {
-      const lines = this.#entries
-        .filter((entry) => entry.number > after && (pid === null || entry.pid === pid))
-        .slice(0, LIMITS.logPageLines);
+      const all = this.#entries.filter((entry) => entry.number > after && (pid === null || entry.pid === pid));
+      const lines = all.slice(0, pageLength(all));
       const complete = isOver();
       if (lines.length > 0 || complete || !wait) {
         return {
           lines: lines.map(({ time, level, text }) => ({ time, level, text })),
           next: lines.at(-1)?.number ?? after,
-          complete: complete && lines.length < LIMITS.logPageLines,
+          complete: complete && lines.length === all.length,
         };
       }
       await new Promise<void>((resolve) => {
@@ -80,6 +81,31 @@ export class LogBook {
   }
 }
 
+/** How many of the entries fit into one answer: one always does. */
+function pageLength(entries: readonly Entry[]): number {
+  let units = 0;
+  let count = 0;
+  while (count < entries.length && count < LIMITS.logPageLines && units < LIMITS.logPageUnits) {
+    units += entries[count++]!.text.length;
+  }
+  return count;
+}
+
+/** A text in pieces that a message can hold, none of which ends in the middle of a character. */
+function cut(text: string): string[] {
+  if (text.length <= LIMITS.logLineUnits) return [text];
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = at + LIMITS.logLineUnits;
+    const piece = text.slice(at, isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end);
+    pieces.push(piece);
+    at += piece.length;
+  }
+  return pieces;
+}
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
+
 /** Cuts output into lines for the book; the rest of an unfinished line comes with the next call or at the end. */
 export class LineCutter {
   #rest = '';
@@ -95,7 +121,7 @@ export class LineCutter {
     this.#rest = parts.pop() ?? '';
     for (const part of parts) this.#line(part);
     // A line without an end must not grow without end.
-    if (this.#rest.length > LIMITS.stringBytes / 4) this.end();
+    if (this.#rest.length >= LIMITS.logLineUnits) this.end();
   }
 
   end(): void {

@@ -158,9 +158,13 @@ export class Node implements Daemon {
   async localProcesses(): Promise<readonly ProcessInfo[]> {
     const { core } = this.#parts;
     await core.reportUsage();
-    return core.home.kernel.processes
-      .list()
-      .map((process) => processInfo(process, core.home.memoryBytes(process.pid), core.home.threads(process.pid)));
+    const { home } = core;
+    const processes = home.kernel.processes.list();
+    // However many there are, with whatever arguments: the list fits into a message.
+    const share = Math.min(LIMITS.commandLineBytes, LIMITS.commandLinesBytes / processes.length);
+    return processes.map((process) =>
+      processInfo(process, home.memoryBytes(process.pid), home.threads(process.pid), share),
+    );
   }
 
   /** A pid that was one is told from one that never was, while this node remembers. @throws GodwitError `unknown_process` */

@@ -1,5 +1,6 @@
 /** What people and scripts are told of a process, from what the kernel knows. */
 import { unreachable } from '../base/assert.ts';
+import { encodeUtf8 } from '../base/bytes.ts';
 import type { NodeId } from '../base/ids.ts';
 import { creatorOf } from '../base/ids.ts';
 import type { Process } from '../kernel/process.ts';
@@ -22,9 +23,15 @@ export function processEnd(status: ExitStatus): ProcessEnd {
   }
 }
 
-/** One line of `godwit ps`. @param memory bytes of linear memory @param threads how many it has */
-export function processInfo(process: Process, memory: number, threads: number): ProcessInfo {
-  const { pid, ppid, command } = process.identity;
+/**
+ * One line of `godwit ps`.
+ * @param memory bytes of linear memory
+ * @param threads how many it has
+ * @param commandBytes that its command line may take, about; what is longer is cut, and its last word ends with `…`
+ */
+export function processInfo(process: Process, memory: number, threads: number, commandBytes: number): ProcessInfo {
+  const { pid, ppid } = process.identity;
+  const command = shortened(process.identity.command, commandBytes);
   return {
     pid,
     ppid: ppid ?? 0,
@@ -50,4 +57,16 @@ export function runStats({ counters }: Process, nameOf: (node: NodeId) => string
     local_calls: counters.localCalls,
     cpu_ms: Object.fromEntries([...counters.cpuMs].map(([node, ms]) => [nameOf(node), ms])),
   };
+}
+
+/** As many words as there is room for. */
+function shortened(words: readonly string[], most: number): readonly string[] {
+  let left = most;
+  for (const [index, word] of words.entries()) {
+    const bytes = encodeUtf8(word).length;
+    // A word takes four more, for its length.
+    if (bytes + 4 > left) return [...words.slice(0, index), `${word.slice(0, Math.max(0, left >> 2)).toWellFormed()}…`];
+    left -= bytes + 4;
+  }
+  return words;
 }

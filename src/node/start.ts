@@ -8,6 +8,7 @@ import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import { certificateBytes } from '../cluster/authority.ts';
 import { Founder } from '../cluster/founder.ts';
 import { JoinServer } from '../cluster/join.ts';
+import { checkNodeName } from '../cluster/members.ts';
 import { SqliteStore } from '../cluster/sqlite.ts';
 import { certifierOf, credentialsOf, foundCluster, joinCluster } from '../cluster/start.ts';
 import type { MembershipStore, NodeIdentity } from '../cluster/store.ts';
@@ -44,8 +45,9 @@ const BUILD: Build = { build: VERSION, capabilities: [ENGINE], required: [ENGINE
  * @throws GodwitError `state_in_use`, `address_in_use`, `token_invalid`, `version_mismatch`, `node_down`, `io`, `corrupt`
  */
 export async function startNode(options: NodeOptions): Promise<Daemon> {
-  // Before anything is kept: an address that is none would be asked for again at every later start.
+  // Before anything is kept: what is none would be asked for again at every later start.
   if (options.listen !== null) parseAddress(options.listen);
+  if (options.name !== null) checkNodeName(options.name);
   const state = options.state ?? stateDirectory();
   makeDirectory(state);
   const store = new SqliteStore(path.join(state, 'node.db'));

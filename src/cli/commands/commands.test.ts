@@ -106,6 +106,13 @@ test('migrate tells what happened, or why not', async (t) => {
   assert.deepEqual(daemon.done.toSorted(), ['migrate 65537 home', 'migrate 65537 node2']);
 });
 
+test('a signal to several goes to all that there are', async (t) => {
+  const { daemon, godwit } = await fakeCluster(t);
+  const { status, stderr } = await godwit('kill', '1', '65537', '2');
+  assert.deepEqual([status, stderr], [1, 'godwit: no process 1\ngodwit: no process 2\n']);
+  assert.deepEqual(daemon.done, ['kill 65537 15']);
+});
+
 test('kill and wait', async (t) => {
   const { godwit, daemon } = await fakeCluster(t);
   daemon.ends.set(65_537, Promise.resolve(signalled(9)));

@@ -2,6 +2,7 @@
 import { parsePid } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withNode } from '../context.ts';
+import { errorLine } from '../report.ts';
 import { requireSignal } from '../signals.ts';
 import { SIGNALS, parseSignal } from '../../abi/signals.ts';
 import { GodwitError } from '../../base/errors.ts';
@@ -49,9 +50,19 @@ export const kill: Command = {
     if (invocation.args.length === 0)
       throw new GodwitError('usage', 'kill: PID is missing; "godwit help kill" shows how');
     const pids = invocation.args.map(parsePid);
-    await withNode(context, async (node) => {
-      for (const pid of pids) await node.kill(pid, signal);
+    return withNode(context, async (node) => {
+      let status = 0;
+      for (const pid of pids) {
+        try {
+          await node.kill(pid, signal);
+        } catch (error) {
+          // One that has ended is no reason to spare the others.
+          if (pids.length === 1 || !(error instanceof GodwitError) || error.code !== 'unknown_process') throw error;
+          context.err(errorLine(error));
+          status = error.exitStatus;
+        }
+      }
+      return status;
     });
-    return 0;
   },
 };

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../../base/errors.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
+import { reasonOf } from '../report.ts';
 import { Lab, MAX_LAB_NODES } from '../lab/lab.ts';
 
 export const lab: Command = {
@@ -111,7 +112,7 @@ async function runCommand(command: string, args: readonly string[], env: NodeJS.
       reject(
         new GodwitError(
           absent ? 'not_found' : 'not_runnable',
-          `cannot run ${command}: ${absent ? 'there is no such command; check its name, or give its path' : error.message}`,
+          `cannot run ${command}: ${absent ? 'there is no such command; check its name, or give its path' : `${reasonOf(error)}; give the path of a command that can be executed`}`,
         ),
       );
     });

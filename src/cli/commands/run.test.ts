@@ -172,6 +172,24 @@ test('what cannot run: 126, 127, 125', async (t) => {
   assert.match(stderr, /^godwit: no node answers on .*none; start one with "godwit up"[^\n]*\n$/);
 });
 
+test('arguments may be as long as the system lets them be, and not too many', async (t) => {
+  const { run } = await fakeNode(t);
+  const most = 'x'.repeat(131_071);
+  const count: FakeProgram = ({ spec }) => Promise.resolve(exited(spec.args.at(-1)?.length === most.length ? 0 : 1));
+  expectOutcome(await run(count, [], [most]).outcome, { status: 0 });
+  expectOutcome(
+    await run(
+      count,
+      [],
+      Array.from({ length: 65_536 }, () => 'x'),
+    ).outcome,
+    {
+      status: 125,
+      stderr: 'godwit: run: 65537 arguments; at most 65536 can be given\n',
+    },
+  );
+});
+
 test('statistics are written at the end', async (t) => {
   const { run, directory } = await fakeNode(t);
   expectOutcome(await run(says('x'), ['--stats', 'stats.json']).outcome, { status: 0, stdout: 'x' });
