@@ -43,9 +43,9 @@ test('a lab is so many joined nodes, and nothing when it has stopped', async (t)
   assert.deepEqual(
     lab.nodes.map(({ name, ready }) => [name, ready.address]),
     [
-      ['node1', 'joined:'],
-      ['node2', 'joined:127.0.0.1:7370'],
-      ['node3', 'joined:127.0.0.1:7370'],
+      ['node1', '127.0.0.1:7370'],
+      ['node2', 'joined 127.0.0.1:7370'],
+      ['node3', 'joined 127.0.0.1:7370'],
     ],
   );
   const client = await connectAdmin(lab.socketPath);

@@ -22,6 +22,12 @@ export interface LabOptions {
   readonly lost?: (name: string, how: string) => void;
 }
 
+/** How a node joins the first one. */
+interface Joining {
+  readonly address: string;
+  readonly token: Promise<string>;
+}
+
 export class Lab {
   readonly nodes: NodeProcess[] = [];
   readonly #directory: LabDirectory;
@@ -47,11 +53,17 @@ export class Lab {
     try {
       if (interrupted?.aborted) abort();
       const first = await lab.#start(1, null);
-      const others = Array.from({ length: options.nodes - 1 }, async (_, i) =>
-        lab.#start(i + 2, await joinToken(first)),
-      );
-      await Promise.all(others);
-      lab.nodes.sort((a, b) => a.ready.id - b.ready.id);
+      let last = Promise.resolve(first);
+      const started = [last];
+      // All at once, but one joins after the other, so that ids follow names.
+      for (let number = 2; number <= options.nodes; number++) {
+        const token = last.then(async () => (await joinToken(first)).token);
+        // Whoever is not started does not want it.
+        token.catch(() => {});
+        last = lab.#start(number, { address: first.ready.address, token });
+        started.push(last);
+      }
+      lab.nodes.push(...(await Promise.all(started)));
       return lab;
     } catch (error) {
       await lab.stop();
@@ -94,7 +106,7 @@ export class Lab {
       : path.join(this.directory, `${name}.sock`);
   }
 
-  async #start(number: number, join: JoinToken | null): Promise<NodeProcess> {
+  async #start(number: number, join: Joining | null): Promise<NodeProcess> {
     if (this.#stopping) throw new GodwitError('internal', 'interrupted');
     const name = `node${number}`;
     const args = ['up', '--json', '--attended', '--name', name, '--listen', '127.0.0.1:0'];
@@ -102,9 +114,8 @@ export class Lab {
     if (join) args.push('--join', join.address, '--token', '-');
     const { command = godwitCommand, env } = this.#options;
     const logFile = path.join(this.directory, `${name}.log`);
-    const input = join ? `${join.token}\n` : '';
-    const node = await startNodeProcess(name, command(args), env, input, logFile, (stop) => this.#stops.push(stop));
-    this.nodes.push(node);
+    const stop = (end: () => Promise<void>): void => void this.#stops.push(end);
+    const node = await startNodeProcess(name, command(args), env, join && join.token, logFile, stop);
     void this.#watch(node);
     return node;
   }

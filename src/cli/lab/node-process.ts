@@ -29,7 +29,7 @@ export interface NodeProcess {
 /**
  * Starts a daemon and waits until it is ready.
  * @param command file and arguments of `godwit up --json --attended ...`
- * @param input goes to its stdin, which stays open
+ * @param line goes to its stdin, which stays open, when it is there; null: nothing
  * @param logFile gets its stderr
  * @param spawned told as soon as there is a process that has to be ended
  * @throws GodwitError with the daemon's own last words if it ends before it is ready
@@ -38,7 +38,7 @@ export async function startNodeProcess(
   name: string,
   [file, args]: readonly [string, readonly string[]],
   env: NodeJS.ProcessEnv,
-  input: string,
+  line: Promise<string> | null,
   logFile: string,
   spawned: (stop: () => Promise<void>) => void,
 ): Promise<NodeProcess> {
@@ -54,7 +54,11 @@ export async function startNodeProcess(
     child.on('exit', (status, signal) => resolve(signal ? `ended by ${signal}` : `ended with status ${status}`));
   });
   stdin.on('error', () => {});
-  stdin.write(input);
+  // Without what it waits for, it has nothing to do.
+  line?.then(
+    (text) => stdin.write(`${text}\n`),
+    () => stdin.end(),
+  );
   spawned(() => stop(child, ended));
   const ready = await Promise.race([parseReady(stdout), ended]);
   if (ready === null || typeof ready === 'string') {

@@ -24,7 +24,7 @@ const join = await daemon.token();
 const ready = {
   id,
   name: values.name,
-  address: `joined:${values.join}`,
+  address: values.join === '' ? '127.0.0.1:7370' : `joined ${values.join}`,
   socket: values.socket,
   pid: process.pid,
   join,
