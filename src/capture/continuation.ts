@@ -18,6 +18,8 @@
  * sites and the same frame plan, so a continuation can be captured like the function that it continues.
  */
 import { assert } from '../base/assert.ts';
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32, NO_TYPES } from '../wasm/types.ts';
@@ -238,6 +240,8 @@ export class ContinuationRewriter extends BodyRewriter {
   #repeat(frame: number): void {
     const { walker, out, labels } = this;
     this.copy(walker.start);
+    // Each loop around the site is written twice: of many within each other, more than of the whole function.
+    requireFunctionSize(out.length);
     out.raw(OP.br, 1, OP.end);
     labels.depth--;
     this.#exits[frame] = true;
@@ -245,6 +249,13 @@ export class ContinuationRewriter extends BodyRewriter {
     walker.rewindToLoop();
     this.watermark = walker.frameBase[frame]!;
     this.replaced();
+  }
+}
+
+/** @throws GodwitError `limit` for a continuation that V8 would not take */
+export function requireFunctionSize(bytes: number): void {
+  if (bytes > LIMITS.functionBytes) {
+    throw new GodwitError('limit', 'what is left of a function is too large: loops are nested too deeply');
   }
 }
 

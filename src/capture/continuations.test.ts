@@ -89,3 +89,23 @@ test('a loop that is too large for that goes on as before', () => {
   const bytes = counting(3000);
   assert.deepEqual(resumed(bytes), { slow: [true, true, true], ...trapped(bytes) });
 });
+
+test('the rest of loops that are nested too deeply is refused before it takes all memory', () => {
+  const depth = 1000;
+  const b = new ModuleBuilder();
+  const tell = b.importFunction('env', 'tell', [], []);
+  const code = new Assembler();
+  for (let i = 0; i < depth; i++) code.raw(OP.loop, 0x40);
+  code.op(OP.call, tell);
+  for (let i = 0; i < depth; i++) code.op(OP.end);
+  const nested = b.define([], [], [], code.done());
+  b.export('run', 'function', nested);
+  const bytes = b.build();
+  const { linker } = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
+  // At the outermost loop, one is written twice; at the call within all, each is, with all that is in it.
+  assert.ok(linker.continuation(nested, 0, 0).codeBytes < 100 * depth);
+  assert.throws(() => linker.continuation(nested, linker.plan(nested).sites - 1, 0), {
+    code: 'limit',
+    message: /loops are nested too deeply/,
+  });
+});

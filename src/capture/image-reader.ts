@@ -31,10 +31,15 @@ interface Pending {
   readonly kind: number;
   readonly argument: number;
   readonly head: Uint8Array;
-  /** Where the content goes: a part of the target's memory, or a buffer. */
-  readonly content: Uint8Array;
+  /** Bytes of the content. */
+  readonly size: number;
+  /** Where the content goes: a part of the target's memory, or a buffer, which may still have to grow. */
+  content: Uint8Array;
   filled: number;
 }
+
+/** Room for a state at first; it grows as the state comes, so that nobody gets memory by only claiming to fill it. */
+const FIRST_STATE_BYTES = 64 * 1024;
 
 /** Takes an image in pieces of any size and puts memory where it belongs as it comes. */
 export class ImageReader {
@@ -106,6 +111,11 @@ export class ImageReader {
   }
 
   #open(pending: Pending): Uint8Array {
+    const { content, filled, size } = pending;
+    if (filled === content.length && filled < size) {
+      pending.content = new Uint8Array(Math.min(size, 2 * filled));
+      pending.content.set(content);
+    }
     return pending.content.subarray(pending.filled);
   }
 
@@ -116,7 +126,7 @@ export class ImageReader {
       else this.#checkMagic();
     }
     // A record without content is complete at once.
-    if (this.#pending !== null && this.#pending.filled === this.#pending.content.length) {
+    if (this.#pending !== null && this.#pending.filled === this.#pending.size) {
       const done = this.#pending;
       this.#pending = null;
       this.#complete(done);
@@ -142,10 +152,10 @@ export class ImageReader {
       throw new GodwitError('corrupt', 'an image must have one header, first');
     // The digest covers all heads but that of the record that holds it.
     if (kind === KIND.end && argument !== 0) throw new GodwitError('corrupt', 'an image whose end has an argument');
-    this.#pending = { kind, argument, head, content: this.#room(kind, argument, size), filled: 0 };
+    this.#pending = { kind, argument, head, size, content: this.#room(kind, argument, size), filled: 0 };
   }
 
-  /** The place for a record's content, after checking that its size is right for its kind. */
+  /** The place for a record's content, or for its beginning, after checking that its size is right for its kind. */
   #room(kind: number, argument: number, size: number): Uint8Array {
     const exactly = (wanted: number): Uint8Array => {
       if (size !== wanted) throw new GodwitError('corrupt', `an image record of ${size} bytes, ${wanted} are wanted`);
@@ -167,7 +177,7 @@ export class ImageReader {
         this.#stateBytes += size;
         if (this.#stateBytes > LIMITS.imageStateBytes)
           throw new GodwitError('corrupt', `an image with ${this.#stateBytes} bytes of states`);
-        return new Uint8Array(size);
+        return new Uint8Array(Math.min(size, FIRST_STATE_BYTES));
       case KIND.memory:
         return this.#memoryRange(argument >>> PAGE_BITS, (argument % 2 ** PAGE_BITS) * IMAGE_PAGE_BYTES, size);
       default:

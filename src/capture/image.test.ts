@@ -137,6 +137,18 @@ test('any change of an image is found', () => {
   assert.throws(() => load(Buffer.concat([bytes, Uint8Array.of(0)]), 1000), { code: 'corrupt' });
 });
 
+test('a state gets memory as it comes, not as it is announced', () => {
+  const original = source([], 5);
+  const bytes = joined({ ...original, kernel: new Uint8Array(300_000).fill(3) });
+  assert.deepEqual(load(bytes, 1000).image.kernel, new Uint8Array(300_000).fill(3));
+  // The last record but the end is the kernel's state: it says 100 MB now, of which nothing comes.
+  const head = Buffer.from(bytes).lastIndexOf(Buffer.from([3, 0, 0, 0, 0, 0, 0, 0])) + 8;
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(head, 100_000_000, true);
+  const before = process.memoryUsage().arrayBuffers;
+  assert.throws(() => load(bytes.subarray(0, head + 4), 1000), { code: 'corrupt', message: /breaks off/ });
+  assert.ok(process.memoryUsage().arrayBuffers - before < 10_000_000);
+});
+
 test('any bytes are an image or an error, with little memory', () => {
   const magic = [...Buffer.from('GDWIMG'), IMAGE_VERSION, 0];
   fc.assert(

@@ -14,7 +14,7 @@ import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
 import type { CopiedRange } from './copier.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
-import { ContinuationRewriter, recallBody } from './continuation.ts';
+import { ContinuationRewriter, recallBody, requireFunctionSize } from './continuation.ts';
 import type { Facts } from './facts.ts';
 import { GODWIT } from './facts.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
@@ -168,7 +168,7 @@ export class Linker {
   /**
    * @param most bytes of code that may be optimised at once, which takes about a millisecond for each 1000: only what has
    *   loops is
-   * @throws GodwitError `corrupt` if there is no such site
+   * @throws GodwitError `corrupt` if there is no such site, `limit` if the rest of the function is too large
    */
   continuation(index: number, site: number, most: number): ContinuationModule {
     const target = new ContinuationTarget(this.#module, this.#n);
@@ -186,6 +186,7 @@ export class Linker {
       ({ hasLoops } = rewriter);
       body.copy(rewriter.out.bytes, 0, rewriter.out.length);
     }
+    requireFunctionSize(body.length);
     const { results } = caller ?? typeOf(this.#module, index);
     const first = hasLoops && body.length <= most;
     const { bytes } = this.#assemble(continuationName(index, site), target, results, body, hints, first);
