@@ -9,7 +9,7 @@ import { GodwitError } from '../base/errors.ts';
 import { functionName } from '../wasm/names.ts';
 import { readOutline } from '../wasm/outline.ts';
 import type { Outline } from '../wasm/outline.ts';
-import { UnsupportedFeature } from '../wasm/reader.ts';
+import { UnsupportedFeature, unsupported } from '../wasm/reader.ts';
 import { GARBAGE_COLLECTION } from '../wasm/references.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { memoryName, writeMemoryImport } from './entries.ts';
@@ -39,6 +39,8 @@ export function canStay(error: unknown): boolean {
  */
 export function shareMemories(original: Uint8Array): Uint8Array<ArrayBuffer> {
   const outline = readOutline(original);
+  const shared = outline.memories.find((memory) => memory.shared);
+  if (shared !== undefined) unsupported(shared.at, 'threads', 'with garbage collection');
   const out = new WasmWriter(original.length + 4096);
   out.copy(PREAMBLE);
   let shift = 0;

@@ -19,7 +19,9 @@ const never = new Promise<never>(() => {});
 const totals = { captures: 0, captured: 0, inWaits: 0 };
 
 describe(`threads captured together (seed ${SEED})`, () => {
-  for (const { fixture: name, args, stdout } of THREAD_RUNS.filter(({ length }) => length === 'short')) {
+  // The host of these has no input.
+  const runs = THREAD_RUNS.filter(({ length, stdin = '' }) => length === 'short' && stdin === '');
+  for (const { fixture: name, args, stdout } of runs) {
     test(`${name} ${args.join(' ')}`, async (t) => {
       const random = new SeededRandom(SEED);
       const { bytes } = await fixture(name);

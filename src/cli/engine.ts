@@ -33,6 +33,8 @@ export interface Inspection {
     readonly minimum: number;
     readonly maximum: number | null;
     readonly address: 'i32' | 'i64';
+    /** Among the threads of its process. */
+    readonly shared: boolean;
   }[];
   /** The stay reason that its processes have for ever; null if they can move. */
   readonly stays: string | null;
@@ -103,10 +105,11 @@ async function outside(
     imports: imports.map(fullName),
     unknown_imports: unknownImports(imports).map(fullName),
     exports: exports.map(({ name }) => name),
-    memories: memories.map(({ minimum, maximum, address }) => ({
+    memories: memories.map(({ minimum, maximum, address, shared }) => ({
       minimum,
       maximum,
       address: address === I64 ? 'i64' : 'i32',
+      shared,
     })),
   };
 }

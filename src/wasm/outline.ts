@@ -4,7 +4,7 @@
  * (WebAssembly core specification, section 5.5; the engine that runs the module checks all of it).
  */
 import { EXTERNAL_KINDS } from './module.ts';
-import type { Addressed, CustomSection, Export, Imported, Range } from './module.ts';
+import type { CustomSection, Export, Imported, MemoryType, Range } from './module.ts';
 import { checkPreamble } from './preamble.ts';
 import { WasmReader, hex, invalid, unsupported } from './reader.ts';
 import { I32, I64, NON_NULL_PREFIX, NULLABLE_PREFIX, UNKNOWN, isNumeric } from './types.ts';
@@ -14,6 +14,11 @@ import type { FunctionType, TypeList, ValueType } from './types.ts';
 export interface OutlineImport extends Imported {
   /** The whole entry. */
   readonly entry: Range;
+}
+
+export interface OutlineMemory extends MemoryType {
+  /** Where its limits are. */
+  readonly at: number;
 }
 
 export interface OutlineSection extends Range {
@@ -29,7 +34,7 @@ export interface Outline {
   readonly imports: readonly OutlineImport[];
   readonly exports: readonly Export[];
   /** Imported ones first. */
-  readonly memories: readonly Addressed[];
+  readonly memories: readonly OutlineMemory[];
   readonly customs: readonly CustomSection[];
 }
 
@@ -50,7 +55,7 @@ class OutlineReader extends WasmReader {
   readonly #sections: OutlineSection[] = [];
   readonly #imports: OutlineImport[] = [];
   readonly #exports: Export[] = [];
-  readonly #memories: Addressed[] = [];
+  readonly #memories: OutlineMemory[] = [];
   readonly #customs: CustomSection[] = [];
 
   read(): Outline {
@@ -158,15 +163,14 @@ class OutlineReader extends WasmReader {
     this.#imports.push({ module, name, kind, type, entry: { start, end: this.pos } });
   }
 
-  #limits(): Addressed {
+  #limits(): OutlineMemory {
     const at = this.pos;
     const flags = this.u8();
-    if (flags & 0x02) unsupported(at, 'threads', 'with garbage collection');
     if (flags & 0x08) unsupported(at, 'custom page sizes');
-    if (flags & ~0x05) invalid(at, `malformed limits flags ${hex(flags)}`);
+    if (flags & ~0x07) invalid(at, `malformed limits flags ${hex(flags)}`);
     const minimum = this.u64();
     const maximum = flags & 1 ? this.u64() : null;
-    return { minimum, maximum, address: flags & 0x04 ? I64 : I32 };
+    return { minimum, maximum, address: flags & 0x04 ? I64 : I32, shared: (flags & 0x02) !== 0, at };
   }
 
   #export(): void {

@@ -28,14 +28,20 @@ const runOf = (program: FixtureRun['fixture'], length: FixtureRun['length']): Fi
 
 async function check(run: FixtureRun, options: readonly string[], where: RunOptions): Promise<void> {
   const { path: file } = await fixture(run.fixture);
-  const { stdout, status } = await lab.run(['run', ...options, file, ...run.args], where);
-  assert.equal(createHash('sha256').update(stdout).digest('hex').slice(0, 16), run.stdout, stdout);
-  assert.equal(status, run.status);
+  const input = run.stdin ?? '';
+  const { stdout, stderr, status } = await lab.run(['run', ...options, file, ...run.args], { input, ...where });
+  assert.equal(createHash('sha256').update(stdout).digest('hex').slice(0, 16), run.stdout, stdout + stderr);
+  assert.equal(status, run.status, stderr);
 }
 
 describe('inside the command', () => {
   for (const run of THREAD_RUNS.filter(({ length }) => length === 'tiny'))
     test(named(run), () => check(run, [], { node: null }));
+});
+
+describe('started on another node', () => {
+  for (const run of THREAD_RUNS.filter(({ length }) => length === 'tiny'))
+    test(named(run), () => check(run, ['--node', 'node2'], {}));
 });
 
 /** How often every program is run while it hops: more, and with shorter stays, in `npm run torture`. */

@@ -50,6 +50,10 @@ const building = new Map<FixtureName, Promise<Fixture>>();
  * @param directory absolute path of the directory that holds `spec.source`
  */
 export async function build(directory: string, name: string, spec: FixtureSpec): Promise<Fixture> {
+  if (spec.source.endsWith('.wasm')) {
+    const file = path.join(directory, spec.source);
+    return { path: file, bytes: new Uint8Array(await readFile(file)) };
+  }
   const sources = await readSources(directory, spec);
   const compiler = isAssemblyScript(spec) ? ASSEMBLYSCRIPT_VERSION : LLVM_VERSION;
   const options = [compiler, commonFlags(spec), spec];

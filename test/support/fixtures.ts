@@ -3,7 +3,10 @@
  */
 
 export interface FixtureSpec {
-  /** File in test/programs/. `.c` and `.cc` go through clang, `.as.ts` through AssemblyScript. */
+  /**
+   * File in test/programs/. `.c` and `.cc` go through clang, `.as.ts` through AssemblyScript; `.wasm` was built with a
+   * library that is not at hand here and is taken as it is.
+   */
   readonly source: string;
   /** Options in addition to those that every program of its language gets. */
   readonly flags?: readonly string[];
@@ -68,6 +71,12 @@ const programs = {
   'threads/local': { source: 'threads/local.c', threads: true },
   'threads/pool': { source: 'threads/pool.c', threads: true },
   'threads/mergesort': { source: 'threads/mergesort.c', threads: true },
+  // By the C and C++ libraries that everyone else has for threads.
+  'prebuilt/async': { source: 'threads/prebuilt/async.wasm' },
+  'prebuilt/jobs': { source: 'threads/prebuilt/jobs.wasm' },
+  'prebuilt/local': { source: 'threads/prebuilt/local.wasm' },
+  'prebuilt/streams': { source: 'threads/prebuilt/streams.wasm' },
+  'prebuilt/sync': { source: 'threads/prebuilt/sync.wasm' },
   // Conformance: one area of preview 1 each, by raw calls.
   'wasi/calls': { source: 'wasi/calls.c' },
   'wasi/descriptors': { source: 'wasi/descriptors.c' },

@@ -146,6 +146,23 @@ export const THREAD_RUNS: readonly FixtureRun[] = [
   { fixture: 'threads/mergesort', args: ['1000', '1'], length: 'tiny', status: 0, stdout: 'c7c4b9be9d57c571' },
   { fixture: 'threads/mergesort', args: ['2000000', '2'], length: 'short', status: 0, stdout: '67f75f279b03c2df' },
   { fixture: 'threads/mergesort', args: ['8000000', '2'], length: 'long', status: 0, stdout: '6b4851fb8b166ed0' },
+  { fixture: 'prebuilt/async', args: ['10', '2'], length: 'tiny', status: 0, stdout: 'df6ad3885688a184' },
+  { fixture: 'prebuilt/async', args: ['100', '4'], length: 'short', status: 0, stdout: '9a0f9965c51afdc3' },
+  { fixture: 'prebuilt/async', args: ['2000', '4'], length: 'long', status: 0, stdout: 'e8266e4191fe656b' },
+  { fixture: 'prebuilt/jobs', args: ['1000', '2'], length: 'tiny', status: 0, stdout: '13d52bceb4d02834' },
+  { fixture: 'prebuilt/jobs', args: ['50000', '4'], length: 'short', status: 0, stdout: 'e12d61c10c81d02d' },
+  { fixture: 'prebuilt/jobs', args: ['1000000', '4'], length: 'long', status: 0, stdout: '0272a155f99ed97f' },
+  { fixture: 'prebuilt/local', args: ['100', '2'], length: 'tiny', status: 0, stdout: '06b3e64dbc049362' },
+  { fixture: 'prebuilt/local', args: ['5000', '4'], length: 'short', status: 0, stdout: '43e6eb1eedd0d923' },
+  { fixture: 'prebuilt/local', args: ['400000', '4'], length: 'long', status: 0, stdout: '3ac860b37a24ac41' },
+  ...(['tiny', 'short', 'long'] as const).map((length): FixtureRun => {
+    const args = { tiny: ['6', '2'], short: ['200', '4'], long: ['5000', '4'] }[length];
+    const stdout = { tiny: '885a5e477eaca014', short: '8379359a3d3291bf', long: '841faf1c98efb3ab' }[length];
+    return { fixture: 'prebuilt/streams', args, stdin: WAITS_INPUT, length, status: 0, stdout };
+  }),
+  { fixture: 'prebuilt/sync', args: ['16', '2'], length: 'tiny', status: 0, stdout: 'c1c8d5fb6b885aec' },
+  { fixture: 'prebuilt/sync', args: ['200', '4'], length: 'short', status: 0, stdout: '2cd1e0284589160a' },
+  { fixture: 'prebuilt/sync', args: ['4000', '4'], length: 'long', status: 0, stdout: 'd4654e482eabb6f4' },
 ];
 
 export interface ConformanceRun {

@@ -73,6 +73,7 @@ export function wasiShim({ args, env, memory, stdout }: Shim): Record<string, (.
       view().setUint8(result, CHARACTER_DEVICE);
       return 0;
     },
+    fd_close: (fd: number) => (fd > 2 ? ERRNO_BADF : 0),
     fd_prestat_get: () => ERRNO_BADF,
     proc_exit: (status: number) => {
       throw new ProgramExit(status);

@@ -128,6 +128,22 @@ describe('godwit inspect', () => {
   });
 });
 
+test('godwit inspect says of a program with threads what it says of others', async (t) => {
+  const text = (extra: string): string => `(module
+    (import "env" "memory" (memory 2 16 shared))
+    (import "wasi" "thread-spawn" (func (param i32) (result i32)))
+    ${extra}
+    (func (export "_start"))
+    (func (export "wasi_thread_start") (param i32 i32)))`;
+  const right = await inspected(t, text(''));
+  assert.equal(right.status, 0);
+  assert.match(right.stdout, /runs {8}yes\n.*\n {2}memory {6}2 pages, at most 16, shared\n {2}imports {5}2, 0 of them/);
+  const wrong = await inspected(t, text('(import "env" "napi_throw" (func (param i32) (result i32)))'));
+  assert.equal(wrong.status, 126);
+  assert.match(wrong.stdout, /runs {8}no: it imports what Godwit does not provide: env\.napi_throw; .*\n/);
+  assert.match(wrong.stdout, /\n {2}rewritten /);
+});
+
 test('godwit rewrite says which sections it left out', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(path.join(directory, 'in.wasm'), await moduleBytes(PROGRAM));

@@ -61,10 +61,7 @@ function inspectionLines(file: string, inspection: Inspection): string[] {
     ['runs', refused ? `no: ${refused.message}` : 'yes'],
     ['stays', stays && explainStay([stays])],
     ['size', byteSize(bytes)],
-    ...memories.map(({ minimum, maximum, address }): [string, string] => [
-      'memory',
-      `${minimum} pages${maximum === null ? '' : `, at most ${maximum}`}${address === 'i64' ? ', 64-bit addresses' : ''}`,
-    ]),
+    ...memories.map((memory): [string, string] => ['memory', memoryText(memory)]),
     ['imports', imports.length > 0 ? `${imports.length}, ${unknown_imports.length} of them unknown` : null],
     ['functions', rewritten && `${rewritten.functions}, ${rewritten.capturable} can be on a captured stack`],
     ['safepoints', rewritten && `${rewritten.safepoints}, ${rewritten.polls} of them polls`],
@@ -74,6 +71,11 @@ function inspectionLines(file: string, inspection: Inspection): string[] {
   ];
   const known = facts.filter((fact): fact is [string, string] => fact[1] !== null);
   return [printable(file), ...known.map(([name, value]) => `  ${name.padEnd(11)} ${printable(value)}`)];
+}
+
+function memoryText({ minimum, maximum, address, shared }: Inspection['memories'][number]): string {
+  const most = maximum === null ? '' : `, at most ${maximum}`;
+  return `${minimum} pages${most}${shared ? ', shared' : ''}${address === 'i64' ? ', 64-bit addresses' : ''}`;
 }
 
 type LargestFrame = NonNullable<NonNullable<Inspection['rewritten']>['largest_frame']>;
