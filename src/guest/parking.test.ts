@@ -195,6 +195,9 @@ async function hammer(task: Task, threads: number, rounds: number, seed: number)
       Atomics.add(words, WORD.generation, 1);
       Atomics.notify(words, WORD.generation);
       await sleep(random.below(3));
+      // There is always one that is not waiting, who will wake another.
+      const most = task === 'timeouts' ? threads : Math.max(0, living.size - 1);
+      for (let looks = 0; looks < 100; looks++) assert.ok(lot.waiting.length <= most);
     }
     return words[WORD.counter] ?? 0;
   } finally {

@@ -28,6 +28,7 @@
  * The lock is held for a look through the slots; only threads of the process take it, never the main thread. One that
  * is ended while it holds it was ended with all the others.
  */
+import { type Seat, seat as seatOf } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** What `memory.atomic.wait` returns. */
@@ -78,6 +79,7 @@ const ARRIVAL = 3;
 const DEADLINE = 4;
 
 const SlotState = { free: 0, waiting: 1, woken: 2 } as const;
+const READ_TRIES = 8;
 const NEVER = (1n << 63n) - 1n;
 
 export class ParkingLot {
@@ -191,9 +193,19 @@ export class ParkingLot {
     Atomics.store(this.#words, OTHERS, 1);
   }
 
-  /** How many threads wait. */
-  get waiting(): number {
-    return Atomics.load(this.#words, WAITERS);
+  /**
+   * Without the lock: the seats that waited at one and the same moment. None if that cannot be told, because waits
+   * begin faster than slots can be read.
+   */
+  get waiting(): Seat[] {
+    for (let tries = 0; tries < READ_TRIES && Atomics.load(this.#words, WAITERS) > 0; tries++) {
+      const arrivals = Atomics.load(this.#longs, ARRIVALS);
+      const seats: Seat[] = [];
+      for (let seat = 0; seat < LIMITS.threads; seat++) if (this.#isWaiting(seat)) seats.push(seatOf(seat));
+      // None has begun to wait since the first was read, so all of them waited then, or were about to.
+      if (Atomics.load(this.#longs, ARRIVALS) === arrivals) return seats;
+    }
+    return [];
   }
 
   /** On the main thread: whoever waits looks at its attention word again. To be called after raising or lowering it. */
@@ -243,6 +255,10 @@ export class ParkingLot {
     return Atomics.load(this.#words, at(seat).word + STATE) !== SlotState.free;
   }
 
+  #isWaiting(seat: number): boolean {
+    return Atomics.load(this.#words, at(seat).word + STATE) === SlotState.waiting;
+  }
+
   #sleep(seat: number, changes: number, now: () => bigint): void {
     const { word, long } = at(seat);
     const deadline = this.#longs[long + DEADLINE] ?? NEVER;
@@ -255,8 +271,8 @@ export class ParkingLot {
     let first = -1;
     let earliest = Infinity;
     for (let seat = 0; seat < LIMITS.threads; seat++) {
+      if (!this.#isWaiting(seat)) continue;
       const { word, long } = at(seat);
-      if (Atomics.load(this.#words, word + STATE) !== SlotState.waiting) continue;
       if (this.#words[word + MEMORY] !== memory || this.#doubles[long + ADDRESS] !== address) continue;
       const arrival = this.#doubles[long + ARRIVAL] ?? 0;
       if (arrival < earliest) [first, earliest] = [seat, arrival];

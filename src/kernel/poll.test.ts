@@ -8,7 +8,7 @@ import { Waiting } from '../base/waiting.ts';
 import type { Readiness, Settled } from '../vfs/openfile.ts';
 import { relativeToGuest } from './poll.ts';
 import { makePipe } from './testing/pipe.ts';
-import type { Process } from './process.ts';
+import { ONE_THREAD, type Process } from './process.ts';
 import { streamRights } from './rights.ts';
 import { MemoryFile } from './testing/files.ts';
 import { Harness, soFar } from './testing/harness.ts';
@@ -43,10 +43,10 @@ test('a sleep lasts as long as it says and not shorter', () => {
   const sleep = harness.block('poll_oneoff', args(clock(7n, 20)));
   harness.clock.inner.advance(19.999);
   assert.equal(soFar(sleep), null);
-  assert.equal(harness.process.state, 'blocked');
+  assert.equal(harness.process.stateWith(ONE_THREAD), 'blocked');
   harness.clock.inner.advance(0.001);
   assert.deepEqual(soFar(sleep), { count: 1, events: [clockEvent(7n)] });
-  assert.equal(harness.process.state, 'running');
+  assert.equal(harness.process.stateWith(ONE_THREAD), 'running');
   assert.equal(harness.clock.timers, 0);
 });
 
@@ -185,7 +185,7 @@ test('a withdrawn sleep goes on where it was when it is made again, and only the
     harness.clock.inner.advance(10);
     assert.ok(sleep.withdraw());
     assert.equal(harness.clock.timers, 0);
-    assert.equal(harness.process.state, 'running');
+    assert.equal(harness.process.stateWith(ONE_THREAD), 'running');
   }
   const last = harness.block('poll_oneoff', args(clock(1n, 100)));
   harness.clock.inner.advance(10);

@@ -6,7 +6,7 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import type { Subscription } from '../abi/types.ts';
 import { assert } from '../base/assert.ts';
 import type { Clock, Random } from '../base/env.ts';
-import { FIRST_SEAT, type Incarnation, type NodeId, type Pid, type Seat } from '../base/ids.ts';
+import type { Incarnation, NodeId, Pid, Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import { ProcessCounters } from './counters.ts';
 import { type DescriptorListener, DescriptorTable } from './descriptors.ts';
@@ -49,8 +49,17 @@ export type Life =
   | { readonly phase: 'alive' }
   | { readonly phase: 'ended'; readonly status: ExitStatus };
 
-/** What `ps` shows, the most telling first. */
+/** What `ps` shows, the most telling first. `blocked`: none of its threads can compute before something else happens. */
 export type ProcessState = 'starting' | 'running' | 'blocked' | 'stopped' | 'moving' | 'ended';
+
+/** The threads of a process. */
+export interface Threads {
+  readonly count: number;
+  /** Those that wait for others of them (memory.atomic.wait). */
+  readonly waiting: readonly Seat[];
+}
+
+export const ONE_THREAD: Threads = { count: 1, waiting: [] };
 
 /** A poll_oneoff that was withdrawn, so that its time goes on when it is made again. */
 export interface InterruptedPoll {
@@ -113,12 +122,13 @@ export class Process {
     return this.#life.phase === 'ended' ? this.#life.status : null;
   }
 
-  get state(): ProcessState {
+  /** @param threads that its guest has; they are the guest's to know, not the kernel's */
+  stateWith({ count, waiting }: Threads): ProcessState {
     if (this.#life.phase !== 'alive') return this.#life.phase;
     if (this.movingTo !== null) return 'moving';
     if (this.stopped) return 'stopped';
-    // As of its first thread, which is what other systems show too.
-    return this.blocked.has(FIRST_SEAT) ? 'blocked' : 'running';
+    // A thread that has gone from a wait to a call since `waiting` was asked for is in both.
+    return new Set([...this.blocked.keys(), ...waiting]).size >= count ? 'blocked' : 'running';
   }
 
   /**

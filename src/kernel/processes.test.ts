@@ -8,6 +8,7 @@ import { streamRights } from './rights.ts';
 import type { ExitStatus } from './status.ts';
 import { MemoryDirectory } from './testing/files.ts';
 import { Harness, soFar, SPEC } from './testing/harness.ts';
+import { ONE_THREAD } from './process.ts';
 
 const EXITED: ExitStatus = { how: 'exited', code: 0 };
 
@@ -38,7 +39,7 @@ test('an exit closes the descriptors, tells the waiters, then the node', () => {
   first.whenDone((told) => (status = told));
   assert.deepEqual(status, { how: 'exited', code: 0x1_2a });
   assert.deepEqual(harness.told, [`ended ${process.pid}`]);
-  assert.equal(process.state, 'ended');
+  assert.equal(process.stateWith(ONE_THREAD), 'ended');
   // It stays for the one who waits for it.
   assert.equal(kernel.processes.get(process.pid), process);
   process.wait().whenDone((told) => assert.equal(told, status));
@@ -64,7 +65,7 @@ test('a stopped process is told once, and can be killed', () => {
   const { kernel, process } = harness;
   kernel.processes.signal(process, signalNamed('STOP'));
   kernel.processes.signal(process, signalNamed('TSTP'));
-  assert.equal(process.state, 'stopped');
+  assert.equal(process.stateWith(ONE_THREAD), 'stopped');
   kernel.processes.signal(process, signalNamed('KILL'));
   kernel.processes.signal(process, signalNamed('KILL'));
   kernel.processes.end(process, EXITED);
@@ -86,7 +87,7 @@ test('a process that is killed before it has a guest never gets one', () => {
   const process = kernel.processes.spawn(SPEC);
   kernel.processes.signal(process, signalNamed('INT'));
   assert.equal(process.begin(), false);
-  assert.equal(process.state, 'ended');
+  assert.equal(process.stateWith(ONE_THREAD), 'ended');
 });
 
 test('proc_raise acts on the process itself, by the numbers of witx', () => {
@@ -151,14 +152,14 @@ test('a process that is stopped, blocked and moving says so', () => {
   const { reader } = makePipe();
   const harness = new Harness({ stdio: [{ file: reader, rights: streamRights(true, false, false) }, null, null] });
   const { process, kernel } = harness;
-  assert.equal(kernel.processes.spawn(SPEC).state, 'starting');
-  assert.equal(process.state, 'running');
+  assert.equal(kernel.processes.spawn(SPEC).stateWith(ONE_THREAD), 'starting');
+  assert.equal(process.stateWith(ONE_THREAD), 'running');
   const read = harness.block('fd_read', { fd: 0, buffers: [new Uint8Array(1)] });
-  assert.equal(process.state, 'blocked');
+  assert.equal(process.stateWith(ONE_THREAD), 'blocked');
   kernel.processes.signal(process, signalNamed('STOP'));
-  assert.equal(process.state, 'stopped');
+  assert.equal(process.stateWith(ONE_THREAD), 'stopped');
   process.movingTo = process.node;
-  assert.equal(process.state, 'moving');
+  assert.equal(process.stateWith(ONE_THREAD), 'moving');
   assert.ok(read.withdraw());
   assert.equal(soFar(read), null);
   assert.equal(process.blocked.size, 0);

@@ -10,6 +10,7 @@ import { Waiting } from '../base/waiting.ts';
 import { StreamFile, type StreamKindName } from './stream.ts';
 import { FILE_STAT, TestEnd } from './testing/ends.ts';
 import { type Blocked, Harness, soFar } from './testing/harness.ts';
+import { ONE_THREAD } from './process.ts';
 
 function withStream(kind: StreamKindName = 'pipe', flags = 0) {
   const end = new TestEnd(kind);
@@ -31,7 +32,7 @@ test('input is asked for only by a read, and no more of it', () => {
   assert.deepEqual(soFar(first), { count: 3 });
   assert.equal(decodeUtf8(buffer.subarray(0, 3)), 'abc');
   assert.equal(end.asked, null);
-  assert.equal(harness.process.state, 'running');
+  assert.equal(harness.process.stateWith(ONE_THREAD), 'running');
 });
 
 test('what arrives for a withdrawn read is the next one’s', () => {

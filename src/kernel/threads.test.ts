@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClockId, type Subscription } from '../abi/types.ts';
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
-import { FIRST_SEAT, seat } from '../base/ids.ts';
+import { FIRST_SEAT, type Seat, seat } from '../base/ids.ts';
 import type { ListenerEnd } from './socket.ts';
 import { ListenerSocket } from './socket.ts';
 import { streamRights } from './rights.ts';
@@ -42,10 +42,25 @@ test('one thread’s call is taken back without the other’s', () => {
   const two = harness.block('fd_read', { fd: 0, buffers: [bytes] }, SECOND);
   assert.ok(one.withdraw());
   assert.deepEqual([...harness.process.blocked.keys()], [SECOND]);
-  assert.equal(harness.process.state, 'running', 'as of its first thread');
   write(writer, 'abc');
   assert.deepEqual(soFar(two), { count: 3 });
   assert.equal(decodeUtf8(bytes), 'abc');
+});
+
+test('a process is blocked when each of its threads is in a call or waits for another', () => {
+  const { harness, writer } = withPipe();
+  const state = (count: number, ...waiting: Seat[]) => harness.process.stateWith({ count, waiting });
+  assert.equal(state(1), 'running');
+  assert.equal(state(1, FIRST_SEAT), 'blocked');
+  assert.equal(state(2, FIRST_SEAT), 'running');
+  const read = harness.block('fd_read', { fd: 0, buffers: [new Uint8Array(3)] }, SECOND);
+  assert.equal(state(2), 'running');
+  assert.equal(state(2, FIRST_SEAT), 'blocked');
+  assert.equal(state(3, FIRST_SEAT, THIRD), 'blocked');
+  assert.equal(state(2, SECOND), 'running', 'a thread is in one place');
+  write(writer, 'abc');
+  assert.deepEqual(soFar(read), { count: 3 });
+  assert.equal(state(2, FIRST_SEAT), 'running');
 });
 
 test('a descriptor that one thread closes while another waits on it is gone for the next call', () => {

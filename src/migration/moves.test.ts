@@ -151,7 +151,7 @@ test('what a frozen copy has used may be told while its move ends, and costs no 
   assert.equal(placeOf(world, pid), 2);
   world.network.onDelivery = (_from, to, { frame }) => {
     if (frame !== 'commit' || to !== 3) return;
-    world.node(2).roles.reportUsage(pid, { cpuMs: 1, memoryBytes: 1n, localCalls: 1n, threads: 1 });
+    world.node(2).roles.reportUsage(pid, { cpuMs: 1, memoryBytes: 1n, localCalls: 1n, threads: 1, waiting: [] });
     world.node(3).kill();
   };
   const asked = move(3);

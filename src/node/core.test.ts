@@ -4,7 +4,7 @@ import { silentLog } from '../base/env.ts';
 import { moveId, nodeId, type NodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
 import { Assembler } from '../capture/assembler.ts';
-import type { Process } from '../kernel/process.ts';
+import { ONE_THREAD, type Process } from '../kernel/process.ts';
 import type { Message } from '../migration/hosts.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { NodeCore } from './core.ts';
@@ -73,7 +73,7 @@ test('one that could not be started is no process', async () => {
 test('one that is held executes nothing before it is let go', async () => {
   const { core, process } = setUp();
   await core.start(process, endless, true);
-  assert.equal(process.state, 'stopped');
+  assert.equal(process.stateWith(ONE_THREAD), 'stopped');
   const session = core.guests.session(process.pid);
   assert(session);
   // A move can take it up where it is: at its start.

@@ -113,7 +113,7 @@ export class GuestSession {
 
   /** How many threads execute their own code, rather than waiting in a call or for each other, or resting. */
   get computing(): number {
-    return this.guest.running ? Math.max(0, this.guest.threads - this.#calls.size - this.guest.waiting) : 0;
+    return this.guest.running ? Math.max(0, this.guest.threads - this.#calls.size - this.guest.waiting.length) : 0;
   }
 
   get memoryBytes(): number {
@@ -197,7 +197,8 @@ export class GuestSession {
     // Never negative, even if the thread and its worker read their clocks differently: home would not take it.
     const { memoryBytes } = this;
     const localCalls = BigInt(this.#localCalls);
-    return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(memoryBytes), localCalls, threads: this.guest.threads };
+    const { threads, waiting } = this.guest;
+    return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(memoryBytes), localCalls, threads, waiting };
   }
 
   /** Ends the guest wherever it is. */

@@ -147,8 +147,8 @@ export class Guest {
     return this.#members.size > 0 ? this.#members.size : this.#hosted.length;
   }
 
-  /** How many threads wait for each other. */
-  get waiting(): number {
+  /** Which of its threads wait for each other. */
+  get waiting(): readonly Seat[] {
     return this.#lot.waiting;
   }
 

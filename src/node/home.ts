@@ -15,7 +15,7 @@ import { Deputy, type Execute } from '../kernel/deputy.ts';
 import type { Descriptor } from '../kernel/descriptors.ts';
 import { directEntry, directView } from '../kernel/direct.ts';
 import { type CallResult, Kernel } from '../kernel/kernel.ts';
-import type { Process, Surroundings } from '../kernel/process.ts';
+import { ONE_THREAD, type Process, type Surroundings, type Threads } from '../kernel/process.ts';
 import type { ProcessEvents } from '../kernel/processes.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
@@ -33,7 +33,7 @@ interface Resident {
   guest: Guest | null;
   /** As last known while the guest is elsewhere. */
   memoryBytes: number;
-  threads: number;
+  threads: Threads;
   /** What it has used at its present place, and how much of that was there before by its earlier stays. */
   stay: { readonly node: NodeId; readonly cpuMsBefore: number; readonly localCallsBefore: number };
 }
@@ -94,7 +94,7 @@ export class HomeProcesses implements HomeSide {
     const execute: Execute = (seat, request) => this.#execute(process, seat, request);
     const deputy = new Deputy(pid, self, process.incarnation, execute, send);
     const stay = { node: self, cpuMsBefore: 0, localCallsBefore: 0 };
-    this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, threads: 1, stay });
+    this.#residents.set(pid, { process, module, deputy, guest: null, memoryBytes: 0, threads: ONE_THREAD, stay });
     return roles().create(pid);
   }
 
@@ -104,10 +104,11 @@ export class HomeProcesses implements HomeSide {
     return resident?.guest?.memoryBytes ?? resident?.memoryBytes ?? 0;
   }
 
-  /** How many threads it has, as last known if the guest is elsewhere. */
-  threads(pid: Pid): number {
+  /** Its threads, as last known if the guest is elsewhere. */
+  threads(pid: Pid): Threads {
     const resident = this.#residents.get(pid);
-    return resident?.guest?.threads ?? resident?.threads ?? 1;
+    const guest = resident?.guest;
+    return guest ? { count: guest.threads, waiting: guest.waiting } : (resident?.threads ?? ONE_THREAD);
   }
 
   /** A home call of a guest elsewhere. */
@@ -192,7 +193,7 @@ export class HomeProcesses implements HomeSide {
       moduleBytes: BigInt(module.original.length),
       engine: String(ENGINE_VERSION),
       memoryBytes: BigInt(this.memoryBytes(pid)),
-      threads: this.threads(pid),
+      threads: this.threads(pid).count,
       features: [],
     };
   }
@@ -208,12 +209,12 @@ export class HomeProcesses implements HomeSide {
   }
 
   /** Usage counts from the guest's arrival at its node. */
-  #usage(pid: Pid, node: NodeId, { cpuMs, memoryBytes, localCalls, threads }: Usage): void {
+  #usage(pid: Pid, node: NodeId, { cpuMs, memoryBytes, localCalls, threads, waiting }: Usage): void {
     const resident = this.#residents.get(pid);
     if (!resident || resident.stay.node !== node) return;
     const { counters } = resident.process;
     resident.memoryBytes = Number(memoryBytes);
-    resident.threads = threads;
+    resident.threads = { count: threads, waiting };
     counters.cpuMs.set(node, resident.stay.cpuMsBefore + cpuMs);
     counters.localCalls = resident.stay.localCallsBefore + Number(localCalls);
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ByteWriter } from '../base/bytes.ts';
 import { list, str } from '../base/schema.ts';
+import { ONE_THREAD } from '../kernel/process.ts';
 import { Harness } from '../kernel/testing/harness.ts';
 import { processInfo } from './report.ts';
 
@@ -12,7 +13,7 @@ test('a command line takes no more of a list of processes than its share', () =>
     fc.property(words, fc.integer({ min: 16, max: 400 }), (args, most) => {
       const wellFormed = args.map((word) => word.toWellFormed());
       const { process } = new Harness({ args: wellFormed });
-      const { command } = processInfo(process, 0, 1, most);
+      const { command } = processInfo(process, 0, ONE_THREAD, most);
       const writer = new ByteWriter();
       list(str).write(writer, command);
       // The count, and the mark of what was cut.

@@ -3,7 +3,7 @@ import { unreachable } from '../base/assert.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
 import type { NodeId } from '../base/ids.ts';
 import { creatorOf } from '../base/ids.ts';
-import type { Process } from '../kernel/process.ts';
+import type { Process, Threads } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import type { ProcessEnd, ProcessInfo, RunStats } from './daemon.ts';
 
@@ -26,10 +26,9 @@ export function processEnd(status: ExitStatus): ProcessEnd {
 /**
  * One line of `godwit ps`.
  * @param memory bytes of linear memory
- * @param threads how many it has
  * @param commandBytes that its command line may take, about; what is longer is cut, and its last word ends with `…`
  */
-export function processInfo(process: Process, memory: number, threads: number, commandBytes: number): ProcessInfo {
+export function processInfo(process: Process, memory: number, threads: Threads, commandBytes: number): ProcessInfo {
   const { pid, ppid } = process.identity;
   const command = shortened(process.identity.command, commandBytes);
   return {
@@ -37,8 +36,8 @@ export function processInfo(process: Process, memory: number, threads: number, c
     ppid: ppid ?? 0,
     home: creatorOf(pid),
     node: process.node,
-    state: process.state,
-    threads: process.ended ? 0 : threads,
+    state: process.stateWith(threads),
+    threads: process.ended ? 0 : threads.count,
     memory,
     cpu_ms: process.counters.cpuTotalMs,
     moves: process.counters.moves,

@@ -233,8 +233,9 @@ function noteFatal(log: Log, core: NodeCore): void {
   process.on('uncaughtExceptionMonitor', (error, origin) => {
     const stack = error instanceof Error ? error.stack : String(error);
     log.error('the node ends because of a bug', { origin, stack, guests: core.guests.size });
-    for (const { pid, state, node, incarnation } of core.home.kernel.processes.list()) {
-      log.error('process of this home', { pid, state, node, incarnation });
+    for (const found of core.home.kernel.processes.list()) {
+      const { pid, node, incarnation } = found;
+      log.error('process of this home', { pid, state: found.stateWith(core.home.threads(pid)), node, incarnation });
     }
   });
 }

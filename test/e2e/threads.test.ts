@@ -120,6 +120,37 @@ test('stopped and continued, it ends as it should, moved meanwhile or not', asyn
   }
 });
 
+test('godwit ps says blocked when all threads wait, in calls or for each other, wherever they are', async () => {
+  const run = runOf('prebuilt/streams', 'tiny');
+  const { path: file } = await fixture(run.fixture);
+  const running = lab.spawn(['run', file, ...run.args, word]);
+  const isBlocked = (threads: number) =>
+    eventually('a process that is blocked', async () => {
+      const found = (await lab.ps()).find(({ command }) => command.includes(word));
+      return found?.state === 'blocked' && found.threads === threads ? found.pid : null;
+    });
+  // One waits for input, one for that one's lock, and the first for both to end.
+  const pid = await isBlocked(3);
+  await lab.migrate(pid, 'node2');
+  await isBlocked(3);
+  await lab.migrate(pid, 'node3');
+  await isBlocked(3);
+  running.endInput(run.stdin);
+  const { stdout, stderr, status } = await running.result();
+  assert.equal(createHash('sha256').update(stdout).digest('hex').slice(0, 16), run.stdout, stdout + stderr);
+  assert.equal(status, 0);
+});
+
+test('a process is running while one of its threads computes', async () => {
+  const running = await start();
+  const pid = await withThreads();
+  assert.equal((await lab.process(word)).state, 'running');
+  await lab.migrate(pid, 'node2');
+  assert.equal((await lab.process(word)).state, 'running');
+  running.signal('SIGINT');
+  assert.equal((await running.result()).status, 130);
+});
+
 test('no daemon has complained', async () => {
   assert.equal(await lab.complaints(), '');
 });

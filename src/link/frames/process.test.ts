@@ -39,7 +39,7 @@ for (const { name, frames, from, to } of tables) {
 }
 
 test('no node says that a guest has used what none can', () => {
-  const usage = { cpuMs: 1.5, memoryBytes: BigInt(LIMITS.memoryBytes), localCalls: 0n, threads: 1 };
+  const usage = { cpuMs: 1.5, memoryBytes: BigInt(LIMITS.memoryBytes), localCalls: 0n, threads: 1, waiting: [] };
   const codec = struct(PROCESS_FRAMES.usage.fields);
   const frame = { pid: makePid(nodeId(1), 1), incarnation: incarnation(1), usage };
   assert.deepEqual(decode(codec, new ByteReader(encode(codec, frame))), frame);

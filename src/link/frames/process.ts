@@ -45,6 +45,8 @@ export const usage = struct({
   localCalls: countField,
   /** That it has at the moment. */
   threads: threadsField,
+  /** Those of them that wait for others of them. */
+  waiting: list(seatField, LIMITS.threads),
 });
 
 /** How a process ended: by itself, by a trap, or because the engine could not go on with it. */

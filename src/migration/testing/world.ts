@@ -55,7 +55,7 @@ export class World {
   moody = true;
   /** Called before each event of any node. */
   onEvent: () => void = () => {};
-  readonly usage = { cpuMs: 1, memoryBytes: 1n, localCalls: 1n, threads: 1 };
+  readonly usage = { cpuMs: 1, memoryBytes: 1n, localCalls: 1n, threads: 1, waiting: [] };
   readonly #nodes = new Map<NodeId, SimNode>();
   #serial = 0;
   #boot = 0;
