@@ -31,6 +31,7 @@ const TORTURE_FILES = [
   'test/safepoints.test.ts',
   'test/spec/captured.test.ts',
   'test/e2e/programs.test.ts',
+  'test/e2e/thread-failures.test.ts',
   'test/e2e/threads.test.ts',
 ];
 const TORTURE = {

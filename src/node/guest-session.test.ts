@@ -16,7 +16,7 @@ import type { GuestBaggage } from './guest-baggage.ts';
 import { GuestSession, type HomeSide } from './guest-session.ts';
 import type { LoadedModule } from './modules.ts';
 import { programOf } from './testing/modules.ts';
-import { clockOf, Does } from './testing/threads.ts';
+import { clockOf, Does, threadsOf } from './testing/threads.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const HOME = nodeId(1);
@@ -44,6 +44,7 @@ const noLocal: Local = () => assert.fail('the deputy is not asked');
 function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule = module) {
   const sent = Promise.withResolvers<ProcessMessage>();
   const reported = Promise.withResolvers<GuestReport>();
+  const grown: number[] = [];
   const homeCalls = new HomeCalls((_to, message) => sent.resolve(message));
   const homeSide: HomeSide = {
     local,
@@ -66,6 +67,7 @@ function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule =
       homeCalls,
       takenUp() {},
       mayAddThread: () => true,
+      grew: ({ guest }) => void grown.push(guest.threads),
       reported: (_session, report) => reported.resolve(report),
     },
   );
@@ -78,7 +80,7 @@ function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule =
       call: callNumber(1),
       reply: Uint8Array.from(bytes),
     });
-  return { session, sent: sent.promise, reported: reported.promise, reply };
+  return { session, sent: sent.promise, reported: reported.promise, reply, grown };
 }
 
 /** The program, captured away from home in its call. */
@@ -158,6 +160,17 @@ test('so does one that is in another call than the deputy', async () => {
     return waiting;
   });
   assert.match(((await later) as { message?: string }).message ?? '', /^its image does not fit its calls: /);
+});
+
+test('whoever hosts a guest hears of each new thread, when it is counted', async () => {
+  const program = threadsOf('growing', [Does.returns, Does.waits, Does.exits], 3);
+  const { session, reported, grown } = sessionOn(AWAY, noLocal, program);
+  session.run(FRESH, null, FIRST);
+  const report = await reported;
+  assert(report.type === 'exited', report.type);
+  assert.equal(grown.length, 3);
+  assert.equal(grown[0], 2);
+  await session.end();
 });
 
 test('the processor time of a process is that of all its threads, those that are over too', async () => {

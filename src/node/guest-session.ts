@@ -62,6 +62,8 @@ export interface SessionEnvironment {
   readonly takenUp: (session: GuestSession) => void;
   /** Whether this node has room for one thread more. */
   readonly mayAddThread: () => boolean;
+  /** It has one thread more. */
+  readonly grew: (session: GuestSession) => void;
   /** The guest has left its code: captured, ended or failed. */
   readonly reported: (session: GuestSession, report: GuestReport) => void;
 }
@@ -240,7 +242,9 @@ export class GuestSession {
     }
     if (call.name === THREAD_SPAWN) {
       const [argument] = call.args;
-      this.guest.answer(seat, this.guest.spawn(Number(argument), this.#environment.mayAddThread()));
+      const id = this.guest.spawn(Number(argument), this.#environment.mayAddThread());
+      this.guest.answer(seat, id);
+      if (id > 0) this.#environment.grew(this);
     } else if (call.name === 'clock_time_get') {
       this.#tellCpuTime(seat, call, call.name);
     } else if (this.atHome) {

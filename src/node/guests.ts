@@ -38,7 +38,7 @@ interface Entry {
   broken: GodwitError | null;
 }
 
-export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'mayAddThread' | 'reported'> {
+export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'mayAddThread' | 'grew' | 'reported'> {
   readonly log: Log;
   readonly roles: () => Roles;
   /** The module with that hash: from memory, the cache, or the node that sends the process. @throws GodwitError */
@@ -50,6 +50,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   readonly #entries = new Map<Pid, Entry>();
   /** Reservations that are being made or stand: the move that each is for. */
   readonly #expected = new Map<Pid, MoveId>();
+  /** Home is about to be told how many threads they have. */
+  readonly #growing = new WeakSet<GuestSession>();
   #leaving = false;
 
   constructor(environment: GuestsEnvironment) {
@@ -282,6 +284,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
           homeCalls,
           takenUp: () => this.#takenUp(pid),
           mayAddThread: () => this.#threads < LIMITS.guestThreadsPerNode && freemem() >= THREAD_BYTES,
+          grew: (grown) => void this.#tellGrowth(grown),
           reported: (_session, report) => this.#reported(pid, report),
         },
       );
@@ -302,6 +305,19 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       const pages = sizes.reduce((sum, { initialPages }) => sum + initialPages, 0);
       throw new GodwitError('limit', `not enough memory for ${pages * 64} KiB: ${error.message}`, { cause: error });
     }
+  }
+
+  /**
+   * Home has a destination prepare a worker for each thread that it knows of, and what is not prepared is made while the
+   * process stands still: home hears of new threads at once, of several together.
+   */
+  async #tellGrowth(session: GuestSession): Promise<void> {
+    if (session.atHome || this.#growing.has(session)) return;
+    this.#growing.add(session);
+    const cpuMs = await session.cpuMs();
+    this.#growing.delete(session);
+    const { pid } = session.spec;
+    if (this.session(pid) === session) this.#environment.roles().reportUsage(pid, session.usage(cpuMs));
   }
 
   /** Home hears of a start before anything that the guest asks of it. */
