@@ -21,37 +21,11 @@ const CONCURRENCY = Math.max(2, availableParallelism());
 /** A file of tests that takes longer hangs: it fails, and the others go on. The longest takes two minutes of two cores. */
 const FILE_TIMEOUT_MS = 600_000;
 
-/** The tests that have a long form, and what makes them long: see each of them. Settings of the caller's own win. */
-const TORTURE_FILES = [
-  'src/migration/*.test.ts',
-  'src/link/*.test.ts',
-  'src/cluster/*.test.ts',
-  'src/capture/random.test.ts',
-  'src/capture/together.test.ts',
-  'test/safepoints.test.ts',
-  'test/spec/captured.test.ts',
-  'test/e2e/programs.test.ts',
-  'test/e2e/thread-failures.test.ts',
-  'test/e2e/threads.test.ts',
-];
-const TORTURE = {
-  GODWIT_SEEDS: '20000',
-  GODWIT_LIVES: '20',
-  GODWIT_RANDOM_RUNS: '2000',
-  GODWIT_RANDOM_QUICK_RUNS: '50000',
-  GODWIT_RANDOM_SEED: String(Date.now() % 2 ** 31),
-  GODWIT_THREAD_CAPTURES: '5000',
-  GODWIT_SAFEPOINTS: '1000000',
-  GODWIT_CAPTURES: '1000',
-  GODWIT_SPEC_ALL: '1',
-  GODWIT_ROUNDS: '10',
-};
-
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
   demo: () => [['bin/godwit', 'demo']],
   test: (args) => [testCommand([`--test-timeout=${FILE_TIMEOUT_MS}`, ...args])],
-  torture: (args) => [testCommand(args.length > 0 ? args : TORTURE_FILES)],
+  torture: () => [['test/torture/run.ts']],
   check: () => [
     ['node_modules/typescript/bin/tsc', '--noEmit'],
     ['node_modules/oxlint/bin/oxlint', '--type-aware', '--quiet'],
@@ -73,10 +47,9 @@ if (task === undefined) {
   process.exit(2);
 }
 const node = install();
-if (name === 'torture') Object.assign(process.env, TORTURE, { ...process.env });
 const steps = task(args);
 for (const [index, step] of steps.entries()) {
-  const own = name !== 'test' && name !== 'torture' && index === steps.length - 1 ? args : [];
+  const own = name !== 'test' && index === steps.length - 1 ? args : [];
   run(node, [...step, ...own]);
 }
 

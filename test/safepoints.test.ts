@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import { silentLog } from '../src/base/env.ts';
 import { SeededRandom } from '../src/base/virtual.ts';
 import { ModuleStore } from '../src/node/modules.ts';
@@ -36,10 +36,12 @@ describe('programs captured at their safepoints', () => {
   // The message of a stack that is full depends on how much of it the frames of each form take.
   const runs = RUNS.filter(({ length, args }) => length !== 'long' && args[0] !== 'stack');
   for (const run of runs) {
-    test(`${run.fixture} ${run.args.join(' ')} (${run.length}, seed ${SEED})`, () => compare(run));
+    const when = run.length === 'tiny' ? 'at every safepoint' : `at random moments, seed ${SEED}`;
+    test(`${run.fixture} ${run.args.join(' ')}: ${when}`, (t) => compare(run, t));
   }
 
-  async function compare({ fixture: name, args, env = {}, stdin = '', directory, length }: FixtureRun): Promise<void> {
+  async function compare(run: FixtureRun, t: TestContext): Promise<void> {
+    const { fixture: name, args, env = {}, stdin = '', directory, length } = run;
     const { path: file, bytes } = await fixture(name);
     const module = await modules.loadBytes(bytes);
     const random = new SeededRandom(SEED);
@@ -72,6 +74,7 @@ describe('programs captured at their safepoints', () => {
       const ended = report.type === 'exited' ? `exited ${report.status}` : report.type;
       assert.equal(ended, expected.trap === null ? `exited ${expected.status}` : 'trapped');
       if (report.type === 'trapped') assert.ok(report.message.startsWith(expected.trap ?? '-'), report.message);
+      t.diagnostic(`${chain.captures} captures`);
       assert.ok(chain.captures > (length === 'tiny' ? 10 : 0), `${chain.captures} captures`);
     } finally {
       for (const made of [mine, theirs]) if (made !== null) await rm(made, { recursive: true });

@@ -8,6 +8,7 @@ import { encodeResults, stringSizes, writeStrings } from './encode.ts';
 import { ErrnoError, errnoName } from './errno.ts';
 import { CALL_NAMES } from './preview1.ts';
 import { signatureOf } from './signature.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 /** Guest memory with words and bytes at places. */
 class Guest {
@@ -190,6 +191,6 @@ test('any arguments on any memory are decoded or refused with an errno', () => {
         assert.ok(error instanceof ErrnoError, String(error));
       }
     }),
-    { numRuns: 2000 },
+    fuzzed(2000),
   );
 });

@@ -15,6 +15,7 @@ import { CALL_NAMES, callIndex, PREVIEW1 } from './preview1.ts';
 import type { Preview1Name } from './preview1.ts';
 import { shapeOf } from './signature.ts';
 import { FileType } from './types.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const AWAY = CALL_NAMES.filter((name) => PREVIEW1[name].runs !== 'here');
 const MEMORY_BYTES = 8192;
@@ -125,7 +126,7 @@ test('a call carried out far away leaves the same memory and errno as one at hom
       assert.equal(errno, call.errno ?? 0);
       assert.deepEqual(away.slice(), atHome.slice());
     }),
-    { numRuns: 1000 },
+    fuzzed(1000),
   );
 });
 
@@ -143,6 +144,7 @@ test('a request carries the same arguments', () => {
         else assert.deepEqual(got, sent);
       }
     }),
+    fuzzed(100),
   );
 });
 
@@ -197,7 +199,7 @@ test('any bytes are a request or a protocol error', () => {
         }
       }
     }),
-    { numRuns: 2000 },
+    fuzzed(2000),
   );
 });
 
@@ -216,7 +218,7 @@ test('any bytes are a reply or a protocol error, and then nothing is written', (
         }
       }
     }),
-    { numRuns: 2000 },
+    fuzzed(2000),
   );
 });
 

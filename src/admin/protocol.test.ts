@@ -14,6 +14,7 @@ import {
   encodeToDaemon,
 } from './protocol.ts';
 import { FAKE_STATS } from './testing/fake-daemon.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const stdio = { kind: 'pipe', flags: 4, readable: true, writable: false } as const;
 const SPEC = {
@@ -97,6 +98,7 @@ test('frames are found however the bytes are cut', () => {
         frames.map((frame) => Buffer.from(payload(frame))),
       );
     }),
+    fuzzed(100),
   );
 });
 
@@ -128,6 +130,7 @@ test('any bytes are a message or a protocol error, in both directions', () => {
       attempt(decodeToDaemon, bytes);
       attempt(decodeToClient, bytes);
     }),
+    fuzzed(100),
   );
   // Rubbish rarely gets past the first field: messages with one byte changed, or cut, get deeper.
   fc.assert(
@@ -139,7 +142,7 @@ test('any bytes are a message or a protocol error, in both directions', () => {
       down[at % down.length] = byte;
       attempt(decodeToClient, down.subarray(0, length));
     }),
-    { numRuns: 2000 },
+    fuzzed(2000),
   );
 });
 

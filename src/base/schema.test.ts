@@ -18,6 +18,7 @@ import {
   u32,
   u64,
 } from './schema.ts';
+import { fuzzed } from './testing/fuzzed.ts';
 
 const message = struct({
   id: u32,
@@ -53,6 +54,7 @@ test('what is encoded is decoded', () => {
     fc.property(anyMessage, (value) => {
       assert.deepEqual(decode(message, new ByteReader(encode(message, value))), value);
     }),
+    fuzzed(100),
   );
 });
 
@@ -65,6 +67,7 @@ test('any bytes are a message or a protocol error', () => {
         assert.equal((error as { code?: string }).code, 'protocol');
       }
     }),
+    fuzzed(100),
   );
 });
 

@@ -15,6 +15,7 @@ import { Program } from './program.ts';
 import { CONTROL_PAGES, rewrite } from './rewrite.ts';
 import { decodeState, encodeState } from './state.ts';
 import type { MachineState } from './state.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 /** The host stops a program that runs on for ever, as forged counters make it. */
 class OutOfFuel extends Error {}
@@ -115,7 +116,7 @@ test('frames and globals with any bytes changed are refused, or run in the sandb
       const end = resume({ ...state, [part]: changed(state[part], list) });
       seen.set(end, (seen.get(end) ?? 0) + 1);
     }),
-    { numRuns: 600 },
+    fuzzed(600),
   );
   assert((seen.get('refused') ?? 0) > 0 && (seen.get('returned') ?? 0) > 0, JSON.stringify([...seen]));
 });
@@ -129,7 +130,7 @@ test('frames that are missing, doubled, in another order or none at all', () => 
     fc.property(pieces, (list) => {
       resume({ ...state, frames: Uint8Array.from(list.flatMap((part) => [...part])) });
     }),
-    { numRuns: 600 },
+    fuzzed(600),
   );
   assert.equal(resume({ ...state, frames: new Uint8Array() }), 'refused');
 });
@@ -147,7 +148,7 @@ test('functions, tables and roots that the program does not have', () => {
     fc.property(indices, tables, fc.option(root), (references, content, other) => {
       resume({ ...state, references, tables: content, root: other ?? state.root });
     }),
-    { numRuns: 400 },
+    fuzzed(400),
   );
   assert.equal(resume({ ...state, root: { type: 'start' } }), 'refused');
   const long = new Int32Array(9).fill(-1);
@@ -169,6 +170,6 @@ test('any change of an encoded state', () => {
       }
       resume(state);
     }),
-    { numRuns: 600 },
+    fuzzed(600),
   );
 });

@@ -10,6 +10,7 @@ import { ImageWriter } from './image-writer.ts';
 import type { ImageSource } from './image-writer.ts';
 import { IMAGE_PAGE_BYTES, IMAGE_VERSION } from './image.ts';
 import type { ImageHasher } from './image.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const key = Buffer.from('godwit-image-v1\0');
 const hasher: ImageHasher = {
@@ -91,7 +92,7 @@ test('an image that was written is read, in pieces of any size', () => {
         assert.ok(Buffer.from(memory).equals(Buffer.from(original.memories[1]!.bytes)));
       },
     ),
-    { numRuns: 60 },
+    fuzzed(60),
   );
 });
 
@@ -131,7 +132,7 @@ test('any change of an image is found', () => {
       assert.throws(() => load(changed, 10_000), GodwitError);
     }),
     // The head of the end: the only bytes that the digest does not cover.
-    { numRuns: 300, examples: Array.from({ length: 12 }, (_, i) => [bytes.length - 44 + i, 1]) },
+    { ...fuzzed(300), examples: Array.from({ length: 12 }, (_, i) => [bytes.length - 44 + i, 1]) },
   );
   assert.throws(() => load(bytes.subarray(0, -1), 1000), { code: 'corrupt' });
   assert.throws(() => load(Buffer.concat([bytes, Uint8Array.of(0)]), 1000), { code: 'corrupt' });
@@ -155,6 +156,6 @@ test('any bytes are an image or an error, with little memory', () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, withMagic) => {
       assert.throws(() => load(Uint8Array.from([...(withMagic ? magic : []), ...bytes]), 64), GodwitError);
     }),
-    { numRuns: 300 },
+    fuzzed(300),
   );
 });

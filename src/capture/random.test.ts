@@ -29,14 +29,14 @@ function observable({ log, end, where, memory }: Run): unknown {
 const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 60);
 const QUICK_RUNS = Number(process.env['GODWIT_RANDOM_QUICK_RUNS'] ?? 2500);
 /** The same programs in every test run, so that none fails by chance; others in `npm run torture`. */
-const SEED = Number(process.env['GODWIT_RANDOM_SEED'] ?? 1);
+const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
 /** Safepoints of one program that are captured one by one. */
 const SINGLE_CAPTURES = 12;
 
 const random = (most: number) => fc.array(fc.nat(255), { minLength: 60, maxLength: most, size: 'max' });
 
 /** Most programs of many are right everywhere or wrong at the first place looked at: more of them find more. */
-test('many random programs run alike, captured at a few safepoints', () => {
+test('many random programs run alike, captured at a few safepoints', (t) => {
   let captures = 0;
   fc.assert(
     fc.property(random(500), fc.nat(40), fc.integer({ min: 1, max: 60 }), (choices, from, step) => {
@@ -49,10 +49,12 @@ test('many random programs run alike, captured at a few safepoints', () => {
     }),
     { numRuns: QUICK_RUNS, seed: SEED },
   );
+  t.diagnostic(`${QUICK_RUNS} modules`);
+  t.diagnostic(`${captures} captures`);
   assert.ok(captures > QUICK_RUNS / 2, `${captures} captures were made`);
 });
 
-test('random programs run alike, rewritten and captured anywhere', () => {
+test('random programs run alike, rewritten and captured anywhere', (t) => {
   let captures = 0;
   fc.assert(
     fc.property(random(1200), (choices) => {
@@ -74,5 +76,7 @@ test('random programs run alike, rewritten and captured anywhere', () => {
     }),
     { numRuns: RUNS, seed: SEED },
   );
+  t.diagnostic(`${RUNS} modules`);
+  t.diagnostic(`${captures} captures`);
   assert.ok(captures > RUNS, `${captures} captures were made`);
 });

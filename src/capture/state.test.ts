@@ -5,6 +5,7 @@ import { GodwitError } from '../base/errors.ts';
 import { ENGINE_VERSION } from './facts.ts';
 import { decodeState, encodeState } from './state.ts';
 import type { MachineState } from './state.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const bytes = fc.uint8Array({ maxLength: 200 }).map((list) => Uint8Array.from(list));
 const functionIndex = fc.nat(0x7fff_ffff);
@@ -48,14 +49,17 @@ function checkAny(input: Uint8Array): void {
 const version = [...new Uint8Array(Uint32Array.of(ENGINE_VERSION).buffer)];
 
 test('a state that was encoded is decoded', () => {
-  fc.assert(fc.property(anyState, (state) => assert.deepEqual(decodeState(encodeState(state)), state)));
+  fc.assert(
+    fc.property(anyState, (state) => assert.deepEqual(decodeState(encodeState(state)), state)),
+    fuzzed(100),
+  );
 });
 
 test('any bytes are a state or corrupt', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (rest) => checkAny(Uint8Array.from([...version, ...rest]))),
     {
-      numRuns: 2000,
+      ...fuzzed(2000),
     },
   );
   assert.throws(() => decodeState(new Uint8Array()), { code: 'corrupt' });
@@ -70,6 +74,7 @@ test('a state with some bytes changed, or cut off, is a state or corrupt', () =>
       for (const [at, value] of changed) encoded[4 + (at % (encoded.length - 4))] = value;
       checkAny(cut ? encoded.subarray(0, 4 + ((changed[0]?.[0] ?? 0) % (encoded.length - 4))) : encoded);
     }),
+    fuzzed(100),
   );
 });
 

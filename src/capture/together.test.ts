@@ -37,7 +37,9 @@ describe(`threads captured together (seed ${SEED})`, () => {
     });
   }
 
-  test('enough of it', () => {
+  test('enough of it', (t) => {
+    t.diagnostic(`${totals.captures} captures`);
+    t.diagnostic(`${totals.captured} threads captured`);
     assert.ok(totals.captures > 20 && totals.captured > 60 && totals.inWaits > 10, JSON.stringify(totals));
   });
 });

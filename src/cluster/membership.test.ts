@@ -303,7 +303,7 @@ test('only the founder is believed', () => {
   assert.deepEqual(a.news(), []);
 });
 
-test('whatever happens to network and nodes, the cluster agrees in the end', () => {
+test('whatever happens to network and nodes, the cluster agrees in the end', (t) => {
   const first = Number(process.env['GODWIT_SEED'] ?? 1);
   const count = Number(process.env['GODWIT_SEEDS'] ?? 40);
   for (let seed = first; seed < first + count; seed++) {
@@ -313,6 +313,7 @@ test('whatever happens to network and nodes, the cluster agrees in the end', () 
       throw new Error(`GODWIT_SEED=${seed}`, { cause: error });
     }
   }
+  t.diagnostic(`${count} storms`);
 });
 
 function storm(seed: number): void {

@@ -21,6 +21,7 @@ import {
   stamp,
 } from './frames.ts';
 import { FrameParser } from './parser.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const SOME_FRAMES: readonly Frame[] = [
   { frame: 'ack' },
@@ -130,6 +131,7 @@ test('frames come out however the stream is cut', () => {
         SOME_FRAMES,
       );
     }),
+    fuzzed(100),
   );
 });
 

@@ -394,7 +394,7 @@ test('bulk data waits for room and takes no memory beyond it', () => {
   );
 });
 
-test('under a storm every frame arrives once and in order, or its loss is told', () => {
+test('under a storm every frame arrives once and in order, or its loss is told', (t) => {
   const first = Number(process.env['GODWIT_SEED'] ?? 1);
   const count = Number(process.env['GODWIT_SEEDS'] ?? 300);
   for (let seed = first; seed < first + count; seed++) {
@@ -404,6 +404,7 @@ test('under a storm every frame arrives once and in order, or its loss is told',
       throw new Error(`GODWIT_SEED=${seed}`, { cause: error });
     }
   }
+  t.diagnostic(`${count} storms`);
 });
 
 /** Two nodes send numbered frames through a network that fails in every way, and restart now and then. */

@@ -4,12 +4,15 @@ import { test } from 'node:test';
 import { SeededRandom } from '../base/virtual.ts';
 import { FAULTS, PLACES, life } from './testing/everypoint.ts';
 
+const { GODWIT_SEED: wanted, GODWIT_SEEDS: manySeeds, GODWIT_LIVES: lives } = process.env;
+const first = Number(wanted ?? 1);
 /** More seeds are more programs: the move meets the process in other steps. */
-const seeds = Number(process.env['GODWIT_LIVES'] ?? 2);
+const seeds = Number(lives ?? 2);
 
 for (const places of PLACES) {
-  test(`a fault at every point of a move, home ${places.home}, ${places.source} to ${places.target}`, () => {
-    for (let seed = 1; seed <= seeds; seed++) {
+  test(`a fault at every point of a move, home ${places.home}, ${places.source} to ${places.target}`, (t) => {
+    let points = 0;
+    for (let seed = first; seed < first + seeds; seed++) {
       for (const fault of FAULTS) {
         let at = 0;
         try {
@@ -19,16 +22,17 @@ for (const places of PLACES) {
           throw new Error(`${fault.name}, before event ${at}, seed ${seed}`, { cause: error });
         }
         assert(at > 5, `only ${at} events in a move`);
+        points += at;
       }
     }
+    t.diagnostic(`${points} faults in turn`);
   });
 }
 
-test('several faults during one move', () => {
-  const replay = process.env['GODWIT_SEED'];
-  const count = replay === undefined ? Number(process.env['GODWIT_SEEDS'] ?? 4000) : 1;
+test('several faults during one move', (t) => {
+  const count = Number(manySeeds ?? (wanted === undefined ? 4000 : 1));
   for (let i = 0; i < count; i++) {
-    const seed = replay === undefined ? i + 1 : Number(replay);
+    const seed = first + i;
     const random = new SeededRandom(seed);
     const places = random.pick(PLACES);
     const blows = Array.from({ length: 2 + random.below(3) }, () => ({
@@ -41,4 +45,5 @@ test('several faults during one move', () => {
       throw new Error(`GODWIT_SEED=${seed} replays this`, { cause: error });
     }
   }
+  t.diagnostic(`${count} moves with several faults`);
 });

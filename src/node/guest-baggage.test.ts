@@ -9,6 +9,7 @@ import type { MachineState } from '../capture/state.ts';
 import type { Parked } from '../guest/parking.ts';
 import type { CapturedThread } from './guest.ts';
 import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const STATE: MachineState = {
   root: { type: 'export', name: 'wasi_thread_start' },
@@ -91,6 +92,7 @@ test('threads, their waits and their order come out as they went in', () => {
       assert.deepEqual(withoutArrivals(found), withoutArrivals(original));
       assert.deepEqual(queue(found), queue(original));
     }),
+    fuzzed(100),
   );
 });
 
@@ -108,7 +110,7 @@ test('any change of it is read, or is an error', () => {
         assert.ok(error instanceof GodwitError, String(error));
       }
     }),
-    { numRuns: 500 },
+    fuzzed(500),
   );
 });
 

@@ -9,6 +9,7 @@ import { OP, PREFIX_FE, signatureOf } from './opcodes.ts';
 import { I32, I64 } from './types.ts';
 import { ModuleBuilder } from './testing/builder.ts';
 import { FunctionWalker } from './walker.ts';
+import { fuzzed } from '../base/testing/fuzzed.ts';
 
 const HEAD = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
@@ -167,7 +168,7 @@ test('what V8 takes is taken, and mutated modules are taken or refused like V8 d
       if (changes.length === 0) assert.ok(taken);
       if (taken) assert.ok(valid, 'V8 refuses the module');
     }),
-    { numRuns: 300 },
+    fuzzed(300),
   );
 });
 
@@ -178,7 +179,7 @@ test('mutated modules are rewritten into valid ones, or refused', () => {
       if (!isTaken(bytes)) return;
       assert.ok(WebAssembly.validate(rewrite(bytes).module));
     }),
-    { numRuns: 60 },
+    fuzzed(60),
   );
 });
 
@@ -188,6 +189,6 @@ test('any bytes are a module or refused', () => {
       isTaken(bytes);
       isTaken(Uint8Array.from([...HEAD, ...bytes]));
     }),
-    { numRuns: 1000 },
+    fuzzed(1000),
   );
 });

@@ -2,7 +2,7 @@
  * The official core scripts, captured at their safepoints and each time resumed in a fresh instance with a copy of the
  * memory. The short form of `npm test` takes about 150 actions of each script by a seed (GODWIT_SEED), so all of the
  * shorter scripts; in each of these the first ten safepoints, ever fewer of those behind them, and none behind 300.
- * `npm run torture` (GODWIT_SPEC_ALL) captures in every action at every safepoint up to the 3000th, which only
+ * `npm run torture -- scripts` (GODWIT_SPEC_ALL) captures in every action at every safepoint up to the 3000th, which only
  * runs that exhaust the stack, and a few others, go beyond.
  */
 import assert from 'node:assert/strict';

@@ -3,9 +3,9 @@
  * is there as a module. They are fetched and built when a benchmark or `npm run torture` asks for them, never by
  * `npm install` or `npm test`.
  */
-import { readFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Fixture, kept } from './build.ts';
+import { CACHE, type Fixture, kept } from './build.ts';
 import { CLANG_FLAGS } from './fixtures.ts';
 import { isFetched, type NpmPackage, packageFiles } from './packages.ts';
 import { LLVM_VERSION, runClang } from './toolchain.ts';
@@ -118,6 +118,38 @@ async function makeLua(files: ReadonlyMap<string, Uint8Array>): Promise<Fixture>
 function makeYosys(files: ReadonlyMap<string, Uint8Array>): Promise<Fixture> {
   const module = within(files, 'gen/', ['yosys.core.wasm']);
   return kept('yosys.wasm', [], module, async () => module.get('yosys.core.wasm')!);
+}
+
+/** The file of the package that brings Yosys's library: each line of it is a file's name and its text, as JSON. */
+const YOSYS_LIBRARY = 'gen/resources-yosys.js';
+const YOSYS_FILE = /^ {8}"([^"/]+)": (".*"),?$/gm;
+
+/** @returns the directory that has to be given to Yosys as `/share` */
+export async function yosysShare(): Promise<string> {
+  const target = path.join(CACHE, `yosys-share-${PROGRAMS.yosys.package.version}`);
+  if (await isThere(target)) return target;
+  const files = await packageFiles(PROGRAMS.yosys.package);
+  const library = new TextDecoder().decode(within(files, '', [YOSYS_LIBRARY]).get(YOSYS_LIBRARY));
+  await mkdir(CACHE, { recursive: true });
+  const temporary = await mkdtemp(`${target}.`);
+  for (const [, name = '', text = ''] of library.matchAll(YOSYS_FILE)) {
+    await writeFile(path.join(temporary, name), JSON.parse(text) as string);
+  }
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    // Another process was first.
+    await rm(temporary, { recursive: true });
+    if (!(await isThere(target))) throw error;
+  }
+  return target;
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 const OUTPUT = 'out.wasm';
