@@ -16,12 +16,14 @@ import { WorkerPool } from '../src/node/worker-pool.ts';
 import { CACHE, fixture } from './support/build.ts';
 import { runChain } from './support/chain.ts';
 import { reference } from './support/reference.ts';
-import { type FixtureRun, RUNS } from './support/runs.ts';
+import { type FixtureRun, RUNS, THREAD_RUNS } from './support/runs.ts';
 
 /** So many captures of a tiny run, each at the next safepoint; all but those of Lisp have fewer. 7 ms each. */
 const IN_TURN = Number(process.env['GODWIT_SAFEPOINTS'] ?? 2500);
 /** So many captures at random moments of any other run. */
 const AT_RANDOM = Number(process.env['GODWIT_CAPTURES'] ?? 15);
+/** The long ones too, and those with threads, whose memory depends on which thread was faster. */
+const ALL = process.env['GODWIT_CAPTURES'] !== undefined;
 const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
 
 describe('programs captured at their safepoints', () => {
@@ -34,7 +36,8 @@ describe('programs captured at their safepoints', () => {
   after(() => pool.close());
 
   // The message of a stack that is full depends on how much of it the frames of each form take.
-  const runs = RUNS.filter(({ length, args }) => length !== 'long' && args[0] !== 'stack');
+  const all = ALL ? [...RUNS, ...THREAD_RUNS.filter(({ length }) => length !== 'tiny')] : RUNS;
+  const runs = all.filter(({ length, args }) => (ALL || length !== 'long') && args[0] !== 'stack');
   for (const run of runs) {
     const when = run.length === 'tiny' ? 'at every safepoint' : `at random moments, seed ${SEED}`;
     test(`${run.fixture} ${run.args.join(' ')}: ${when}`, (t) => compare(run, t));
@@ -66,7 +69,7 @@ describe('programs captured at their safepoints', () => {
       assert.equal(chain.stdout, expected.stdout);
       assert.equal(chain.stderr, expected.stderr);
       // Numbers and times of the files of a directory come into the memory of a program that asks for them.
-      if (!directory) {
+      if (!directory && !THREAD_RUNS.includes(run)) {
         const whole = await runChain(module, pool, { ...common, delay: () => null });
         assert.equal(chain.memory, whole.memory, 'the memory at the end');
       }

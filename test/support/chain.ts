@@ -132,14 +132,17 @@ class Chain {
 
   /**
    * One guest from its start to its capture or its end.
-   * @param inCall the last guest left a call, which this one makes again: it is let through, or it would never be made
+   * @param inCall the last guest left a call, which this one makes again: it is let through if this one is captured at
+   *   once, or it would never be made. Not in one that runs for a while: a thread that such a call starts meanwhile
+   *   would not be told to leave
    */
   async #link(number: number, image: Image | null, before: GuestBaggage, inCall: boolean) {
     const { memories, hostMemory } = Program.open(this.#module.original, this.#module.rewritten);
     const { promise, resolve } = Promise.withResolvers<GuestReport>();
     const blocked = new Map<Seat, Waiting<CallResult<Preview1Name>>>();
     let leaving = false;
-    let again = inCall;
+    const delay = this.#options.delay(number);
+    let again = inCall && delay === 0;
     let left = false;
     // As large as the one before was, whose memories it may well get, with all that is in them.
     const sizes = memories.map((size, i) => ({ ...size, initialPages: image?.pages[i] ?? size.initialPages }));
@@ -163,7 +166,6 @@ class Chain {
         for (const piece of image.pieces) loader.write(piece);
         rest = loader.finish(image.digest);
       }
-      const delay = this.#options.delay(number);
       const context = { args: before.args, env: before.env, monotonicOffset: 0n };
       // Held at its first safepoint, or a fast program could get away before the capture is asked for.
       if (delay === 0) guest.stop();

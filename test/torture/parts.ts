@@ -42,10 +42,10 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'moments',
-    summary: 'longer programs captured at random moments, each time a fresh worker',
+    summary: 'longer programs, with threads too, captured at random moments, each time a fresh worker',
     files: ['test/safepoints.test.ts'],
     only: 'at random moments',
-    environment: { GODWIT_CAPTURES: '200' },
+    environment: { GODWIT_CAPTURES: '100' },
   },
   {
     name: 'modules',
