@@ -67,7 +67,7 @@ export const up: Command = {
     invocation.flag('detach') ? startDetached(invocation, context) : runNode(invocation, context),
 };
 
-const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 async function nodeOptions(invocation: Invocation, cwd: string): Promise<NodeOptions> {
   const address = invocation.value('join');
