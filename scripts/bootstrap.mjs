@@ -21,11 +21,22 @@ const CONCURRENCY = Math.max(2, availableParallelism());
 /** A file of tests that takes longer hangs: it fails, and the others go on. The longest takes two minutes of two cores. */
 const FILE_TIMEOUT_MS = 600_000;
 
+/** What of the sources the tests run: not of themselves, nor of what they share. */
+const COVERAGE = [
+  '--experimental-test-coverage',
+  '--test-coverage-include=src/**',
+  '--test-coverage-exclude=**/*.test.ts',
+  '--test-coverage-exclude=src/**/testing/**',
+];
+/** Tasks that have given their arguments to the tests. */
+const TESTING = new Set(['test', 'coverage']);
+
 /** Each task is a list of programs for Node, run one after the other until one fails. */
 const TASKS = {
   demo: () => [['bin/godwit', 'demo']],
   test: (args) => [testCommand([`--test-timeout=${FILE_TIMEOUT_MS}`, ...args])],
   torture: () => [['test/torture/run.ts']],
+  coverage: (args) => [testCommand([...COVERAGE, ...args])],
   check: () => [
     ['node_modules/typescript/bin/tsc', '--noEmit'],
     ['node_modules/oxlint/bin/oxlint', '--type-aware', '--quiet'],
@@ -49,7 +60,7 @@ if (task === undefined) {
 const node = install();
 const steps = task(args);
 for (const [index, step] of steps.entries()) {
-  const own = name !== 'test' && index === steps.length - 1 ? args : [];
+  const own = !TESTING.has(name) && index === steps.length - 1 ? args : [];
   run(node, [...step, ...own]);
 }
 
