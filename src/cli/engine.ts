@@ -4,7 +4,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
 import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
-import { withAdvice } from '../wasm/advice.ts';
+import { refusedByV8, withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
 
@@ -120,7 +120,8 @@ async function capturable(bytes: Uint8Array): Promise<Inspection['rewritten']> {
     import('../wasm/names.ts'),
     import('../capture/rewrite.ts'),
   ]);
-  const { stats } = rewrite(bytes);
+  const { module, stats } = rewrite(bytes);
+  compiled(module);
   const largest = stats.largestFrame;
   return {
     functions: stats.functions,
@@ -139,16 +140,24 @@ async function capturable(bytes: Uint8Array): Promise<Inspection['rewritten']> {
   };
 }
 
-/** A module that can be run but not captured. The engine that runs it has the last word. */
+/** The engine that runs it has the last word. @throws GodwitError `invalid_module` */
+function compiled(module: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(module);
+  } catch (error) {
+    throw error instanceof WebAssembly.CompileError ? refusedByV8(error) : error;
+  }
+}
+
+/** A module that can be run but not captured. */
 async function staying(bytes: Uint8Array): Promise<Made> {
   const { shareMemories, StayingProgram } = await import('../capture/staying.ts');
   try {
-    const module = new WebAssembly.Module(shareMemories(bytes));
+    const module = compiled(shareMemories(bytes));
     return { refused: null, stays: StayingProgram.open(bytes, module)?.reason ?? null, rewritten: null };
   } catch (error) {
-    if (!(error instanceof WebAssembly.CompileError || error instanceof GodwitError)) throw error;
-    const code = error instanceof GodwitError ? error.code : 'invalid_module';
-    return { refused: { code, message: error.message }, stays: null, rewritten: null };
+    if (!(error instanceof GodwitError)) throw error;
+    return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
   }
 }
 

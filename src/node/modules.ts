@@ -15,7 +15,7 @@ import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { type ErrorCode, GodwitError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { withAdvice } from '../wasm/advice.ts';
+import { refusedByV8, withAdvice } from '../wasm/advice.ts';
 import { makePrivateDirectory } from './paths.ts';
 import { startWorker } from './start-worker.ts';
 
@@ -223,7 +223,7 @@ async function compile(module: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Mod
     return await WebAssembly.compile(module);
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error;
-    throw new GodwitError('invalid_module', `the engine refuses it: ${error.message}`, { cause: error });
+    throw refusedByV8(error);
   }
 }
 

@@ -119,6 +119,12 @@ describe('godwit inspect', () => {
     assert.equal(json.refused.code, 'not_runnable');
   });
 
+  test('asks the engine that runs it', async (t) => {
+    const { stdout, status } = await inspected(t, '(module (table 2147483647 funcref) (func (export "_start")))');
+    assert.equal(status, 126);
+    assert.match(stdout, /runs {8}no: the engine refuses it: .*table size .* elements\); the file is damaged/);
+  });
+
   test('takes the call that starts threads for what it is', async (t) => {
     const threads = `(module (import "wasi" "thread-spawn" (func (param i32) (result i32)))
       (func (export "wasi_thread_start") (param i32 i32)) (func (export "_start")))`;
