@@ -13,6 +13,9 @@ import { KERNELS } from './kernels.ts';
 import type { Kernel } from './kernels.ts';
 import { geometricMean, median } from './statistics.ts';
 
+/** When the longer runs are captured. */
+const LONG_AFTER_MS = 100;
+
 export const hotloop: Benchmark = {
   name: 'hotloop',
   operands: '[KERNEL...]',
@@ -33,6 +36,11 @@ export const hotloop: Benchmark = {
     { key: 'ratio', digits: 3, meaning: 'resumed_ms by rest_ms, the slow beginning included: median' },
     { key: 'lost_ms', digits: 1, meaning: 'what the slow beginning and optimising cost altogether: median' },
     { key: 'unrefreshed_ratio', digits: 3, meaning: 'the same ratio without a refresh' },
+    {
+      key: 'after_ratio',
+      digits: 3,
+      meaning: 'what comes later than half a second after the move, by the same uncaptured: median',
+    },
   ],
   async *run(context) {
     const rows: Row[] = [];
@@ -50,30 +58,47 @@ export const hotloop: Benchmark = {
 async function compare(kernel: Kernel, context: Context): Promise<Row | null> {
   const { rounds, signal } = context;
   const { path: module } = await kernel.load();
-  const args = kernel.full.split(' ');
-  const refreshed: { rest: number; resumed: number }[] = [];
-  const unrefreshed: number[] = [];
+  const [args = [], shorter = [], longer = []] = [kernel.full, ...kernel.long].map((text) => text.split(' '));
+  const refreshed: Rest[] = [];
+  const unrefreshed: Rest[] = [];
+  const after: number[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const refresh of [REFRESH_MS, []]) {
-      const { whole, before, rest } = await inProcess({ module, args, refresh }, signal);
-      // Another run of the machine's may have delayed the capture past the end.
-      if (rest === null || whole <= before) continue;
-      if (refresh.length > 0) refreshed.push({ rest: whole - before, resumed: rest });
-      else unrefreshed.push(rest / (whole - before));
+      const rest = restOf(await inProcess({ module, args, warm: args, at: { part: 0.25 }, refresh }, signal));
+      if (rest !== null) (refresh.length > 0 ? refreshed : unrefreshed).push(rest);
     }
+    if (context.tiny) continue;
+    // Both begin with the same slow half second, so what one takes longer than the other is all behind it.
+    const job = { module, warm: shorter, at: { ms: LONG_AFTER_MS }, refresh: REFRESH_MS };
+    const short = restOf(await inProcess({ ...job, args: shorter }, signal));
+    const long = restOf(await inProcess({ ...job, args: longer }, signal));
+    if (short !== null && long !== null) after.push((long.resumed - short.resumed) / (long.rest - short.rest));
   }
   if (refreshed.length === 0 || unrefreshed.length === 0) {
     context.note(`${kernel.name}: was not captured in time`);
     return null;
   }
+  const ratio = ({ rest, resumed }: Rest): number => resumed / rest;
   return {
     name: kernel.name,
     rest_ms: median(refreshed.map(({ rest }) => rest)),
     resumed_ms: median(refreshed.map(({ resumed }) => resumed)),
-    ratio: median(refreshed.map(({ rest, resumed }) => resumed / rest)),
+    ratio: median(refreshed.map(ratio)),
     lost_ms: median(refreshed.map(({ rest, resumed }) => resumed - rest)),
-    unrefreshed_ratio: median(unrefreshed),
+    unrefreshed_ratio: median(unrefreshed.map(ratio)),
+    after_ratio: after.length > 0 ? median(after) : null,
   };
+}
+
+/** Milliseconds of CPU time that the part behind the capture takes: uncaptured, and captured. */
+interface Rest {
+  readonly rest: number;
+  readonly resumed: number;
+}
+
+/** null if another run of the machine's delayed the capture past the end. */
+function restOf({ whole, before, rest }: HotTimes): Rest | null {
+  return rest === null || whole <= before ? null : { rest: whole - before, resumed: rest };
 }
 
 async function inProcess(job: HotJob, signal: AbortSignal): Promise<HotTimes> {
@@ -96,5 +121,6 @@ function meanRow(rows: readonly Row[]): Row {
     ratio: mean('ratio'),
     lost_ms: null,
     unrefreshed_ratio: mean('unrefreshed_ratio'),
+    after_ratio: rows.some((row) => row['after_ratio'] === null) ? null : mean('after_ratio'),
   };
 }

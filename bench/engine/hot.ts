@@ -12,7 +12,11 @@ import { CAPTURE, EngineRun, GO_ON, SLOW, controlMemory } from './runs.ts';
 
 export interface HotJob {
   readonly module: string;
+  /** Of the run that is measured, and of those before it by which V8 optimises the program. */
   readonly args: readonly string[];
+  readonly warm: readonly string[];
+  /** When it is captured: in milliseconds, or as a part of the whole. */
+  readonly at: { readonly ms: number } | { readonly part: number };
   /** When the rest is refreshed, in milliseconds. */
   readonly refresh: readonly number[];
 }
@@ -34,10 +38,10 @@ parentPort.on('message', ({ memory, at, bits, unless }) => {
 });`;
 
 /** Runs that make V8 optimise everything. */
-const WARM = 3;
+const WARM = 2;
 const SETTLE_MS = 50;
 
-const { module, args, refresh } = JSON.parse(process.argv[2] ?? '') as HotJob;
+const { module, args, warm, at, refresh } = JSON.parse(process.argv[2] ?? '') as HotJob;
 const original = readFileSync(module);
 const program = Program.open(original, new WebAssembly.Module(rewrite(original).module));
 const raiser = new Worker(RAISER, { eval: true });
@@ -45,15 +49,14 @@ console.log(JSON.stringify(await measure()));
 await raiser.terminate();
 
 async function measure(): Promise<HotTimes> {
-  let whole = Number.POSITIVE_INFINITY;
   for (let i = 0; i < WARM; i++) {
-    const { ms } = timed(new EngineRun(program, { args, control: controlMemory() }));
-    if (i > 0) whole = Math.min(whole, ms);
+    timed(new EngineRun(program, { args: warm, control: controlMemory() }));
     await sleep(SETTLE_MS);
   }
+  const { ms: whole } = timed(new EngineRun(program, { args, control: controlMemory() }));
   const control = controlMemory();
   const first = new EngineRun(program, { args, control });
-  await raise(control, [whole / 4], CAPTURE);
+  await raise(control, ['ms' in at ? at.ms : whole * at.part], CAPTURE);
   const { ms: before, outcome } = timed(first);
   if (outcome.type !== 'captured') return { whole, before, rest: null };
   const other = controlMemory();
