@@ -314,14 +314,24 @@ export class BodyRewriter extends LoopRewriter {
     const indirect = opcode !== OP.call;
     const isSite = indirect ? facts.capturableTypes[immediate] === 1 : facts.capturable[immediate] === 1;
     if (!isSite) {
-      if (!indirect) this.#reference(OP.call);
+      this.#writeCall(opcode);
       return;
     }
     const type = indirect ? module.types[immediate]! : typeOf(module, immediate);
     let args: ArrayLike<ValueType> = type.params;
     if (opcode === OP.callRef) args = [...type.params, module.references.type(immediate, true)];
     else if (indirect) args = [...type.params, module.tables[walker.second]!.address];
-    if (!this.#callAsSite(args, type.results) && !indirect) this.#reference(OP.call);
+    if (!this.#callAsSite(args, type.results)) this.#writeCall(opcode);
+  }
+
+  #writeCall(opcode: number): void {
+    if (opcode === OP.callIndirect) this.indirectCall();
+    if (opcode !== OP.call) return;
+    const copy = this.copyOf(this.walker.immediate);
+    if (copy === null) return this.#reference(OP.call);
+    this.copy(this.walker.start);
+    this.callCopy(copy);
+    this.replaced();
   }
 
   /** Prepares a call that is a site. @returns true if it has been written */
@@ -346,6 +356,14 @@ export class BodyRewriter extends LoopRewriter {
   protected callSite(_site: number, _results: Uint8Array): boolean {
     return false;
   }
+
+  /** The number of a copy of the function in the target, which is called here instead of the function. */
+  protected copyOf(_index: number): number | null {
+    return null;
+  }
+
+  /** For a `call_indirect` that the walker has just passed: a continuation may write something before or instead of it. */
+  protected indirectCall(): void {}
 
   /** `call`, `return_call` or `ref.func` with the function's number in the target. */
   #reference(opcode: number): void {

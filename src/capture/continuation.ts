@@ -32,8 +32,12 @@ import type { Written } from './copier.ts';
 import { savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
-import type { ContinuationTarget } from './link.ts';
+import type { ContinuationTarget } from './continuation-module.ts';
+import type { Guess, IndirectCall, LoopCalls } from './loop-calls.ts';
 import { REFERENCE_HELPERS, castFrom } from './references.ts';
+
+/** Where the local for the entry of a table that is called stands among the temporaries. */
+const CALLED_ENTRY = -2;
 
 /** Writes the body of one continuation. */
 export class ContinuationRewriter extends BodyRewriter {
@@ -50,10 +54,19 @@ export class ContinuationRewriter extends BodyRewriter {
   /** By frame depth: the whole loop is being written behind its partial round, `$exit` is open around it. */
   readonly #exits: boolean[] = [];
 
-  constructor(module: Module, facts: CallFacts, target: ContinuationTarget, numbering: Numbering) {
+  readonly #calls: LoopCalls | null;
+
+  constructor(
+    module: Module,
+    facts: CallFacts,
+    target: ContinuationTarget,
+    numbering: Numbering,
+    calls: LoopCalls | null = null,
+  ) {
     super(module, facts, target);
     this.#n = numbering;
     this.#link = target;
+    this.#calls = calls;
   }
 
   /**
@@ -78,11 +91,6 @@ export class ContinuationRewriter extends BodyRewriter {
     this.closeWrapper(plan);
   }
 
-  /** Whether what has been written can run for long. */
-  get hasLoops(): boolean {
-    return this.loopWritten;
-  }
-
   /** The site is reached: what was written is dropped, the constructs around are opened, operands below `top` put back. */
   #start(top: number): void {
     const { out, walker } = this;
@@ -90,6 +98,7 @@ export class ContinuationRewriter extends BodyRewriter {
     this.verbatim = false;
     out.length = 0;
     this.hints.length = 0;
+    this.inlined.length = 0;
     // What is written before the rest of the function counts as the site.
     if (this.copies !== null) this.copies = [{ written: 0, original: walker.start, size: 0 }];
     // The pc local serves as the address: it is set again before anything can unwind.
@@ -168,6 +177,58 @@ export class ContinuationRewriter extends BodyRewriter {
     this.#castResults(results);
     this.replaced();
     return true;
+  }
+
+  /** Whether what is being written can be carried out more than once: the rest of a round cannot. */
+  #isRepeated(): boolean {
+    const { walker } = this;
+    for (let frame = 1; frame <= walker.depth; frame++) {
+      if (walker.frameOpcode[frame] === OP.loop && this.#partial[frame] !== true) return true;
+    }
+    return false;
+  }
+
+  protected override copyOf(index: number): number | null {
+    return this.#calls !== null && !this.#seeking && this.#isRepeated() ? this.#calls.copyOf(index) : null;
+  }
+
+  protected override indirectCall(): void {
+    if (this.#calls === null || this.#seeking || !this.#isRepeated()) return;
+    const { start, immediate: type, second: table } = this.walker;
+    const call = { offset: start, type, table };
+    const noted = this.#calls.noted(call);
+    const guesses = this.#calls.guesses(call);
+    if (noted === null && guesses.length === 0) return;
+    this.copy(start);
+    const entry = this.added(this.temporaries, CALLED_ENTRY, I32);
+    if (noted !== null) this.#note(noted, entry);
+    if (guesses.length > 0) this.#guess(call, guesses, entry);
+  }
+
+  /** Sets the bit of the entry that is on the stack, and leaves it there. */
+  #note(global: number, entry: number): void {
+    const code = new Assembler(32).op(OP.localTee, entry).op(OP.globalGet, global).raw(OP.i64Const, 1);
+    code.get(entry).op(OP.i64ExtendI32U).op(OP.i64Shl).op(OP.i64Or).op(OP.globalSet, global);
+    this.out.copy(code.bytes, 0, code.length);
+  }
+
+  #guess({ type, table }: IndirectCall, guesses: readonly Guess[], entry: number): void {
+    const { out } = this;
+    this.local(OP.localSet, entry);
+    for (const guess of guesses) {
+      this.readLocal(entry);
+      this.constant(guess.entry);
+      out.raw(OP.i32Eq, OP.if);
+      out.s32(type);
+      this.callCopy(guess.copy);
+      out.u8(OP.else);
+    }
+    this.readLocal(entry);
+    out.u8(OP.callIndirect);
+    out.u32(type);
+    out.u32(table);
+    for (let i = 0; i < guesses.length; i++) out.u8(OP.end);
+    this.replaced();
   }
 
   /** Continuations return references of the most general types: the function above may have been left to another. */

@@ -2,13 +2,18 @@
 import { GodwitError } from '../base/errors.ts';
 import { GODWIT } from './facts.ts';
 import { readFrames } from './frames.ts';
-import { CONTINUATION_EXPORT } from './link.ts';
+import { CONTINUATION_EXPORT, NOTE_EXPORT } from './continuation-module.ts';
+import { NOTHING_SEEN } from './loop-calls.ts';
+import type { SeenCalls } from './loop-calls.ts';
 import type { CompiledContinuation, Program } from './program.ts';
 
 /** A continuation that the instance has, and its number in the table. */
 interface Place {
   readonly number: number;
+  /** Of which function. */
+  readonly index: number;
   readonly continuation: CompiledContinuation;
+  readonly exports: WebAssembly.Exports;
 }
 
 export class Continuations {
@@ -45,6 +50,7 @@ export class Continuations {
     const linked = new Map<string, number>();
     let left = most;
     let outermost: number | undefined;
+    const seen = most > 0 ? this.#seen() : null;
     this.#slow = false;
     for (const { index, site, end } of readFrames(area, linker, root)) {
       if (outermost === undefined && !linker.isInnermost(index, site)) {
@@ -53,10 +59,10 @@ export class Continuations {
       const key = `${index}.${site}`;
       let number = linked.get(key);
       if (number === undefined) {
-        const continuation = this.#program.continuation(index, site, left);
+        const continuation = this.#program.continuation(index, site, left, seen?.get(index) ?? NOTHING_SEEN);
         if (continuation.speed === 'slow') this.#slow = true;
         if (continuation.speed === 'optimised') left -= continuation.codeBytes;
-        number = this.#place(key, continuation);
+        number = this.#place(key, index, continuation);
         linked.set(key, number);
       }
       view.setUint32(end - 4, number, true);
@@ -66,15 +72,29 @@ export class Continuations {
     return this.table.get(outermost) as () => unknown;
   }
 
+  /** What continuations have noted, by function. */
+  #seen(): ReadonlyMap<number, SeenCalls> {
+    const seen = new Map<number, Map<number, bigint>>();
+    for (const { index, continuation, exports } of this.#places.values()) {
+      const calls = seen.get(index) ?? new Map<number, bigint>();
+      seen.set(index, calls);
+      continuation.notes.forEach((offset, i) => {
+        const { value } = exports[`${NOTE_EXPORT}${i}`] as WebAssembly.Global<bigint>;
+        if (value !== 0n) calls.set(offset, (calls.get(offset) ?? 0n) | value);
+      });
+    }
+    return seen;
+  }
+
   /** @returns its number in the table: a new one if it was not there; what is no longer the same is replaced */
-  #place(key: string, continuation: CompiledContinuation): number {
+  #place(key: string, index: number, continuation: CompiledContinuation): number {
     const found = this.#places.get(key);
     if (found?.continuation === continuation) return found.number;
     const { module, functions } = continuation;
-    const instance = new WebAssembly.Instance(module, { [GODWIT]: this.#imports(functions) });
+    const { exports } = new WebAssembly.Instance(module, { [GODWIT]: this.#imports(functions) });
     const number = found?.number ?? this.table.grow(1);
-    this.table.set(number, instance.exports[CONTINUATION_EXPORT]);
-    this.#places.set(key, { number, continuation });
+    this.table.set(number, exports[CONTINUATION_EXPORT]);
+    this.#places.set(key, { number, index, continuation, exports });
     return number;
   }
 }

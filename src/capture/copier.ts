@@ -24,6 +24,8 @@ export class CodeCopier {
   readonly out: WasmWriter = new WasmWriter(4096);
   /** Offsets in `out` of the `if` of each poll. */
   readonly hints: number[] = [];
+  /** Offsets in `out` of calls that are worth inlining. */
+  readonly inlined: number[] = [];
   /** Where copied code came from, if {@link recordCopies} was called. */
   copies: CopiedRange[] | null = null;
   /** Bytes of the original from here on are not written yet. */
@@ -43,6 +45,7 @@ export class CodeCopier {
     this.walker.enter(index);
     this.out.length = 0;
     this.hints.length = 0;
+    this.inlined.length = 0;
     if (this.copies !== null) this.copies = [];
     this.copyFrom = this.walker.pos;
   }
@@ -55,6 +58,7 @@ export class CodeCopier {
   protected goBack({ code, hints }: Written): void {
     this.out.length = code;
     this.hints.length = hints;
+    while ((this.inlined.at(-1) ?? -1) >= code) this.inlined.pop();
     while ((this.copies?.at(-1)?.written ?? -1) >= code) this.copies!.pop();
   }
 
@@ -73,6 +77,13 @@ export class CodeCopier {
   /** Passes over the instruction that the walker has just stepped over: something else was written for it. */
   protected replaced(): void {
     this.copyFrom = this.walker.pos;
+  }
+
+  /** A call that is worth inlining. */
+  protected callCopy(copy: number): void {
+    this.inlined.push(this.out.length);
+    this.out.u8(OP.call);
+    this.out.u32(copy);
   }
 
   protected constant(value: number): void {

@@ -16,7 +16,7 @@ import { TRAILER_BYTES, savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
 import { analyse } from './graph.ts';
 import type { Graph } from './graph.ts';
-import { ContinuationTarget } from './link.ts';
+import { ContinuationTarget } from './continuation-module.ts';
 import { Numbering } from './numbering.ts';
 import { MainTarget } from './target.ts';
 import { callerPlan, waitUseAt } from './waits.ts';

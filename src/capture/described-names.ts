@@ -10,7 +10,7 @@ import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import { CAUGHT } from './body.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { FramePlan, SaveSignature } from './frame.ts';
-import type { ContinuationTarget } from './link.ts';
+import type { ContinuationTarget } from './continuation-module.ts';
 import { STRETCH_END } from './loops.ts';
 import type { Numbering } from './numbering.ts';
 import type { TypeTable } from './target.ts';

@@ -1,40 +1,40 @@
 /**
- * Continuation modules: one for each (function, site), with bytes that depend on nothing else, so that they can be
- * cached and V8 shares their compiled code. A continuation module imports memories, tables, globals and the tag of
- * the rewritten module under their own numbers; only functions are numbered anew, in the order of their first use.
+ * Makes the continuations of one program. Each is a module, for one (function, site), with bytes that depend on nothing else
+ * but the calls that have been seen in the function's loops, if it is optimised: so they can be cached, and V8 shares
+ * their compiled code.
  */
 import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
-import { writeModuleName } from '../wasm/names.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { FUNCREF, I32, NO_TYPES, oneType, sameTypes } from '../wasm/types.ts';
-import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
-import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
+import { NO_TYPES, sameTypes } from '../wasm/types.ts';
+import type { FunctionType, TypeList } from '../wasm/types.ts';
+import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { Callees } from './callees.ts';
+import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
-import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { ContinuationRewriter, recallBody, requireFunctionSize } from './continuation.ts';
+import { ContinuationTarget, assembleContinuation, bodyWith, writeContinuationLocals } from './continuation-module.ts';
+import type { OwnFunction } from './continuation-module.ts';
 import type { Facts } from './facts.ts';
 import { GODWIT } from './facts.ts';
-import type { FramePlan, SaveSignature } from './frame.ts';
-import { SAVED_TYPES } from './frame.ts';
-import type { SegmentUse } from './graph.ts';
-import { REFERENCE_HELPERS } from './references.ts';
-import { segmentParams } from './helpers.ts';
+import type { FramePlan } from './frame.ts';
+import { InlinedCalls, NOTHING_SEEN, NotedCalls } from './loop-calls.ts';
+import type { LoopCalls, SeenCalls } from './loop-calls.ts';
 import type { Numbering } from './numbering.ts';
-import { MainTarget, TypeTable } from './target.ts';
-import type { CodeTarget } from './target.ts';
+import { MainTarget } from './target.ts';
 import { callerPlan, isSafepoint, waitType } from './waits.ts';
-import type { WaitUse } from './waits.ts';
 
 /** A continuation module, and which functions of the rewritten module it imports as `godwit` `f0`, `f1`, … */
 export interface ContinuationModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly functions: readonly number[];
-  /** Bytes of the continuation's code. */
+  /** Bytes of its code. */
   readonly codeBytes: number;
   readonly speed: ContinuationSpeed;
+  /** Which calls it notes, in the order of its globals for that: see {@link SeenCalls}. */
+  readonly notes: readonly number[];
 }
 
 /**
@@ -44,66 +44,42 @@ export interface ContinuationModule {
 export type ContinuationSpeed = 'straight' | 'slow' | 'optimised';
 
 /**
- * A function that does nothing, with its size. One stands before or behind the continuation: V8 is told to optimise the
- * first function of every module at once (`OPTIMISE_FIRST`), and the others when they have run for a while.
+ * A function that does nothing, with its size. V8 is told to optimise the first function of every module at once
+ * (`OPTIMISE_FIRST`), and the others when they have run for a while, so one stands before a continuation that is not to
+ * be. Behind one that is, there are as many as its other functions: V8 inlines more where half of them are small.
  */
-const IDLE = Uint8Array.of(2, 0, OP.end);
+const IDLE = new WasmWriter(2);
+IDLE.raw(0, OP.end);
 
-/** Name under which a continuation module exports its function. */
-export const CONTINUATION_EXPORT = 'c';
-
-/** The name that V8 puts into the stack entries of a continuation module. */
-function continuationName(index: number, site: number): string {
-  return `${GODWIT}.${index}.${site}`;
+/** What is written for a continuation. */
+interface Written {
+  readonly target: ContinuationTarget;
+  /** The continuation and behind it the copies. */
+  readonly own: readonly TracedFunction[];
+  readonly speed: ContinuationSpeed;
+  readonly notes: readonly number[];
 }
 
-/** Code goes into a continuation module: functions are imports that come into being when they are asked for. */
-export class ContinuationTarget implements CodeTarget {
-  readonly types: TypeTable;
-  readonly unwindTag: number;
-  readonly controlMemory: number;
-  readonly continuationTable: number;
-  readonly #n: Numbering;
-  readonly #numbers = new Map<number, number>();
-  /** Functions of the rewritten module, in the order of their numbers here. */
-  readonly functions: number[] = [];
+/** With where its code came from, if that was asked for. */
+interface TracedFunction extends OwnFunction {
+  /** Of which function it is. */
+  readonly index: number;
+  /** Bytes of its locals. */
+  readonly locals: number;
+  readonly copies: readonly CopiedRange[];
+}
 
-  constructor(module: Module, numbering: Numbering) {
-    this.types = new TypeTable(module);
-    this.#n = numbering;
-    this.unwindTag = numbering.unwindTag;
-    this.controlMemory = numbering.controlMemory;
-    this.continuationTable = numbering.firstTable;
+/** A copy of a function in a continuation module. */
+class CopyRewriter extends BodyRewriter {
+  readonly #calls: LoopCalls;
+
+  constructor(module: Module, facts: Facts, target: ContinuationTarget, calls: LoopCalls) {
+    super(module, facts, target);
+    this.#calls = calls;
   }
 
-  /** The number here of a function of the rewritten module. */
-  rewrittenFunction(index: number): number {
-    const found = this.#numbers.get(index);
-    if (found !== undefined) return found;
-    const number = this.functions.length;
-    this.functions.push(index);
-    this.#numbers.set(index, number);
-    return number;
-  }
-
-  functionIndex(index: number): number {
-    return this.rewrittenFunction(this.#n.wrapper(index));
-  }
-
-  get poll(): number {
-    return this.rewrittenFunction(this.#n.fixed('poll'));
-  }
-
-  saveHelper(signature: SaveSignature): number {
-    return this.rewrittenFunction(this.#n.saveHelper(signature));
-  }
-
-  segmentHelper(use: SegmentUse): number {
-    return this.rewrittenFunction(this.#n.segmentHelper(use));
-  }
-
-  waitHelper(use: WaitUse): number {
-    return this.rewrittenFunction(this.#n.waitHelper(use));
+  protected override copyOf(index: number): number | null {
+    return this.#calls.copyOf(index);
   }
 }
 
@@ -113,11 +89,13 @@ export class Linker {
   readonly #facts: Facts;
   readonly #n: Numbering;
   readonly #plans = new Map<number, FramePlan>();
+  readonly #callees: Callees;
 
   constructor(module: Module, facts: Facts, numbering: Numbering) {
     this.#module = module;
     this.#facts = facts;
     this.#n = numbering;
+    this.#callees = new Callees(module, facts, numbering);
   }
 
   /**
@@ -168,30 +146,19 @@ export class Linker {
   /**
    * @param most bytes of code that may be optimised at once, which takes about a millisecond for each 1000: only what has
    *   loops is
+   * @param seen what is known of the calls in the function's loops
    * @throws GodwitError `corrupt` if there is no such site, `limit` if the rest of the function is too large
    */
-  continuation(index: number, site: number, most: number): ContinuationModule {
-    const target = new ContinuationTarget(this.#module, this.#n);
-    const body = new WasmWriter(1024);
-    let hints: readonly number[] = [];
-    let hasLoops = false;
+  continuation(index: number, site: number, most: number, seen: SeenCalls = NOTHING_SEEN): ContinuationModule {
     const caller = this.#callerType(index);
-    if (caller !== null) {
-      const called = target.rewrittenFunction(this.#n.wrapper(index));
-      body.copy(recallBody(caller, called, this.#planAt(index, site), this.#n, target));
-    } else {
-      const rewriter = this.#rewriteRest(index, site, target, false);
-      writeContinuationLocals(body, this.#module, rewriter.localTypes());
-      hints = rewriter.hints.map((offset) => offset + body.length);
-      ({ hasLoops } = rewriter);
-      body.copy(rewriter.out.bytes, 0, rewriter.out.length);
-    }
-    requireFunctionSize(body.length);
-    const { results } = caller ?? typeOf(this.#module, index);
-    const first = hasLoops && body.length <= most;
-    const { bytes } = this.#assemble(continuationName(index, site), target, results, body, hints, first);
-    const speed = first ? 'optimised' : hasLoops ? 'slow' : 'straight';
-    return { bytes, functions: target.functions, codeBytes: body.length, speed };
+    let written = caller === null ? this.#slow(index, site, false) : this.#recall(index, site, caller);
+    requireFunctionSize(written.own[0]!.body.length);
+    const optimised = written.speed === 'slow' && written.own[0]!.body.length <= most;
+    if (optimised) written = this.#optimised(index, site, seen, false);
+    const { target, own, speed, notes } = written;
+    const { bytes } = this.#assemble(continuationName(index, site, optimised ? seen : null), written);
+    const codeBytes = own.reduce((sum, { body }) => sum + body.length, 0);
+    return { bytes, functions: target.functions, codeBytes, speed, notes };
   }
 
   #planAt(index: number, site: number): FramePlan {
@@ -200,178 +167,132 @@ export class Linker {
     return plan;
   }
 
-  #rewriteRest(index: number, site: number, target: ContinuationTarget, record: boolean): ContinuationRewriter {
-    const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
-    if (record) rewriter.recordCopies();
+  /** For the frame of a wrapper or of a helper that waits. */
+  #recall(index: number, site: number, caller: FunctionType): Written {
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const called = target.rewrittenFunction(this.#n.wrapper(index));
+    const body = new WasmWriter(256);
+    body.copy(recallBody(caller, called, this.#planAt(index, site), this.#n, target));
+    const type = this.#typeFor(target, caller.results);
+    return { target, own: [{ index, type, body, ...PLAIN }], speed: 'straight', notes: [] };
+  }
+
+  #slow(index: number, site: number, traced: boolean): Written {
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const calls = new NotedCalls(this.#callees, this.#n.savePointer + 1);
+    const { own, hasLoops } = this.#rest(index, site, target, calls, traced);
+    return { target, own: [own], speed: hasLoops ? 'slow' : 'straight', notes: calls.calls };
+  }
+
+  #optimised(index: number, site: number, seen: SeenCalls, traced: boolean): Written {
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const bytes = this.#slow(index, site, false).own[0]!.body.length;
+    const calls = new InlinedCalls(this.#callees, seen, bytes);
+    const write = (): TracedFunction[] => {
+      const functions = [this.#rest(index, site, target, calls, traced).own];
+      // Copies may call others, which come behind them.
+      for (let i = 0; i < calls.functions.length; i++) {
+        functions.push(this.#copy(calls.functions[i]!, target, calls, traced));
+      }
+      return functions;
+    };
+    write();
+    calls.settle(target.complete() + 1);
+    return { target, own: write(), speed: 'optimised', notes: [] };
+  }
+
+  /** The rest of a function behind a site. */
+  #rest(
+    index: number,
+    site: number,
+    target: ContinuationTarget,
+    calls: LoopCalls,
+    traced: boolean,
+  ): { readonly own: TracedFunction; readonly hasLoops: boolean } {
+    const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n, calls);
+    if (traced) rewriter.recordCopies();
     rewriter.write(index, site, this.#planAt(index, site));
-    return rewriter;
+    const locals = new WasmWriter(64);
+    writeContinuationLocals(locals, this.#module, rewriter.localTypes());
+    const type = this.#typeFor(target, typeOf(this.#module, index).results);
+    return { own: functionOf(index, type, locals, rewriter), hasLoops: rewriter.hasLoops };
+  }
+
+  #copy(index: number, target: ContinuationTarget, calls: LoopCalls, traced: boolean): TracedFunction {
+    const module = this.#module;
+    const rewriter = new CopyRewriter(module, this.#facts, target, calls);
+    if (traced) rewriter.recordCopies();
+    rewriter.rewrite(index);
+    const locals = new WasmWriter(64);
+    writeLocals(locals, module, index - module.importedFunctions, rewriter.addedLocals);
+    return functionOf(index, module.functionTypes[index]!, locals, rewriter);
+  }
+
+  #typeFor(target: ContinuationTarget, results: TypeList): number {
+    return target.types.index(NO_TYPES, this.#module.references.tops(results));
+  }
+
+  #assemble(name: string, { target, own, speed, notes }: Written): ReturnType<typeof assembleContinuation> {
+    const idle: OwnFunction = { type: target.types.index(NO_TYPES, NO_TYPES), body: IDLE, hints: [], inlined: [] };
+    const optimised = speed === 'optimised';
+    const functions = optimised ? [...own, ...own.map(() => idle)] : [idle, ...own];
+    const exported = optimised ? 0 : 1;
+    return assembleContinuation(this.#module, this.#n, { name, target, own: functions, exported, notes: notes.length });
   }
 
   /**
-   * Where the code of a continuation of a defined function came from, and where in its module that code begins.
-   * @param own the number that the continuation has in its module
+   * Where the code of a function of a continuation module came from, and where in its module that code begins.
+   * @param own the number that the function has in its module
+   * @param seen what the module was made from, null if it was not optimised: see {@link continuationName}
    */
   traced(
     index: number,
     site: number,
     own: number,
-  ): { readonly copies: readonly CopiedRange[]; readonly codeStart: number } {
-    const target = new ContinuationTarget(this.#module, this.#n);
-    const rewriter = this.#rewriteRest(index, site, target, true);
-    const body = new WasmWriter(1024);
-    writeContinuationLocals(body, this.#module, rewriter.localTypes());
-    const locals = body.length;
-    const hints = rewriter.hints.map((offset) => offset + locals);
-    body.copy(rewriter.out.bytes, 0, rewriter.out.length);
-    const { bodyStart } = this.#assemble(
-      continuationName(index, site),
-      target,
-      typeOf(this.#module, index).results,
-      body,
-      hints,
-      own === target.functions.length,
-    );
-    return { copies: rewriter.copies ?? [], codeStart: bodyStart + locals };
-  }
-
-  #assemble(
-    name: string,
-    target: ContinuationTarget,
-    results: TypeList,
-    body: WasmWriter,
-    hints: readonly number[],
-    first: boolean,
-  ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly bodyStart: number } {
-    const own = target.types.index(NO_TYPES, this.#module.references.tops(results));
-    const unwindType = target.types.index(NO_TYPES, NO_TYPES);
-    const number = target.functions.length + (first ? 0 : 1);
-    const types = target.functions.map((index) => this.#typeOfRewritten(index, target.types));
-    const out = new WasmWriter(body.length + 4096);
-    const section = (id: number, write: (s: WasmWriter) => void): void => {
-      const content = new WasmWriter(256);
-      write(content);
-      out.section(id, content);
-    };
-    out.copy(PREAMBLE);
-    target.types.writeSection(out);
-    section(2, (s) => this.#imports(s, types, unwindType));
-    section(3, (s) => {
-      s.u8(2);
-      for (const type of first ? [own, unwindType] : [unwindType, own]) s.u32(type);
-    });
-    section(7, (s) => {
-      s.u8(1);
-      s.name(CONTINUATION_EXPORT);
-      s.u8(0);
-      s.u32(number);
-    });
-    // ref.func may only name declared functions.
-    section(9, (s) => {
-      s.raw(1, 3, 0);
-      s.u32(types.length);
-      types.forEach((_, index) => s.u32(index));
-    });
-    if (hints.length > 0) writeHintSection(out, number, hints);
-    section(10, (s) => {
-      s.u8(2);
-      if (!first) s.copy(IDLE);
-      s.u32(body.length);
-      s.copy(body.bytes, 0, body.length);
-      if (first) s.copy(IDLE);
-    });
-    const bodyStart = out.length - body.length - (first ? IDLE.length : 0);
-    writeModuleName(out, name);
-    return { bytes: out.done(), bodyStart };
-  }
-
-  #imports(s: WasmWriter, functions: readonly number[], unwindType: number): void {
-    const { memories, tables, globals, tags, references } = this.#module;
-    const n = this.#n;
-    const stateGlobals = n.savePointer + 1;
-    s.u32(functions.length + memories.length + 1 + tables.length + 1 + stateGlobals + tags.length + 1);
-    const entry = (name: string, kind: number): void => {
-      s.name(GODWIT);
-      s.name(name);
-      s.u8(kind);
-    };
-    functions.forEach((type, i) => {
-      entry(`f${i}`, 0);
-      s.u32(type);
-    });
-    tables.forEach((table, i) => {
-      entry(`table${i}`, 1);
-      writeTable(s, references, table);
-    });
-    entry('continuations', 1);
-    writeOwnTable(s, references, FUNCREF, 0, null);
-    writeMemoryImports(s, memories);
-    for (let i = 0; i < stateGlobals; i++) {
-      const { type, mutable } = globals[i] ?? { type: I32, mutable: true };
-      entry(`global${i}`, 3);
-      references.write(s, type);
-      s.u8(mutable ? 1 : 0);
-    }
-    tags.forEach((type, i) => {
-      entry(`tag${i}`, 4);
-      s.u8(0);
-      s.u32(type);
-    });
-    entry('unwind', 4);
-    s.u8(0);
-    s.u32(unwindType);
-  }
-
-  /** Type of a function of the rewritten module, as an index into the continuation module's types. */
-  #typeOfRewritten(index: number, types: TypeTable): number {
-    const n = this.#n;
-    const module = this.#module;
-    if (index < n.firstWrapper) return module.functionTypes[index]!;
-    if (index < n.firstFixed) return module.functionTypes[index - n.firstWrapper]!;
-    const { params, results } = this.#helperType(index);
-    return types.index(params, results);
-  }
-
-  #helperType(index: number): FunctionType {
-    const n = this.#n;
-    if (index >= n.firstSaveHelper) {
-      const { counts, ends } = n.saveSignatures[index - n.firstSaveHelper]!;
-      const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
-      return { params: Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]), results: NO_TYPES };
-    }
-    const wait = n.waitUse(index);
-    if (wait !== undefined) return waitType(this.#module, wait);
-    if (index >= n.firstSegmentHelper) {
-      return { params: segmentParams(this.#module, n.segmentUses[index - n.firstSegmentHelper]!), results: NO_TYPES };
-    }
-    for (const [type, { saved }] of REFERENCE_HELPERS) {
-      if (index === n.fixed(saved)) return { params: oneType(I32), results: oneType(type) };
-    }
-    return { params: NO_TYPES, results: NO_TYPES };
+    seen: SeenCalls | null,
+  ): { readonly index: number; readonly copies: readonly CopiedRange[]; readonly codeStart: number } | null {
+    const written = seen === null ? this.#slow(index, site, true) : this.#optimised(index, site, seen, true);
+    const { starts } = this.#assemble(continuationName(index, site, seen), written);
+    const number = own - written.target.functions.length;
+    const found = written.own[seen === null ? number - 1 : number];
+    if (found === undefined) return null;
+    return { index: found.index, copies: found.copies, codeStart: starts[number]! + found.locals };
   }
 }
 
-function writeContinuationLocals(out: WasmWriter, { references }: Module, types: readonly ValueType[]): void {
-  const runs: { type: number; count: number }[] = [];
-  for (const type of types) {
-    const last = runs.at(-1);
-    if (last?.type === type) last.count++;
-    else runs.push({ type, count: 1 });
-  }
-  out.u32(runs.length);
-  for (const { type, count } of runs) {
-    out.u32(count);
-    references.write(out, type);
-  }
+const PLAIN = { hints: [], inlined: [], locals: 0, copies: [] };
+
+function functionOf(index: number, type: number, locals: WasmWriter, rewriter: BodyRewriter): TracedFunction {
+  const { out, hints, inlined, copies } = rewriter;
+  return { index, type, ...bodyWith(locals, out, hints, inlined), locals: locals.length, copies: copies ?? [] };
 }
 
-function writeHintSection(out: WasmWriter, index: number, hints: readonly number[]): void {
-  const section = new WasmWriter(16 + hints.length * 8);
-  section.u8(1);
-  section.u32(index);
-  section.u32(hints.length);
-  for (const offset of hints) {
-    section.u32(offset);
-    section.raw(1, 0);
+/**
+ * The name that V8 puts into the stack entries of a continuation module: by it the module can be made once more.
+ * @param seen null if it is not optimised
+ */
+function continuationName(index: number, site: number, seen: SeenCalls | null): string {
+  const name = `${GODWIT}.${index}.${site}`;
+  if (seen === null) return name;
+  const calls = Array.from(seen, ([offset, entries]) => `${offset.toString(16)}x${entries.toString(16)}`);
+  return `${name}.${calls.join('_')}`;
+}
+
+const CONTINUATION = new RegExp(`^${GODWIT}\\.(\\d+)\\.(\\d+)(?:\\.([0-9a-fx_]*))?-`);
+
+/**
+ * @param text what V8 says of a module: its name and a hash
+ * @returns what {@link Linker.traced} wants to know; null if it is no continuation module
+ */
+export function continuationOf(
+  text: string,
+): { readonly index: number; readonly site: number; readonly seen: SeenCalls | null } | null {
+  const [, index, site, calls] = CONTINUATION.exec(text) ?? [];
+  if (index === undefined) return null;
+  if (calls === undefined) return { index: Number(index), site: Number(site), seen: null };
+  const seen = new Map<number, bigint>();
+  for (const [, offset, entries] of calls.matchAll(/([0-9a-f]+)x([0-9a-f]+)/g)) {
+    seen.set(Number.parseInt(offset!, 16), BigInt(`0x${entries}`));
   }
-  out.custom('metadata.code.branch_hint', section);
+  return { index: Number(index), site: Number(site), seen };
 }

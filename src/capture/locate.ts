@@ -10,6 +10,7 @@ import { BodyRewriter } from './body.ts';
 import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
+import { continuationOf } from './link.ts';
 import { MainTarget } from './target.ts';
 import type { Program } from './program.ts';
 import { TRAMPOLINES } from './trampolines.ts';
@@ -25,7 +26,6 @@ export interface Location {
 
 /** `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<offset>`; the name may be missing. */
 const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
-const CONTINUATION = new RegExp(`^${GODWIT}\\.(\\d+)\\.(\\d+)-`);
 
 /**
  * @param error what a run of the machine has thrown
@@ -37,11 +37,11 @@ export function locate(program: Program, error: Error): Location[] {
     if (url.startsWith(`${TRAMPOLINES}-`)) continue;
     const index = Number(functionText);
     const offset = Number.parseInt(offsetText ?? '', 16);
-    const continuation = CONTINUATION.exec(url);
+    const continuation = continuationOf(url);
     const found =
       continuation === null
         ? inRewritten(program, index, offset)
-        : inContinuation(program, Number(continuation[1]), Number(continuation[2]), index, offset);
+        : inContinuation(program, continuation, index, offset);
     if (found !== null) locations.push({ ...found, name: functionName(program.original, found.index) });
   }
   return locations;
@@ -86,14 +86,15 @@ function bodyRange(program: Program, body: number): { readonly start: number; re
   }
 }
 
-function inContinuation(program: Program, index: number, site: number, own: number, offset: number): Place | null {
+type Continued = NonNullable<ReturnType<typeof continuationOf>>;
+
+function inContinuation(program: Program, { index, site, seen }: Continued, own: number, offset: number): Place | null {
   const { original, linker } = program;
   if (index < original.importedFunctions || index >= program.numbering.functions) return null;
-  const { copies, codeStart } = linker.traced(index, site, own);
-  return {
-    index,
-    offset: originalOffset(copies, offset - codeStart, original.bodyStarts[index - original.importedFunctions]!),
-  };
+  const traced = linker.traced(index, site, own, seen);
+  if (traced === null) return null;
+  const start = original.bodyStarts[traced.index - original.importedFunctions]!;
+  return { index: traced.index, offset: originalOffset(traced.copies, offset - traced.codeStart, start) };
 }
 
 /** Code that was written in place of an instruction, or before it, counts as that instruction. */

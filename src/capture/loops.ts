@@ -82,6 +82,11 @@ export abstract class LoopRewriter extends BranchCopier {
     this.liveness.enter(this.ownLocals);
   }
 
+  /** Whether what has been written can run for long. */
+  get hasLoops(): boolean {
+    return this.loopWritten;
+  }
+
   /** A construct of the original is opened. */
   protected abstract opened(): void;
 

@@ -15,6 +15,7 @@ import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
 import type { ContinuationSpeed } from './link.ts';
+import type { SeenCalls } from './loop-calls.ts';
 import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 import { Numbering } from './numbering.ts';
@@ -27,6 +28,8 @@ export interface CompiledContinuation {
   /** Bytes of its code. */
   readonly codeBytes: number;
   readonly speed: ContinuationSpeed;
+  /** Which calls it notes, in the order of its globals for that. */
+  readonly notes: readonly number[];
 }
 
 export class Program {
@@ -106,12 +109,13 @@ export class Program {
   /**
    * The continuation of (function, site), made and compiled when first asked for, and once more when it may be optimised.
    * @param most bytes of code that may be optimised at once: it takes about a millisecond for each 1000
+   * @param seen what is known of the calls in the function's loops
    */
-  continuation(index: number, site: number, most: number): CompiledContinuation {
+  continuation(index: number, site: number, most: number, seen: SeenCalls): CompiledContinuation {
     const key = `${index}.${site}`;
     const found = this.#continuations.get(key);
     if (found !== undefined && (found.speed !== 'slow' || found.codeBytes > most)) return found;
-    const { bytes, ...facts } = this.linker.continuation(index, site, most);
+    const { bytes, ...facts } = this.linker.continuation(index, site, most, seen);
     const made = { module: new WebAssembly.Module(bytes), ...facts };
     this.#continuations.set(key, made);
     return made;

@@ -80,6 +80,8 @@ export const OP = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,
+  i64Or: 0x84,
+  i64Shl: 0x86,
   f64Add: 0xa0,
   i64ExtendI32U: 0xad,
   f64ConvertI32U: 0xb8,

@@ -382,8 +382,9 @@ export class FunctionGenerator {
   }
 
   #tableChange(depth: number): void {
-    const { table, tableSize } = this.#m;
+    const { table, tableSize, changesTable } = this.#m;
     const a = this.#a;
+    if (!changesTable) return;
     if (this.#c.below(4) === 3) {
       this.#value(FUNCREF, depth + 1);
       this.#place(1).op(OP.tableGrow, table).op(OP.drop);

@@ -57,6 +57,7 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     table: b.table(imported.length + defined.length + 2, null, FUNCREF, wideTable),
     wideTable,
     tableSize: imported.length + defined.length + 2,
+    changesTable: c.below(2) === 0,
     memories,
     shared,
     references: b.references,

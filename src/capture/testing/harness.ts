@@ -125,7 +125,7 @@ export function runOriginal({ bytes, entry, args, module, imports }: Subject): R
 }
 
 /** A shared copy of a memory, as another machine would load it. */
-function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
+export function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAssembly.Memory {
   const copy = createMemory({ ...size, initialPages: memory.buffer.byteLength / 65_536 });
   new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
   return copy;

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly fuel: number;
   readonly table: number;
   readonly tableSize: number;
+  /** Whether code changes the table. */
+  readonly changesTable: boolean;
   /** By memory, and of the table: whether addresses have 64 bits. */
   readonly memories: readonly boolean[];
   /** By memory. */
