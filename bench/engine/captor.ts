@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Program } from '../../src/capture/program.ts';
+import { warmUp } from '../../src/capture/warm.ts';
 import { EngineRun } from './runs.ts';
 import { threadNumber } from './waiting.ts';
 
@@ -26,6 +27,8 @@ export const BOARD = { state: 0, end: 1, thread: 2, time: 2, bytes: 24 } as cons
 export const STATE = { between: 0, running: 1, told: 2 } as const;
 
 function work({ original, rewritten, args, control, board }: CaptorData): void {
+  // As a node's worker does before it is needed.
+  warmUp();
   const words = new Int32Array(board);
   const times = new BigInt64Array(board);
   const program = Program.open(readFileSync(original), rewritten);

@@ -6,6 +6,7 @@
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
 import { type AnyProgram, openProgram } from '../capture/prepare.ts';
+import { warmUp } from '../capture/warm.ts';
 import { GuestThread } from '../guest/thread.ts';
 import type { GuestOrder, GuestSetup, ThreadReport } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
@@ -48,9 +49,17 @@ function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
   return opened.program;
 }
 
+/**
+ * A worker that nobody wants after so many milliseconds is one in reserve: it warms the engine up, which takes a processor for
+ * some 40 ms, for the process that will arrive.
+ */
+const WARM_UP_AFTER_MS = 200;
+const idle = setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
+
 const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 
 port.on('message', (message: ToGuestWorker) => {
+  clearTimeout(idle);
   if (message.type === 'setup') {
     thread = new GuestThread(message.setup, open(message.setup), machinery);
     post({ type: 'ready' });
