@@ -41,6 +41,8 @@ export const LIMITS = {
   moduleBytes: 512 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
   functionLocals: 50_000,
+  /** Entries of a table whose functions are looked up for continuations: clang has 30,000; beyond it nothing is known of it. */
+  knownTableEntries: 131_072,
   /** Bytes of one function's body, before and after rewriting; V8's own limit. */
   functionBytes: 7_654_321,
   /** Bytes of a string in any message: the longest argument that a command can have (Linux: MAX_ARG_STRLEN). */

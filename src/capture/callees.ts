@@ -5,6 +5,7 @@
  * A copy does what its original does, and its frames are the original's: it is written by the same rewriter, with the
  * same sites. References to functions stay references to the originals.
  */
+import { LIMITS } from '../base/limits.ts';
 import type { Module, Range } from '../wasm/module.ts';
 import { typeOf } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
@@ -76,9 +77,11 @@ export class Callees {
       return null;
     // The host may put something else into it.
     if (exports.some(({ kind, index }) => kind === 'table' && index === table)) return null;
+    const own = elements.filter(({ placement }) => placement?.target === table);
+    if (own.reduce((sum, { entries: placed }) => sum + placed.length, 0) > LIMITS.knownTableEntries) return null;
     const entries = new Map<number, number>();
-    for (const { placement, entries: placed } of elements) {
-      if (placement?.target !== table) continue;
+    for (const { placement, entries: placed } of own) {
+      if (placement === null) continue;
       const start = this.#constant(placement.offset);
       // What an imported global says is not known here.
       if (start === null || placed.some((index) => index < -1)) return null;

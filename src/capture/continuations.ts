@@ -3,7 +3,7 @@ import { GodwitError } from '../base/errors.ts';
 import { GODWIT } from './facts.ts';
 import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT, NOTE_EXPORT } from './continuation-module.ts';
-import { NOTHING_SEEN } from './loop-calls.ts';
+import { MOST_NOTED, NOTHING_SEEN } from './loop-calls.ts';
 import type { SeenCalls } from './loop-calls.ts';
 import type { CompiledContinuation, Program } from './program.ts';
 
@@ -80,7 +80,8 @@ export class Continuations {
       seen.set(index, calls);
       continuation.notes.forEach((offset, i) => {
         const { value } = exports[`${NOTE_EXPORT}${i}`] as WebAssembly.Global<bigint>;
-        if (value !== 0n) calls.set(offset, (calls.get(offset) ?? 0n) | value);
+        if (value === 0n || (calls.size === MOST_NOTED && !calls.has(offset))) return;
+        calls.set(offset, (calls.get(offset) ?? 0n) | value);
       });
     }
     return seen;

@@ -41,8 +41,8 @@ export interface LoopCalls {
 /** V8 compares with as many before it gives up guessing (`kMaxPolymorphism`). */
 const MOST_GUESSES = 4;
 
-/** So many calls of one continuation are noted. */
-const MOST_NOTED = 32;
+/** So many calls of one continuation are noted, and so many of one function are known: they are part of a name. */
+export const MOST_NOTED = 32;
 
 /** For continuations that are not optimised at once. */
 export class NotedCalls implements LoopCalls {
