@@ -128,6 +128,17 @@ describe('a program with garbage collection', () => {
     assert.equal(new StayingMachine(program, { imports: {}, memories: [] }).start().type, 'returned');
   });
 
+  test('hints for V8 are left out, other custom sections kept', async () => {
+    const bytes = await moduleBytes('(module (type (struct)) (func (export "_start")))');
+    const section = (name: string): number[] => [0, name.length + 3, name.length, ...Buffer.from(name), 1, 2];
+    const more = Uint8Array.from([...bytes, ...section('metadata.code.instr_freq'), ...section('producers')]);
+    const shared = readOutline(shareMemories(more));
+    assert.deepEqual(
+      shared.customs.map(({ name }) => name).filter((name) => !name.startsWith('godwit')),
+      ['producers'],
+    );
+  });
+
   test('outlines of any bytes are read or refused', async () => {
     const bytes = await moduleBytes(TEXT);
     const changes = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });

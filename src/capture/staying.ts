@@ -24,6 +24,8 @@ export type StayingReason = 'gc_heap';
 
 /** Name of the custom section: u32 engine version, u32 bytes of the original, i32 how far its code was moved. */
 const STAYING = `${GODWIT}.staying`;
+/** Custom sections with hints for the engine that runs a module begin so (branch hinting and compilation hints proposals). */
+const HINTS = 'metadata.code.';
 
 const SECTION = { custom: 0, type: 1, import: 2, memory: 5, code: 10 } as const;
 
@@ -43,6 +45,8 @@ export function shareMemories(original: Uint8Array): Uint8Array<ArrayBuffer> {
   if (shared !== undefined) unsupported(shared.at, 'threads', 'with garbage collection');
   const out = new WasmWriter(original.length + 4096);
   out.copy(PREAMBLE);
+  // A node lets V8 read those that the engine writes (node/v8.ts); those of programs stay without effect.
+  const hints = new Set(outline.customs.filter(({ name }) => name.startsWith(HINTS)).map(({ content }) => content.end));
   let shift = 0;
   let imported = false;
   for (const section of outline.sections) {
@@ -51,7 +55,7 @@ export function shareMemories(original: Uint8Array): Uint8Array<ArrayBuffer> {
       imported = true;
       writeImports(out, outline);
     }
-    if (section.id === SECTION.import || section.id === SECTION.memory) continue;
+    if (section.id === SECTION.import || section.id === SECTION.memory || hints.has(section.end)) continue;
     if (section.id === SECTION.code) shift = out.length - section.head;
     out.copy(original, section.head, section.end);
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { GodwitError, messageOf } from '../../src/base/errors.ts';
 import { SeededRandom } from '../../src/base/virtual.ts';
 import { Description } from '../../src/capture/describe.ts';
+import { NOTHING_SEEN } from '../../src/capture/loop-calls.ts';
 import { Program } from '../../src/capture/program.ts';
 import { rewrite } from '../../src/capture/rewrite.ts';
 import { canStay, shareMemories } from '../../src/capture/staying.ts';
@@ -19,6 +20,8 @@ import { mutateModule } from './mutate-module.ts';
 /** Modules of the core scripts that are worth their time: beyond this they are only longer. */
 const SCRIPT_MODULE_BYTES = 20_000;
 const GENERATED = 24;
+/** Of continuations: most are written as those that are optimised at once. */
+const OPTIMISED_BYTES = 16_384;
 /** Small programs of real compilers. */
 const FIXTURES = ['hello', 'life', 'features', 'jumps', 'throws'] as const;
 /** Scripts whose modules are among the seeds of every run; a long one takes all. */
@@ -63,7 +66,7 @@ export const readModule = (input: Uint8Array): void => {
       const { safepoints } = description.describe(index);
       if (safepoints.length === 0) continue;
       left--;
-      program.continuation(index, safepoints.length - 1, 0);
+      for (const most of [0, OPTIMISED_BYTES]) program.continuation(index, safepoints.length - 1, most, NOTHING_SEEN);
     }
   } catch (error) {
     if (!canStay(error)) throw error;

@@ -89,6 +89,12 @@ export const PARTS: readonly Part[] = [
     environment: { GODWIT_TIMES: '20' },
   },
   {
+    name: 'inputs',
+    summary: 'changed modules, images, frames and files for whatever reads them, guided by the code that they reach',
+    files: ['test/fuzz/fuzz.test.ts', 'test/fuzz/files.test.ts'],
+    environment: { GODWIT_FUZZ_SECONDS: '10' },
+  },
+  {
     name: 'scripts',
     summary: 'the core scripts, captured at every safepoint (skipped where they are missing)',
     files: ['test/spec/captured.test.ts'],
