@@ -22,6 +22,8 @@ const SIZES: readonly (readonly [size: number, rate: number])[] = [
 ];
 const TINY: typeof SIZES = [[1, 10]];
 const MOVES = 4;
+/** Bytes of a message between the nodes of a move. */
+const MESSAGE_BYTES = 64;
 
 export const migrate: Benchmark = {
   name: 'migrate',
@@ -37,6 +39,11 @@ export const migrate: Benchmark = {
       key: 'tls_ms',
       digits: 1,
       meaning: 'median time of the same bytes on one TLS connection between two Node processes',
+    },
+    {
+      key: 'floor_ms',
+      digits: 1,
+      meaning: 'median time of those bytes with the messages before and behind them that a move needs, without a move',
     },
   ],
   async *run({ rounds, tiny, signal }) {
@@ -64,11 +71,13 @@ async function measure(lab: Lab, peer: TlsPeer, file: string, { size, rate, move
   const freezes: number[] = [];
   const totals: number[] = [];
   const plain: number[] = [];
+  const floors: number[] = [];
   for (let i = 0; i < moves; i++) {
     const { freeze_ms, total_ms, image_bytes } = await guest.move(i % 2 === 0 ? 'node2' : 'node3');
     freezes.push(freeze_ms);
     totals.push(total_ms);
     plain.push(await peer.exchange(image_bytes, 1));
+    floors.push(await floor(peer, image_bytes));
   }
   return {
     size_mb: size,
@@ -76,5 +85,17 @@ async function measure(lab: Lab, peer: TlsPeer, file: string, { size, rate, move
     freeze_ms: median(freezes),
     total_ms: median(totals),
     tls_ms: median(plain),
+    floor_ms: median(floors),
   };
+}
+
+/** Home asks the destination, then the source; the image goes and home is told; home says that it counts, and hears. */
+async function floor(peer: TlsPeer, bytes: number): Promise<number> {
+  const message = (): Promise<number> => peer.exchange(MESSAGE_BYTES, MESSAGE_BYTES);
+  const begin = performance.now();
+  await message();
+  await message();
+  await peer.exchange(bytes, MESSAGE_BYTES);
+  await message();
+  return performance.now() - begin;
 }

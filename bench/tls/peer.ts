@@ -10,6 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { assert } from '../../src/base/assert.ts';
 import { makeIdentity } from './certificate.ts';
 import { HEADER_BYTES, type Ready } from './server.ts';
 import { TLS_SETTINGS } from './settings.ts';
@@ -51,6 +52,13 @@ export class TlsPeer implements AsyncDisposable {
     socket.setNoDelay(true);
     await once(socket, 'secureConnect', { signal });
     return new TlsPeer(child, socket);
+  }
+
+  /** The other process. */
+  get pid(): number {
+    const { pid } = this.#child;
+    assert(pid !== undefined, 'it has started');
+    return pid;
   }
 
   /**

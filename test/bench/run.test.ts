@@ -103,14 +103,15 @@ test('spawn measures the ways to run a program', () => {
 
 test('homecall compares the round trips', () => {
   const { rows } = report('homecall', '--tiny', '--json');
-  assert.equal(rows.length, 1);
-  positive(rows[0], 'roundtrip_us', 'tls_us', 'ratio');
+  // The second needs taskset.
+  assert.ok(rows.length === 1 || rows[1]?.['name'] === 'fd_fdstat_get, one processor');
+  for (const row of rows) positive(row, 'roundtrip_us', 'tls_us', 'ratio', 'floor_us');
 });
 
 test('migrate compares a move with a plain transfer', () => {
   const { rows } = report('migrate', '--tiny', '--json');
   assert.equal(rows.length, 1);
-  positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms');
+  positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms', 'floor_ms');
 });
 
 test('a benchmark whose time is over ends what it started and gives the rows that it has', () => {
