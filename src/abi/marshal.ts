@@ -152,7 +152,7 @@ function readSubscriptions(r: ByteReader): readonly Subscription[] {
 export function encodeRequest<N extends Preview1Name>(name: N, args: ArgsOf<N>): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter();
   writer.u8(callIndex(name));
-  const counted = isCounted(name);
+  const { counted } = traitsOf(name);
   const values = args as Readonly<Record<string, ParamTypes[ParamKind]>>;
   for (const { name: param, kind } of shapeOf(name).params) {
     codecOf(kind).write(writer, values[param], counted);
@@ -168,7 +168,7 @@ export function decodeRequest(bytes: Uint8Array): TypedCall {
   const reader = new ByteReader(bytes);
   const name = CALL_NAMES[reader.u8()] ?? refuse('no such call');
   if (PREVIEW1[name].runs === 'here') refuse(`${name} is not a home call`);
-  const counted = isCounted(name);
+  const { counted } = traitsOf(name);
   const args: Record<string, unknown> = {};
   for (const { name: param, kind } of shapeOf(name).params) args[param] = codecOf(kind).read(reader, counted);
   if (reader.remaining !== 0) refuse(`${reader.remaining} bytes are left over behind ${name}`);
@@ -183,20 +183,38 @@ function codecOf(kind: ParamKind): ParamCodec<unknown> {
   return PARAM_CODECS[kind];
 }
 
-/** Whether the result `count` says how far the call's out-buffers are filled. */
-function isCounted(name: Preview1Name): boolean {
-  return 'count' in PREVIEW1[name].results;
+/** What of a call's shape is asked for each time. */
+interface Traits {
+  /** Whether the result `count` says how far the call's out-buffers are filled. */
+  readonly counted: boolean;
+  readonly events: boolean;
+  /** The parameters that are out-buffers. */
+  readonly out: readonly { readonly name: string; readonly kind: 'outBuffers' | 'outBytes' }[];
+}
+
+const TRAITS: ReadonlyMap<Preview1Name, Traits> = new Map(
+  CALL_NAMES.map((name) => {
+    const { params } = shapeOf(name);
+    const out = params.flatMap(({ name: param, kind }) =>
+      kind === 'outBuffers' || kind === 'outBytes' ? [{ name: param, kind }] : [],
+    );
+    const counted = 'count' in PREVIEW1[name].results;
+    return [name, { counted, events: params.some(({ kind }) => kind === 'events'), out }];
+  }),
+);
+
+function traitsOf(name: Preview1Name): Traits {
+  const traits = TRAITS.get(name);
+  assert(traits, `no traits of ${name}`);
+  return traits;
 }
 
 /** The out-buffers of a call, in the table's order. */
-function outBuffersOf(name: Preview1Name, args: object): readonly (readonly Uint8Array[])[] {
+function outBuffersOf({ out }: Traits, args: object): readonly (readonly Uint8Array[])[] {
   const values = args as Readonly<Record<string, unknown>>;
-  const found: (readonly Uint8Array[])[] = [];
-  for (const { name: param, kind } of shapeOf(name).params) {
-    if (kind === 'outBuffers') found.push(values[param] as readonly Uint8Array[]);
-    else if (kind === 'outBytes') found.push([values[param] as Uint8Array]);
-  }
-  return found;
+  return out.map(({ name, kind }) =>
+    kind === 'outBuffers' ? (values[name] as readonly Uint8Array[]) : [values[name] as Uint8Array],
+  );
 }
 
 /**
@@ -214,30 +232,21 @@ export function encodeReply<N extends Preview1Name>(
     return writer.done();
   }
   writer.u16(0);
+  const traits = traitsOf(name);
   const values = outcome.results as Readonly<Record<string, ResultTypes[ResultKind]>> & { events?: readonly Event[] };
   for (const { name: result, kind } of shapeOf(name).results) {
     const value = values[result];
     assert(value !== undefined, `${name} has returned no ${result}`);
-    const bytes = new Uint8Array(RESULT_BYTES[kind]);
-    writeResult(kind, viewOf(bytes), 0, value);
-    writer.raw(bytes);
+    writer.record(RESULT_BYTES[kind], (view, at) => writeResult(kind, view, at, value));
   }
-  const filled = isCounted(name) ? Number(values['count']) : LIMITS.homeCallBytes;
-  for (const buffers of outBuffersOf(name, args)) writeBytes(writer, gather(buffers, filled));
-  if (takesEvents(name)) {
+  const filled = traits.counted ? Number(values['count']) : LIMITS.homeCallBytes;
+  for (const buffers of outBuffersOf(traits, args)) writeBytes(writer, gather(buffers, filled));
+  if (traits.events) {
     const events = values.events ?? [];
     writer.u32(events.length);
-    const bytes = new Uint8Array(EVENT.size);
-    for (const event of events) {
-      EVENT.write(viewOf(bytes), 0, event);
-      writer.raw(bytes);
-    }
+    for (const event of events) writer.record(EVENT.size, (view, at) => EVENT.write(view, at, event));
   }
   return writer.done();
-}
-
-function takesEvents(name: Preview1Name): boolean {
-  return shapeOf(name).params.some((param) => param.kind === 'events');
 }
 
 const RESULT_READERS: { readonly [K in ResultKind]: (view: DataView) => ResultTypes[K] } = {
@@ -265,18 +274,19 @@ export function decodeReply<N extends Preview1Name>(name: N, args: ArgsOf<N>, by
     if (reader.remaining !== 0) refuse('an error with results');
     return { errno: toErrno(status) ?? refuse(`no such errno: ${status}`) };
   }
+  const traits = traitsOf(name);
   const results: Record<string, unknown> = {};
   for (const { name: result, kind } of shapeOf(name).results) {
-    results[result] = RESULT_READERS[kind](viewOf(reader.raw(RESULT_BYTES[kind])));
+    results[result] = RESULT_READERS[kind](reader.view(RESULT_BYTES[kind]));
   }
   const fills: { readonly content: Uint8Array; readonly into: readonly Uint8Array[] }[] = [];
-  for (const into of outBuffersOf(name, args)) {
+  for (const into of outBuffersOf(traits, args)) {
     const room = roomOf(totalLength(into));
     const content = readBytes(reader, room);
-    if (content.length !== (isCounted(name) ? results['count'] : room)) refuse(`${name} has miscounted its bytes`);
+    if (content.length !== (traits.counted ? results['count'] : room)) refuse(`${name} has miscounted its bytes`);
     fills.push({ content, into });
   }
-  if (takesEvents(name)) results['events'] = readEvents(reader, results['count'], args);
+  if (traits.events) results['events'] = readEvents(reader, results['count'], args);
   if (reader.remaining !== 0) refuse(`${reader.remaining} bytes are left over behind the reply to ${name}`);
   for (const { content, into } of fills) scatter(content, into);
   return { results: results as ResultsOf<N> };
@@ -318,9 +328,10 @@ export function applyReply(name: Preview1Name, raw: readonly Raw[], memory: Uint
  * than that in one call.
  */
 function checkCut(name: Preview1Name, args: object, results: object): void {
-  const cut = outBuffersOf(name, args).some((into) => totalLength(into) > LIMITS.homeCallBytes);
-  const isBytes = shapeOf(name).params.some((param) => param.kind === 'outBytes');
-  if (cut && isBytes && 'count' in results && results.count === LIMITS.homeCallBytes) {
+  const traits = traitsOf(name);
+  if (!traits.out.some(({ kind }) => kind === 'outBytes')) return;
+  const cut = outBuffersOf(traits, args).some((into) => totalLength(into) > LIMITS.homeCallBytes);
+  if (cut && 'count' in results && results.count === LIMITS.homeCallBytes) {
     throw new ErrnoError(ERRNO.nobufs);
   }
 }

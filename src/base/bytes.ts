@@ -52,11 +52,11 @@ export class ByteReader {
   }
 
   u64(): bigint {
-    return this.#view(8).getBigUint64(0, true);
+    return this.view(8).getBigUint64(0, true);
   }
 
   f64(): number {
-    return this.#view(8).getFloat64(0, true);
+    return this.view(8).getFloat64(0, true);
   }
 
   /** The next `size` bytes as a view, not a copy. */
@@ -65,7 +65,8 @@ export class ByteReader {
     return this.bytes.subarray(at, at + size);
   }
 
-  #view(size: number): DataView {
+  /** The next `size` bytes, for numbers in them. */
+  view(size: number): DataView {
     return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#take(size), size);
   }
 }
@@ -171,6 +172,12 @@ export class ByteWriter {
   raw(bytes: Uint8Array): void {
     const at = this.#room(bytes.length);
     this.#bytes.set(bytes, at);
+  }
+
+  /** The next `size` bytes, zero until `write` has put something there. */
+  record(size: number, write: (view: DataView, at: number) => void): void {
+    const at = this.#room(size);
+    write(this.#view, this.#base + at);
   }
 
   /** What has been written, as a view (maybe of a larger buffer) that later writes may leave behind. */

@@ -6,6 +6,7 @@ import {
   amount,
   bool,
   bytes,
+  constant,
   decode,
   encode,
   f64,
@@ -90,4 +91,16 @@ test('an amount is no number that nothing can have', () => {
   for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     assert.throws(() => decode(amount, new ByteReader(encode(f64, value))), { code: 'protocol' });
   }
+});
+
+test('fields are named as in the code, for their names become code', () => {
+  const odd = struct({ 'a; b': u16 });
+  assert.throws(() => encode(odd, { 'a; b': 1 }), /cannot be a field/);
+  assert.throws(() => decode(odd, new ByteReader(Uint8Array.of(1, 0))), /cannot be a field/);
+});
+
+test('a constant takes no bytes', () => {
+  const tagged = struct({ what: constant('dog'), legs: u16 });
+  assert.deepEqual([...encode(tagged, { what: 'dog', legs: 4 })], [4, 0]);
+  assert.deepEqual(decode(tagged, new ByteReader(Uint8Array.of(4, 0))), { what: 'dog', legs: 4 });
 });

@@ -12,7 +12,7 @@ import { ByteReader, ByteWriter, setU32, u16At, u32At } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { BytesCodec, Codec, Struct } from '../base/schema.ts';
-import { decode, struct, u16, u32 } from '../base/schema.ts';
+import { constant, decode, struct, u16, u32 } from '../base/schema.ts';
 import { CLUSTER_FRAMES } from './frames/cluster.ts';
 import { MIGRATION_FRAMES } from './frames/migration.ts';
 import { NODE_FRAMES } from './frames/node.ts';
@@ -92,7 +92,7 @@ function frameCodec(name: FrameName, spec: FrameSpec): FrameCodec {
   return {
     name,
     spec,
-    body: struct(fields),
+    body: struct({ frame: constant(name), ...fields }),
     split: tail
       ? {
           front: struct(Object.fromEntries(Object.entries(fields).slice(0, -1))),
@@ -196,9 +196,8 @@ export function decodeFrame(type: number, body: Uint8Array): Frame {
   const codec = BY_TYPE.get(type);
   if (!codec) throw new GodwitError('protocol', `0x${type.toString(16)} is no frame type`);
   try {
-    const fields = decode(codec.body, new ByteReader(body));
     // The fields are of the table's entry of that name, which is what Frame is made from.
-    return { frame: codec.name, ...fields } as unknown as Frame;
+    return decode(codec.body, new ByteReader(body)) as unknown as Frame;
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
     throw new GodwitError(error.code, `frame ${codec.name}: ${error.message}`, { cause: error });
