@@ -59,6 +59,7 @@ export class ControlBlock {
   readonly #words: Int32Array;
   readonly #longs: BigInt64Array;
   #released = false;
+  #called: () => void = () => {};
 
   constructor(memory: WebAssembly.Memory) {
     this.#words = new Int32Array(memory.buffer, 0, 2 * (ARGUMENTS + MAX_ARGUMENTS));
@@ -131,18 +132,27 @@ export class ControlBlock {
     return Atomics.load(this.#words, STATE);
   }
 
-  /** On the main thread: true once the thread has set `calling`; false when {@link release} was called. */
-  async called(): Promise<boolean> {
-    for (;;) {
-      const state = this.state;
-      if (this.#released) return false;
-      if (state === CallState.calling) return true;
-      const wait = Atomics.waitAsync(this.#words, STATE, state);
-      if (wait.async) await wait.value;
-    }
+  /** On the main thread: `called` is called once, later, when the thread has set `calling`; not after {@link release}. */
+  whenCalled(called: () => void): void {
+    this.#called = called;
+    if (this.state === CallState.calling) queueMicrotask(this.#look);
+    else this.#look();
   }
 
-  /** On the main thread: the thread has ended; whoever waits for its next call need not any more. */
+  /** A callback and no async function: every call that a thread cannot carry out itself comes through here. */
+  readonly #look = (): void => {
+    if (this.#released) return;
+    const state = this.state;
+    if (state === CallState.calling) {
+      this.#called();
+      return;
+    }
+    const wait = Atomics.waitAsync(this.#words, STATE, state);
+    if (wait.async) void wait.value.then(this.#look);
+    else queueMicrotask(this.#look);
+  };
+
+  /** On the main thread: the thread has ended; whoever waits for its next call waits for nothing. */
   release(): void {
     this.#released = true;
     Atomics.notify(this.#words, STATE);

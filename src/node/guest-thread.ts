@@ -78,7 +78,7 @@ export class HostedThread {
     // Someone who awaits `ready` hears of a failure; if no one does, a report tells it.
     this.#ready.catch(() => {});
     if (!knows) this.prepare();
-    void this.#serveCalls();
+    this.#control.whenCalled(this.#onCalled);
   }
 
   /** Has the worker compile and link what it needs. */
@@ -132,13 +132,13 @@ export class HostedThread {
   /** The call that {@link ThreadEvents.called} told of is done. */
   answer(result: number): void {
     this.#control.answer(result);
-    void this.#serveCalls();
+    this.#control.whenCalled(this.#onCalled);
   }
 
   /** That call has had no effect: the thread unwinds, and makes it again when it goes on. */
   interrupt(): void {
     this.#control.interrupt();
-    void this.#serveCalls();
+    this.#control.whenCalled(this.#onCalled);
   }
 
   /** What {@link cpuNanos} gave last. */
@@ -212,14 +212,13 @@ export class HostedThread {
     this.#worker.postMessage(message, transfer);
   }
 
-  async #serveCalls(): Promise<void> {
-    const called = await this.#control.called();
+  readonly #onCalled = (): void => {
     // It may have been ended between the thread's call and now.
-    if (!called || this.#state === 'ended') return;
+    if (this.#state === 'ended') return;
     // A call may overtake the message that was sent before it.
     this.#tookUp();
     if (this.running) this.#events?.called(this.#control.pendingCall());
-  }
+  };
 
   #tookUp(): void {
     if (!this.#takingUp) return;
