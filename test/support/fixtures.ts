@@ -71,10 +71,11 @@ const programs = {
   'threads/local': { source: 'threads/local.c', threads: true },
   'threads/pool': { source: 'threads/pool.c', threads: true },
   'threads/mergesort': { source: 'threads/mergesort.c', threads: true },
-  // By the C and C++ libraries that everyone else has for threads.
+  // By the libraries that everyone else has for threads, of C, C++ and Rust.
   'prebuilt/async': { source: 'threads/prebuilt/async.wasm' },
   'prebuilt/jobs': { source: 'threads/prebuilt/jobs.wasm' },
   'prebuilt/local': { source: 'threads/prebuilt/local.wasm' },
+  'prebuilt/rust': { source: 'threads/prebuilt/rust.wasm' },
   'prebuilt/streams': { source: 'threads/prebuilt/streams.wasm' },
   'prebuilt/sync': { source: 'threads/prebuilt/sync.wasm' },
   // Conformance: one area of preview 1 each, by raw calls.

@@ -155,6 +155,9 @@ export const THREAD_RUNS: readonly FixtureRun[] = [
   { fixture: 'prebuilt/local', args: ['100', '2'], length: 'tiny', status: 0, stdout: '06b3e64dbc049362' },
   { fixture: 'prebuilt/local', args: ['5000', '4'], length: 'short', status: 0, stdout: '43e6eb1eedd0d923' },
   { fixture: 'prebuilt/local', args: ['400000', '4'], length: 'long', status: 0, stdout: '3ac860b37a24ac41' },
+  { fixture: 'prebuilt/rust', args: ['10', '2'], length: 'tiny', status: 0, stdout: '068f2cb1a93d42a9' },
+  { fixture: 'prebuilt/rust', args: ['100', '4'], length: 'short', status: 0, stdout: '76546b1fb3172185' },
+  { fixture: 'prebuilt/rust', args: ['1500', '4'], length: 'long', status: 0, stdout: 'e3101a4cd78e6224' },
   ...(['tiny', 'short', 'long'] as const).map((length): FixtureRun => {
     const args = { tiny: ['6', '2'], short: ['200', '4'], long: ['5000', '4'] }[length];
     const stdout = { tiny: '885a5e477eaca014', short: '8379359a3d3291bf', long: '841faf1c98efb3ab' }[length];
