@@ -41,10 +41,16 @@ export function unknownImports(imports: readonly Imported[]): readonly Imported[
   return imports.filter((entry) => complaint(entry) !== null);
 }
 
-/** What is wrong with imports that {@link unknownImports} gave, each by name, and what helps. */
+/** More wrong imports than these are counted, not named: a module for Node-API has a hundred. */
+const NAMED = 8;
+
+/** What is wrong with imports that {@link unknownImports} gave, by name, and what helps. */
 export function importFault(unknown: readonly Imported[]): string {
   const complaints = unknown.map(complaint).filter((text) => text !== null);
-  return `it imports what Godwit does not provide: ${complaints.join(', ')}; build it for ${PREVIEW1_MODULE}`;
+  const named = complaints.length > NAMED + 1 ? complaints.slice(0, NAMED) : complaints;
+  const rest = complaints.length - named.length;
+  const list = named.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+  return `it imports what Godwit does not provide: ${list}; build it for ${PREVIEW1_MODULE}`;
 }
 
 /** Whether a program with these imports can have several threads. */
