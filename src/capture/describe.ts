@@ -3,7 +3,7 @@
  * and its continuations. All of it is made anew when it is asked for; running programs need none of it.
  */
 import { GodwitError } from '../base/errors.ts';
-import { disassemble } from '../wasm/disassemble.ts';
+import { disassemble, instructionAt } from '../wasm/disassemble.ts';
 import type { Line, Namer } from '../wasm/disassemble.ts';
 import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
@@ -158,7 +158,7 @@ export class Description {
   }
 
   #instruction(offset: number, end: number, names: Namer): string {
-    return disassemble(this.module.bytes, offset, end, names)[0]?.text ?? '';
+    return instructionAt(this.module.bytes, offset, end, names);
   }
 
   #frame(index: number, plan: FramePlan): FrameField[] {

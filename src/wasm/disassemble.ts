@@ -87,6 +87,11 @@ export function disassemble(bytes: Uint8Array, start: number, end: number, name:
   return lines;
 }
 
+/** The instruction at `start`, without a look at those behind it. @throws GodwitError as {@link disassemble} does */
+export function instructionAt(bytes: Uint8Array, start: number, end: number, name: Namer = plainNames): string {
+  return new CodeReader(bytes, start, end, name).instruction().text;
+}
+
 class CodeReader extends WasmReader {
   readonly #name: Namer;
 
