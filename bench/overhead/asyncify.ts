@@ -26,6 +26,8 @@ const FEATURES = [
   'relaxed-simd',
 ];
 const OPTIONS = [...FEATURES.map((feature) => `--enable-${feature}`), '--asyncify', '-O2', '--debuginfo'];
+/** It cannot unwind out of a clause that catches, which nothing here does. */
+const EXCEPTIONS = ['--enable-exception-handling'];
 const LIMIT_MS = 300_000;
 
 /**
@@ -34,9 +36,10 @@ const LIMIT_MS = 300_000;
  * @throws Error with Binaryen's messages, or if it takes longer than five minutes or until `signal`
  */
 export async function asyncify(original: Uint8Array, signal: AbortSignal): Promise<string> {
-  const polled = addPolls(original).bytes;
+  const { bytes: polled, exceptions } = addPolls(original);
+  const passes = exceptions ? [...OPTIONS, ...EXCEPTIONS] : OPTIONS;
   const key = createHash('sha256')
-    .update(JSON.stringify([BINARYEN_VERSION, OPTIONS]))
+    .update(JSON.stringify([BINARYEN_VERSION, passes]))
     .update(polled)
     .digest('hex');
   const directory = path.join(CACHE, 'asyncify');
@@ -49,7 +52,7 @@ export async function asyncify(original: Uint8Array, signal: AbortSignal): Promi
     const output = path.join(temporary, 'out.wasm');
     await writeFile(input, polled);
     const options = { signal, timeout: LIMIT_MS };
-    await promisify(execFile)(process.execPath, [WASM_OPT, input, '-o', output, ...OPTIONS], options);
+    await promisify(execFile)(process.execPath, [WASM_OPT, input, '-o', output, ...passes], options);
     await rename(output, file);
   } finally {
     await rm(temporary, { recursive: true });

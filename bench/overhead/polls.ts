@@ -21,11 +21,13 @@ export const POLL_TABLE = 'poll table';
 
 const SECTION = { types: 1, functions: 3, tables: 4, exports: 7, code: 10 } as const;
 /** Every section that the engine takes, in the order of the format; custom sections are left out. */
-const SECTIONS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
+const SECTIONS = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
 export interface Polled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly polls: number;
+  /** Whether it throws or catches exceptions. */
+  readonly exceptions: boolean;
 }
 
 /**
@@ -58,7 +60,7 @@ export function addPolls(original: Uint8Array): Polled {
     else if (content !== undefined) made = copyOf(content);
     if (made !== undefined) out.section(id, made);
   }
-  return { bytes: out.done(), polls };
+  return { bytes: out.done(), polls, exceptions: module.tags.length > 0 };
 }
 
 function codeSection(module: Module): { content: WasmWriter; polls: number } {

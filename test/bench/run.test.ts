@@ -47,6 +47,14 @@ test('overhead compares the three variants of a file', async () => {
   positive(rows[0], 'baseline_ratio', 'compile_ms', 'compile_ratio', 'peak_mb', 'peak_ratio');
 });
 
+test('overhead takes kernels by their names', () => {
+  const { rows } = report('overhead', '--tiny', 'queens', 'fib', '--json');
+  assert.deepEqual(
+    rows.map((row) => row['name']),
+    ['queens', 'fib', 'geometric mean'],
+  );
+});
+
 test('reaction captures at random moments', () => {
   const { rows } = report('reaction', '--tiny', 'fib', 'queens', '--json');
   assert.deepEqual(
