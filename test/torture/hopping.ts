@@ -3,6 +3,7 @@
  * often it moves follows from the seed. Each must do what it does unmoved.
  */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
@@ -45,6 +46,12 @@ export async function hopAround(
   // Rewritten modules are kept from one round to the next.
   const lab = await Lab.start({ env: { XDG_CACHE_HOME: path.join(CACHE, 'run') } });
   const until = performance.now() + SECONDS * 1000;
+  // Ctrl-C at `npm run torture` leaves the test runner no time to wait for anything.
+  const interrupted = (): void => {
+    for (const { running } of lab.nodes) running.signal('SIGKILL');
+    rmSync(lab.directory, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', interrupted);
   const counts = { runs: 0, moves: 0 };
   const lane = async (number: number): Promise<void> => {
     const random = new SeededRandom(SEED * LANES + number);
@@ -61,6 +68,7 @@ export async function hopAround(
     await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     assert.equal(await lab.complaints(), '', 'no daemon has complained');
   } finally {
+    process.off('exit', interrupted);
     await lab.stop();
   }
   t.diagnostic(`${counts.runs} runs`);

@@ -89,10 +89,16 @@ export const PARTS: readonly Part[] = [
     environment: { GODWIT_TIMES: '20' },
   },
   {
-    name: 'inputs',
-    summary: 'changed modules, images, frames and files for whatever reads them, guided by the code that they reach',
+    name: 'fuzz',
+    summary: 'the same readers with inputs that grow towards code not reached yet',
     files: ['test/fuzz/fuzz.test.ts', 'test/fuzz/files.test.ts'],
     environment: { GODWIT_FUZZ_SECONDS: '10' },
+  },
+  {
+    name: 'failures',
+    summary: 'real nodes killed, stopped and cut off while processes move, with threads too',
+    files: ['test/e2e/failures.test.ts', 'test/e2e/thread-failures.test.ts'],
+    environment: { GODWIT_ROUNDS: '3' },
   },
   {
     name: 'scripts',

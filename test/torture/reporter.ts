@@ -7,8 +7,8 @@ export type RoundEvent =
   | { readonly type: 'count'; readonly amount: number; readonly what: string }
   | { readonly type: 'failed'; readonly test: string; readonly file: string; readonly error: string };
 
-/** What tests tell about themselves: `1234 captures`. The runner's own figures have the word first. */
-const COUNT = /^(\d+) ([a-z][a-z ]*)$/;
+/** What tests tell about themselves: `1234 captures`, maybe with more behind a comma. The runner's own have the word first. */
+const COUNT = /^(\d+) ([a-z][a-z ]*)(?:,|$)/;
 
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) for (const made of translated(event)) yield `${JSON.stringify(made)}\n`;
