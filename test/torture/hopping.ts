@@ -50,8 +50,9 @@ export async function hopAround(
   const interrupted = (): void => {
     for (const { running } of lab.nodes) running.signal('SIGKILL');
     rmSync(lab.directory, { recursive: true, force: true, maxRetries: 3 });
+    process.exit(1);
   };
-  process.once('exit', interrupted);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.prependOnceListener(signal, interrupted);
   const counts = { runs: 0, moves: 0 };
   const lane = async (number: number): Promise<void> => {
     const random = new SeededRandom(SEED * LANES + number);
@@ -68,7 +69,7 @@ export async function hopAround(
     await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     assert.equal(await lab.complaints(), '', 'no daemon has complained');
   } finally {
-    process.off('exit', interrupted);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
     await lab.stop();
   }
   t.diagnostic(`${counts.runs} runs`);
