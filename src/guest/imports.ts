@@ -41,15 +41,15 @@ export function unknownImports(imports: readonly Imported[]): readonly Imported[
   return imports.filter((entry) => complaint(entry) !== null);
 }
 
-/** More wrong imports than these are counted, not named: a module for Node-API has a hundred. */
-const NAMED = 8;
+/** More wrong imports than these are counted, not named: a module for Node-API has more than a hundred. */
+const NAMED = 64;
 
 /** What is wrong with imports that {@link unknownImports} gave, by name, and what helps. */
 export function importFault(unknown: readonly Imported[]): string {
   const complaints = unknown.map(complaint).filter((text) => text !== null);
   const named = complaints.length > NAMED + 1 ? complaints.slice(0, NAMED) : complaints;
   const rest = complaints.length - named.length;
-  const list = named.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+  const list = named.join(', ') + (rest > 0 ? ` and ${rest} more, which "godwit inspect --json" names` : '');
   return `it imports what Godwit does not provide: ${list}; build it for ${PREVIEW1_MODULE}`;
 }
 
