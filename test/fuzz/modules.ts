@@ -83,7 +83,7 @@ export const moduleTarget = (all: boolean): Target => ({
   mutate: mutateModule,
   read: readModule,
   steps: { base: 100_000, byte: 200 },
-  memory: { base: 48 * 2 ** 20, byte: 4000 },
+  memory: { base: 96 * 2 ** 20, byte: 4000 },
 });
 
 export const outlineTarget = (all: boolean): Target => ({
