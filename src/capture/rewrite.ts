@@ -14,6 +14,7 @@
  * original's hash and {@link ENGINE_VERSION}.
  */
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../wasm/module.ts';
 import type { ElementSegment, Module } from '../wasm/module.ts';
@@ -137,12 +138,27 @@ class ModuleRewriter {
       writeLocals(locals, module, i, body.addedLocals);
       code.add(index, locals, body.out, body.hints);
       if (plan === null) continue;
+      this.#requireContinuations(index, body.out.length);
       wrapped++;
       sites += plan.sites;
       polls += plan.polls.size;
       if (plan.frameBytes > (largestFrame?.bytes ?? 0)) largestFrame = { index, bytes: plan.frameBytes };
     }
     return { wrapped, sites, polls, largestFrame };
+  }
+
+  /**
+   * A function that could be captured and not be resumed must not run: its process would be lost with its first move.
+   * @param bytes of the rewritten function: its loops are about as much larger than the original ones as all of it
+   */
+  #requireContinuations(index: number, bytes: number): void {
+    const repeated = this.#graph.repeated.get(index);
+    if (repeated === undefined) return;
+    const { bodyStarts, bodyEnds, importedFunctions } = this.#module;
+    const i = index - importedFunctions;
+    const most = bytes + (repeated * bytes) / (bodyEnds[i]! - bodyStarts[i]!);
+    if (most <= LIMITS.functionBytes) return;
+    throw new GodwitError('limit', `function ${index} nests loops too deeply to be made movable`);
   }
 
   #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {
