@@ -76,10 +76,6 @@ export class ImageReader {
     this.#fills = fills;
   }
 
-  get header(): ImageHeader | null {
-    return this.#header;
-  }
-
   /**
    * Takes the next bytes; they may be reused afterwards.
    * @throws GodwitError `corrupt` or `version_mismatch`; the reader is of no use then

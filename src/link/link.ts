@@ -109,11 +109,6 @@ export class Link {
     });
   }
 
-  /** Whether a connection carries the link right now. */
-  get isOpen(): boolean {
-    return this.#current !== null;
-  }
-
   /** When the peer was last heard, by the monotonic clock; null: never. */
   get heardAt(): number | null {
     return this.#current?.heardAt ?? this.#heardAt;
