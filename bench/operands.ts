@@ -25,9 +25,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
     atMost(0, more, name);
   },
   '[KERNEL...|real|FILE.wasm [ARGS...]]': (operands) => {
-    const known = ['real', ...[...KERNELS, ...REAL_KERNELS].map((kernel) => kernel.name)];
+    const known = new Set(['real', ...[...KERNELS, ...REAL_KERNELS].map((kernel) => kernel.name)]);
     const [file] = operands;
-    if (file === undefined || operands.every((operand) => known.includes(operand))) return;
+    if (file === undefined || operands.every((operand) => known.has(operand))) return;
     const module = requireModule(file);
     const refusal = refusalOf({ imports: importsOf(module), exports: module.exports, module });
     if (refusal !== null) throw new GodwitError(refusal.code, `cannot run ${file}: ${refusal.reason}`);

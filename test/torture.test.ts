@@ -36,6 +36,7 @@ test('the reporter tells counts and failures, each once', async () => {
     const file = path.join(directory, 'some.test.mjs');
     const source = `import { describe, test } from 'node:test';
       test('good', (t) => t.diagnostic('12 captures'));
+      test('left out', { skip: true });
       describe('group', () => {
         test('also good', () => console.log('30 cases'));
         test('bad', (t) => { t.diagnostic('no count'); throw new Error('seed 417', { cause: new Error('why') }); });
@@ -46,7 +47,7 @@ test('the reporter tells counts and failures, each once', async () => {
     const events = stdout.trim().split('\n');
     const told = events.map((line) => JSON.parse(line) as RoundEvent);
     const counts = told.filter((event) => event.type === 'count').map(({ amount, what }) => `${amount} ${what}`);
-    assert.deepEqual(counts.sort(), ['12 captures', '30 cases']);
+    assert.deepEqual(counts.sort(), ['1 skipped tests', '1 tests', '1 tests', '12 captures', '30 cases']);
     const failures = told.filter((event) => event.type === 'failed');
     assert.deepEqual(
       failures.map((event) => [event.test, event.file]),

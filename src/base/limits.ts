@@ -45,6 +45,8 @@ export const LIMITS = {
   knownTableEntries: 131_072,
   /** Bytes of one function's body, before and after rewriting; V8's own limit. */
   functionBytes: 7_654_321,
+  /** Locals that a continuation may have more than its function: for the results of a call, of which V8 takes 1000, and a few. */
+  continuationLocals: 1010,
   /** Bytes of a string in any message: the longest argument that a command can have (Linux: MAX_ARG_STRLEN). */
   stringBytes: 128 * KIB,
   /** Entries of a list in any message. */

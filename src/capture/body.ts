@@ -105,7 +105,7 @@ export class BodyRewriter extends LoopRewriter {
     for (let local = 0; local < ownLocals; local++) if (this.liveness.saved[local] === 1) live.push(local);
     live.push(...this.spills.values());
     const locals = ownLocals + this.extraLocals.length;
-    if (locals > LIMITS.functionLocals) {
+    if (locals > LIMITS.functionLocals - LIMITS.continuationLocals) {
       throw new GodwitError(
         'limit',
         `function ${walker.functionIndex} is too large to be made movable: ${locals} locals`,

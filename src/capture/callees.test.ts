@@ -25,14 +25,15 @@ const ENTRIES = ['double', 'told', 'divide', 'nested'] as const;
  * copied; `divide` traps if its argument is `trapAt`.
  * @param more declarations
  * @param last the entry that is called in the last round
+ * @param first the first entry
  */
-function looping(trapAt: number, more = '', last = 1): Promise<Uint8Array> {
+function looping(trapAt: number, more = '', last = 1, first = 1): Promise<Uint8Array> {
   return moduleBytes(`(module
     (import "env" "tell" (func $tell (param i32) (result i32)))
     (type $op (func (param i32) (result i32)))
     (memory (export "memory") 1)
     (table $table 70 funcref)
-    (elem (i32.const 1) ${ENTRIES.map((name) => `$${name}`).join(' ')})
+    (elem (i32.const ${first}) ${ENTRIES.map((name) => `$${name}`).join(' ')})
     ${more}
     (func $double (type $op) (i32.shl (local.get 0) (i32.const 1)))
     (func $told (type $op) (i32.add (call $tell (local.get 0)) (i32.const 1)))
@@ -46,7 +47,7 @@ function looping(trapAt: number, more = '', last = 1): Promise<Uint8Array> {
           (call_indirect (type $op) (local.get $i)
             (select
               (i32.const ${last})
-              (i32.add (i32.const 1) (i32.and (local.get $i) (i32.const 3)))
+              (i32.add (i32.const ${first}) (i32.and (local.get $i) (i32.const 3)))
               (i32.eq (local.get $i) (i32.const ${ROUNDS - 1}))))))
         (local.set $sum (i32.xor (local.get $sum) (call $nested (local.get $i))))
         (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const ${ROUNDS}))))
@@ -155,6 +156,21 @@ for (const [title, trapAt] of [
     }
   });
 }
+
+test('a trap in a copy is where it is in the original, whatever the entries', async () => {
+  for (const first of [1, 60, 61, 63]) {
+    for (const trapAt of [22, 26, 30, 34, 38]) {
+      const bytes = await looping(trapAt, '', first, first);
+      const expected = original(bytes);
+      assert.equal(expected.where.length, 2);
+      const deeds = new Map<number, Deed>([
+        [3, 'capture'],
+        [20, 'refresh'],
+      ]);
+      assert.deepEqual(run(Program.compile(bytes), deeds), expected, `entries from ${first}, trap in round ${trapAt}`);
+    }
+  }
+});
 
 test('what was not seen before the refresh is called through the table', async () => {
   const bytes = await looping(1000);

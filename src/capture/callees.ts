@@ -59,12 +59,21 @@ export class Callees {
     return this.#rewriter.hasLoops || length > LARGEST_COPY ? null : length;
   }
 
-  /** What a call of this type through a table can reach, in the order of entries; nothing if that can change. */
-  targets(table: number, type: number): readonly TableEntry[] {
+  /** Whether it is known for ever what a table holds. */
+  isFixed(table: number): boolean {
+    return this.#entries(table) !== null;
+  }
+
+  #entries(table: number): readonly TableEntry[] | null {
     let entries = this.#tables.get(table);
     if (entries === undefined) this.#tables.set(table, (entries = this.#contents(table)));
+    return entries;
+  }
+
+  /** What a call of this type through a table can reach, in the order of entries; nothing if that can change. */
+  targets(table: number, type: number): readonly TableEntry[] {
     const { params, results } = this.#module.types[type]!;
-    return (entries ?? []).filter(({ index }) => {
+    return (this.#entries(table) ?? []).filter(({ index }) => {
       const target = typeOf(this.#module, index);
       return sameTypes(target.params, params) && sameTypes(target.results, results);
     });

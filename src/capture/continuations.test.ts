@@ -90,11 +90,12 @@ test('a loop that is too large for that goes on as before', () => {
   assert.deepEqual(resumed(bytes), { slow: [true, true, true], ...trapped(bytes) });
 });
 
-/** A function `run` that calls `tell` within so many loops. */
-function nestedLoops(depth: number): Uint8Array {
+/** A function `run` that calls `tell` within so many loops, behind so many other instructions. */
+function nestedLoops(depth: number, others = 0): Uint8Array {
   const b = new ModuleBuilder();
   const tell = b.importFunction('env', 'tell', [], []);
   const code = new Assembler();
+  for (let i = 0; i < others; i++) code.op(OP.nop);
   for (let i = 0; i < depth; i++) code.raw(OP.loop, 0x40);
   code.op(OP.call, tell);
   for (let i = 0; i < depth; i++) code.op(OP.end);
@@ -102,13 +103,39 @@ function nestedLoops(depth: number): Uint8Array {
   return b.build();
 }
 
+test('a continuation has room for more locals than its function', () => {
+  const program = (locals: number): Uint8Array => {
+    const b = new ModuleBuilder();
+    const tell = b.importFunction('env', 'tell', [], []);
+    const code = new Assembler().op(OP.call, tell);
+    b.export(
+      'run',
+      'function',
+      b.define(
+        [],
+        [],
+        Array.from({ length: locals }, () => I32),
+        code.done(),
+      ),
+    );
+    return b.build();
+  };
+  const bytes = program(48_900);
+  const { linker } = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
+  assert.ok(WebAssembly.validate(linker.continuation(1, 0, 0).bytes));
+  assert.throws(() => rewrite(program(49_990)), { code: 'limit', message: /49991 locals/ });
+});
+
 test('the rest of a function repeats each loop around its safepoint, so there may not be too many', () => {
   const bytes = nestedLoops(250);
   const { linker } = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
   const { sites } = linker.plan(1);
   assert.ok(linker.continuation(1, sites - 1, 0).codeBytes > 20 * linker.continuation(1, 0, 0).codeBytes);
-  assert.throws(() => rewrite(nestedLoops(1000)), {
-    code: 'limit',
-    message: /function 1 nests loops too deeply to be made movable/,
-  });
+  // What else is in the function makes no difference.
+  for (const others of [0, 300_000]) {
+    assert.throws(() => rewrite(nestedLoops(1000, others)), {
+      code: 'limit',
+      message: /function 1 nests loops too deeply to be made movable/,
+    });
+  }
 });

@@ -81,7 +81,8 @@ export class Continuations {
       continuation.notes.forEach((offset, i) => {
         const { value } = exports[`${NOTE_EXPORT}${i}`] as WebAssembly.Global<bigint>;
         if (value === 0n || (calls.size === MOST_NOTED && !calls.has(offset))) return;
-        calls.set(offset, (calls.get(offset) ?? 0n) | value);
+        // The value of an i64 is signed; as a set of bits, and in names, it is not.
+        calls.set(offset, (calls.get(offset) ?? 0n) | BigInt.asUintN(64, value));
       });
     }
     return seen;

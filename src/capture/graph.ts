@@ -17,7 +17,6 @@ import { EXNREF, sameTypes } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
 import { pollExpensive } from './costs.ts';
-import { LIMITS } from '../base/limits.ts';
 import { cyclicNodes } from './cycles.ts';
 import { Edges } from './edges.ts';
 import { isSafepoint, waitKey, waitUseAt } from './waits.ts';
@@ -41,15 +40,7 @@ export interface Graph {
   readonly changedTables: Uint8Array;
   /** Whether code handles exceptions, so that a frame can hold one. */
   readonly exceptions: boolean;
-  /**
-   * By function, bytes that a continuation can have besides the rest of the function: it repeats each loop around its
-   * site. Only of functions where that could be too much.
-   */
-  readonly repeated: ReadonlyMap<number, number>;
 }
-
-/** Where less is repeated, no rewriting makes a continuation too large. */
-const MUCH_REPEATED = LIMITS.functionBytes / 128;
 
 /** A use of a segment in code; continuations cannot name segments of another module, so each gets a helper function. */
 export interface SegmentUse {
@@ -119,11 +110,6 @@ class Analysis {
   readonly #uses = new Map<string, SegmentUse>();
   readonly #waits = new Map<string, WaitUse>();
   readonly #changedTables: Uint8Array;
-  readonly #repeated = new Map<number, number>();
-  /** While a function is read, by number of loops around: where the one began that is open there, … */
-  readonly #starts: number[] = [];
-  /** … and the most that is repeated inside. */
-  readonly #inside: number[] = [];
 
   constructor(module: Module) {
     this.#module = module;
@@ -155,7 +141,6 @@ class Analysis {
       waitUses: [...this.#waits.values()],
       changedTables: this.#changedTables,
       exceptions: walker.hasExceptions || declaresExceptions(module),
-      repeated: this.#repeated,
     };
   }
 
@@ -166,22 +151,17 @@ class Analysis {
   #scan(walker: FunctionWalker, index: number): void {
     walker.enter(index);
     let loops = 0;
-    const starts = this.#starts;
-    const inside = this.#inside;
-    inside[0] = 0;
+    // Frames of loops, by depth, so that the matching `end` is known.
     while (walker.step()) {
       if (loops === 0) this.#straight[index]!++;
       switch (walker.opcode) {
         case OP.loop:
           this.#looping[index] = 1;
-          starts[loops++] = walker.start;
-          inside[loops] = 0;
+          loops++;
           break;
         case OP.end:
           // The frame arrays keep what was just closed.
-          if (walker.frameOpcode[walker.depth + 1] !== OP.loop) break;
-          loops--;
-          inside[loops] = Math.max(inside[loops]!, inside[loops + 1]! + walker.pos - starts[loops]!);
+          if (walker.frameOpcode[walker.depth + 1] === OP.loop) loops--;
           break;
         case OP.call:
         case OP.returnCall:
@@ -204,7 +184,6 @@ class Analysis {
           if (walker.opcode >= OP.tableSet) this.#bulk(walker, index);
       }
     }
-    if (inside[0]! > MUCH_REPEATED) this.#repeated.set(index, inside[0]!);
   }
 
   #call(from: number, to: number, unguarded: boolean): void {

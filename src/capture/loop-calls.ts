@@ -61,10 +61,10 @@ export class NotedCalls implements LoopCalls {
     return null;
   }
 
-  noted({ offset, type, table }: IndirectCall): number | null {
+  noted({ offset, table }: IndirectCall): number | null {
     let at = this.calls.indexOf(offset);
     if (at === -1) {
-      if (this.calls.length === MOST_NOTED || this.#callees.targets(table, type).length === 0) return null;
+      if (this.calls.length === MOST_NOTED || !this.#callees.isFixed(table)) return null;
       at = this.calls.push(offset) - 1;
     }
     return this.#firstGlobal + at;
@@ -127,6 +127,7 @@ export class InlinedCalls implements LoopCalls {
 
   guesses({ offset, type, table }: IndirectCall): readonly Guess[] {
     const seen = this.#seen.get(offset) ?? 0n;
+    if (seen === 0n) return [];
     const likely = this.#callees.targets(table, type).filter(({ entry }) => (seen >> BigInt(entry & 63)) & 1n);
     if (likely.length > MOST_GUESSES) return [];
     const guesses: Guess[] = [];

@@ -58,6 +58,9 @@ export abstract class LoopRewriter extends BranchCopier {
   protected readonly liveness: Liveness = new Liveness();
   /** By frame depth. */
   protected readonly loops: LoopStart[] = [];
+  /** By frame depth of a loop: the most that a continuation repeats of the loops inside, in bytes. */
+  readonly #inside: number[] = [];
+  #repeated = 0;
   /** Set while the code that is written is thrown away. */
   protected verbatim = false;
   /** Code with a loop has been written, that is not thrown away. */
@@ -77,6 +80,7 @@ export abstract class LoopRewriter extends BranchCopier {
     this.#form = null;
     this.#twice = MOST_TWICE_BYTES;
     this.loopWritten = false;
+    this.#repeated = 0;
     this.sites = 0;
     this.polls = new Set();
     this.liveness.enter(this.ownLocals);
@@ -85,6 +89,11 @@ export abstract class LoopRewriter extends BranchCopier {
   /** Whether what has been written can run for long. */
   get hasLoops(): boolean {
     return this.loopWritten;
+  }
+
+  /** Bytes that a continuation can have besides the rest of the function: it repeats each loop around its site. */
+  get mostRepeated(): number {
+    return this.#repeated;
   }
 
   /** A construct of the original is opened. */
@@ -125,6 +134,7 @@ export abstract class LoopRewriter extends BranchCopier {
       return;
     }
     this.loops[walker.depth] = { written: this.written(), sites: this.sites };
+    this.#inside[walker.depth] = 0;
     if (form?.type === 'whole') this.#openWhole(form);
     if (form?.type === 'first') this.#openBlock(walker.frameResults[form.frame]!);
     this.opened();
@@ -192,6 +202,22 @@ export abstract class LoopRewriter extends BranchCopier {
    * @returns true if the walker has been put back to its start, to write it once more
    */
   protected closeLoop(frame: number): boolean {
+    const again = this.#close(frame);
+    if (!again) this.#measure(frame);
+    return again;
+  }
+
+  #measure(frame: number): void {
+    const { walker } = this;
+    const uncopied = walker.pos - this.copyFrom;
+    const bytes = this.out.length + uncopied - this.loops[frame]!.written.code + this.#inside[frame]!;
+    let outer = frame - 1;
+    while (outer >= 0 && walker.frameOpcode[outer] !== OP.loop) outer--;
+    if (outer < 0) this.#repeated = Math.max(this.#repeated, bytes);
+    else this.#inside[outer] = Math.max(this.#inside[outer]!, bytes);
+  }
+
+  #close(frame: number): boolean {
     const form = this.#form;
     if (form?.frame !== frame) return this.#again(frame);
     const { walker, out, labels } = this;

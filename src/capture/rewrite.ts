@@ -138,7 +138,7 @@ class ModuleRewriter {
       writeLocals(locals, module, i, body.addedLocals);
       code.add(index, locals, body.out, body.hints);
       if (plan === null) continue;
-      this.#requireContinuations(index, body.out.length);
+      this.#requireContinuations(index, body);
       wrapped++;
       sites += plan.sites;
       polls += plan.polls.size;
@@ -149,15 +149,9 @@ class ModuleRewriter {
 
   /**
    * A function that could be captured and not be resumed must not run: its process would be lost with its first move.
-   * @param bytes of the rewritten function: its loops are about as much larger than the original ones as all of it
    */
-  #requireContinuations(index: number, bytes: number): void {
-    const repeated = this.#graph.repeated.get(index);
-    if (repeated === undefined) return;
-    const { bodyStarts, bodyEnds, importedFunctions } = this.#module;
-    const i = index - importedFunctions;
-    const most = bytes + (repeated * bytes) / (bodyEnds[i]! - bodyStarts[i]!);
-    if (most <= LIMITS.functionBytes) return;
+  #requireContinuations(index: number, { out, mostRepeated }: BodyRewriter): void {
+    if (out.length + mostRepeated <= LIMITS.functionBytes) return;
     throw new GodwitError('limit', `function ${index} nests loops too deeply to be made movable`);
   }
 

@@ -11,7 +11,7 @@
  * |     12 | result    | the main thread, before it sets `answered`: the call's errno, or what else it gives      |
  * |     16 | table     | the main thread: how many changes it has sent to the descriptor table                    |
  * |     20 | slow      | the thread: 1 if it has taken up loops that V8 does not optimise at once                 |
- |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
+ * |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
  */
 import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
 import { type Signature, signatureOf } from '../abi/signature.ts';

@@ -153,9 +153,9 @@ export class Destination {
     entry.phase = 'reserved';
     entry.heardAt = this.#clock.now();
     this.#watch(entry);
-    this.#report(entry);
-    // Behind the report, which home waits for: the guest needs it when it runs.
+    // Before the report, behind which the entry may be gone, and its lease given back.
     this.#guests.leases.acquire(entry.home);
+    this.#report(entry);
   }
 
   refused(pid: Pid, move: MoveId, reason: string): void {

@@ -80,7 +80,8 @@ export class MemoryPool {
 
   /** @param memory one that nothing will write or read any more @param size what it was asked for with */
   giveBack(memory: WebAssembly.Memory, size: MemorySize): void {
-    if (memory.buffer.byteLength === 0) return;
+    const bytes = memory.buffer.byteLength;
+    if (bytes === 0 || bytes > this.#most) return;
     const timer = setTimeout(() => this.#remove(this.#kept.indexOf(kept)), KEPT_MS).unref();
     const kept: Kept = { memory, size, timer };
     this.#kept.push(kept);

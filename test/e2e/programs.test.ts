@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fixture } from '../support/build.ts';
@@ -63,7 +63,16 @@ describe('through a daemon', { concurrency: 2 }, () => {
 
 // For minutes, and every few milliseconds: `npm run torture -- programs`.
 describe('hopping among three nodes', { concurrency: 2 }, () => {
-  for (const run of RUNS) test(name(run), () => check(run, ['--hop', isLong(run) ? '100ms' : '5ms'], {}));
+  let moves = 0;
+  for (const run of RUNS) {
+    test(name(run), async () => {
+      if (!isLong(run)) return check(run, ['--hop', '5ms'], {});
+      const stats = path.join(await mkdtemp(path.join(lab.directory, 'stats-')), 'json');
+      await check(run, ['--hop', '100ms', '--stats', stats], {});
+      moves += (JSON.parse(await readFile(stats, 'utf8')) as { readonly moves: number }).moves;
+    });
+  }
+  after(() => assert.ok(moves > 0, 'no long run has moved'));
 });
 
 describe('conformance', { concurrency: 2 }, () => {

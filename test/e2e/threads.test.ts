@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fixture } from '../support/build.ts';
 import { eventually, Lab, type Running, type RunOptions } from '../support/lab.ts';
@@ -46,7 +48,15 @@ describe('started on another node', () => {
 
 // For minutes, and every few milliseconds: `npm run torture -- programs`.
 describe('hopping among three nodes', { concurrency: 2 }, () => {
-  for (const run of THREAD_RUNS) test(named(run), () => check(run, ['--hop', '20ms'], {}));
+  let moves = 0;
+  for (const run of THREAD_RUNS) {
+    test(named(run), async () => {
+      const stats = path.join(await mkdtemp(path.join(lab.directory, 'stats-')), 'json');
+      await check(run, ['--hop', '20ms', '--stats', stats], {});
+      moves += (JSON.parse(await readFile(stats, 'utf8')) as { readonly moves: number }).moves;
+    });
+  }
+  after(() => assert.ok(moves > 0, 'no run has moved'));
 });
 
 /** One thread that waits for five others, which take long; its output comes at the end. */

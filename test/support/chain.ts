@@ -145,7 +145,11 @@ class Chain {
     let again = inCall && delay === 0;
     let left = false;
     // As large as the one before was, whose memories it may well get, with all that is in them.
-    const sizes = memories.map((size, i) => ({ ...size, initialPages: image?.pages[i] ?? size.initialPages }));
+    const sizes = memories.map(({ maximumPages, wide, initialPages }, i) => ({
+      maximumPages,
+      wide,
+      initialPages: image?.pages[i] ?? initialPages,
+    }));
     const guest: Guest = new Guest(this.#module, { sizes, host: hostMemory, arriving: image !== null }, this.#pool, {
       takenUp() {},
       called: (seat, call) => {

@@ -68,6 +68,7 @@ export async function hopAround(
   try {
     await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     assert.equal(await lab.complaints(), '', 'no daemon has complained');
+    assert.ok(counts.moves > 0, 'nothing has moved');
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
     await lab.stop();

@@ -18,6 +18,9 @@ function translated({ type, data }: TestEvent): RoundEvent[] {
   if (type === 'test:diagnostic') return counts(data.message);
   // Of what is written without a test's name.
   if (type === 'test:stdout') return data.message.split('\n').flatMap(counts);
+  if (type === 'test:pass' && data.details.type !== 'suite') {
+    return [{ type: 'count', amount: 1, what: data.skip === undefined ? 'tests' : 'skipped tests' }];
+  }
   if (type !== 'test:fail') return [];
   const { details, name: test, file = '' } = data;
   const { error } = details;

@@ -67,7 +67,7 @@ async function main(): Promise<number> {
       const began = performance.now();
       const round = await run(part, seed, Math.min(ROUND_SECONDS, (plan.until - began) / 1000));
       if (interrupted.signal.aborted) return summary(totals);
-      if (round.status !== 0) return failed(part, seed, round);
+      if (round.status !== 0 || round.counts.size === 0) return failed(part, seed, round);
       const total = totals.get(part.name) ?? new Map<string, number>();
       totals.set(part.name, total);
       for (const [what, amount] of round.counts) total.set(what, (total.get(what) ?? 0) + amount);
@@ -131,7 +131,8 @@ async function run(part: Part, seed: number, seconds: number): Promise<Round> {
 
 function failed({ name }: Part, seed: number, { failures, status, stderr }: Round): number {
   for (const { test, file, error } of failures) console.log(`\n${file}: ${test}\n${error}`);
-  if (failures.length === 0) console.log(`\nthe test runner ended with ${status}\n${stderr}`);
+  if (status === 0) console.log('\nno test was run');
+  else if (failures.length === 0) console.log(`\nthe test runner ended with ${status}\n${stderr}`);
   console.log(`\n${clock()} ${name} FAILED. Again:\n\n    npm run torture -- ${name} --rounds 1 --seed ${seed}`);
   return 1;
 }
