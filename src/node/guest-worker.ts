@@ -8,6 +8,7 @@ import { randomFillSync } from 'node:crypto';
 import { type AnyProgram, openProgram } from '../capture/prepare.ts';
 import { warmUp } from '../capture/warm.ts';
 import { GuestThread } from '../guest/thread.ts';
+import { yieldToNode } from './thread-priority.ts';
 import type { GuestOrder, GuestSetup, ThreadReport } from '../guest/messages.ts';
 import type { Machinery } from '../guest/local.ts';
 import { realClock } from './runtime.ts';
@@ -56,6 +57,8 @@ function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
  */
 const WARM_UP_AFTER_MS = 3000;
 const idle = setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
+
+yieldToNode();
 
 const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 
