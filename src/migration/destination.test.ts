@@ -4,29 +4,15 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { incarnation, makePid, moveId, nodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import type { DestinationHost, GuestHost, HomeHost, Message, SourceHost } from './hosts.ts';
+import type { DestinationHost, Message } from './hosts.ts';
 import type { RoleMessage } from './roles.ts';
 import { Roles } from './roles.ts';
+import { NO_GUEST, NO_HOME, NO_SOURCE, unused } from './testing/unused.ts';
 import { TIMES } from './timing.ts';
 
 const [HOME, SOURCE, HERE, OTHER] = [nodeId(1), nodeId(2), nodeId(3), nodeId(4)];
 const pid = makePid(HOME, 7);
 const move = moveId(5);
-const unused = (): never => assert.fail('nobody asks for this');
-const guest: GuestHost = { pause: unused, go: unused, discard: unused };
-const source: SourceHost = { freeze: unused, resume: unused };
-const home: HomeHost = {
-  stayReasons: unused,
-  spec: unused,
-  nodeState: unused,
-  nameOf: unused,
-  silence: unused,
-  placed: unused,
-  moving: unused,
-  moved: unused,
-  ended: unused,
-  usage: unused,
-};
 
 /** A node that has reserved room for a process and told home so. */
 function reserved() {
@@ -44,10 +30,10 @@ function reserved() {
   const roles: Roles = new Roles(
     {
       network: { self: HERE, send: (to, message) => sent.push([to, message]), hasRoom: () => true },
-      guest,
-      source,
+      guest: NO_GUEST,
+      source: NO_SOURCE,
       destination,
-      home,
+      home: NO_HOME,
     },
     { clock, random: new SeededRandom(1), log: silentLog },
   );

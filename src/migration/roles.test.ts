@@ -3,13 +3,11 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { incarnation, makePid, moveId, nodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import type { DestinationHost, GuestHost, HomeHost, Message, Network, SourceHost } from './hosts.ts';
+import type { DestinationHost, Message, Network } from './hosts.ts';
 import type { RoleMessage } from './roles.ts';
 import { Roles } from './roles.ts';
+import { NO_GUEST, NO_HOME, NO_SOURCE, unused } from './testing/unused.ts';
 
-const unused = (): never => assert.fail('no host is asked');
-const guest: GuestHost = { pause: unused, go: unused, discard: unused };
-const source: SourceHost = { freeze: unused, resume: unused };
 const destination: DestinationHost = {
   reserve: unused,
   open: unused,
@@ -17,18 +15,6 @@ const destination: DestinationHost = {
   seal: unused,
   start: unused,
   giveUp: unused,
-};
-const home: HomeHost = {
-  stayReasons: unused,
-  spec: unused,
-  nodeState: unused,
-  nameOf: unused,
-  silence: unused,
-  placed: unused,
-  moving: unused,
-  moved: unused,
-  ended: unused,
-  usage: unused,
 };
 
 const request = (ticket: number): RoleMessage => ({
@@ -53,7 +39,7 @@ test('what comes in behind an input that is refused is dealt with', () => {
   let send: (message: Message) => void = () => {};
   const network: Network = { self: nodeId(1), send: (_to, message) => send(message), hasRoom: () => true };
   const env = { clock: new VirtualClock(), random: new SeededRandom(1), log: silentLog };
-  const roles = new Roles({ network, guest, source, destination, home }, env);
+  const roles = new Roles({ network, guest: NO_GUEST, source: NO_SOURCE, destination, home: NO_HOME }, env);
   send = (message) => {
     assert(message.frame === 'answer');
     answered.push(message.ticket);
