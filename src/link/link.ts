@@ -10,7 +10,7 @@
  * this side has dialed wins over a greeting that was sent before it opened (its `generation` is older); otherwise the
  * newest wins. A connection that loses is closed without loss, because the session is replayed on the other one.
  */
-import type { Clock, Log, Random, Timer } from '../base/env.ts';
+import type { Timer } from '../base/env.ts';
 import { unreachable } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
@@ -21,34 +21,13 @@ import type { ConnectionOwner } from './connection.ts';
 import { Connection } from './connection.ts';
 import type { EncodedFrame, Frame, FrameHeader, FrameOf, PeerFrame, SessionFrame } from './frames.ts';
 import { encodeFrame, HEADER_BYTES, isSessionFrame } from './frames.ts';
-import type { Agreement, Identity, Refusal } from './greeting.ts';
+import type { Agreement, Refusal } from './greeting.ts';
 import { checkHello, checkWelcome, helloOf, welcomeOf } from './greeting.ts';
+import type { LinkConfig, LinkEvents } from './ports.ts';
 import { Redial } from './redial.ts';
-import { Session } from './session.ts';
+import { Session, newSessionId } from './session.ts';
 import { Room } from './room.ts';
-import type { Dialer, Transport } from './transport.ts';
-
-export interface LinkConfig {
-  readonly self: Identity;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly dialer: Dialer;
-}
-
-export interface LinkEvents {
-  onFrame(peer: NodeId, frame: PeerFrame): void;
-  /** A connection is open, the first one or a new one, and the session goes on (`agreement.boot`: the peer's). */
-  onOpen(peer: NodeId, agreement: Agreement): void;
-  /** The connection is gone; the link tries to get another one. */
-  onBroken(peer: NodeId, reason: string): void;
-  /** The session is lost with everything under way in it. Frames sent from now on belong to the next one. */
-  onReset(peer: NodeId, reason: string): void;
-  /** The peer has said that it stops. */
-  onGoodbye(peer: NodeId, reason: string): void;
-  /** The two nodes cannot work together, or the peer has broken the protocol. */
-  onRefused(peer: NodeId, refusal: Refusal): void;
-}
+import type { Transport } from './transport.ts';
 
 export class Link {
   readonly peer: NodeId;
@@ -190,7 +169,7 @@ export class Link {
     const connection = new Connection(transport, true, clock, this.#owner);
     this.#greeting = connection;
     const session = this.#session;
-    if (session.id === 0n) session.begin(randomId(random), false);
+    if (session.id === 0n) session.begin(newSessionId(random), false);
     connection.send(helloOf(self, session, this.#generation), session.received);
   }
 
@@ -215,7 +194,7 @@ export class Link {
     } else {
       if (session.established) this.#loseSession('the peer does not know the session any more');
       // A session that only the peer knows is gone, so it gets a new one and learns its loss from that.
-      session.begin(hello.fresh ? hello.session : randomId(random), true);
+      session.begin(hello.fresh ? hello.session : newSessionId(random), true);
     }
     const peerReceived = hello.session === session.id ? hello.received : session.received;
     this.#generation = (Math.max(this.#generation, hello.generation) + 1) >>> 0;
@@ -397,11 +376,4 @@ export class Link {
       this.#acknowledgements.sent();
     }
   }
-}
-
-function randomId(random: Random): bigint {
-  const bytes = new Uint8Array(8);
-  random.fill(bytes);
-  // 0 stands for no session.
-  return new DataView(bytes.buffer).getBigUint64(0, true) || 1n;
 }

@@ -8,7 +8,7 @@ import type { NodeId } from '../base/ids.ts';
 import { TIMING } from '../base/timing.ts';
 import type { PeerFrame } from './frames.ts';
 import type { Agreement, Refusal } from './greeting.ts';
-import type { LinkConfig, LinkEvents } from './link.ts';
+import type { LinkConfig, LinkEvents } from './ports.ts';
 import { Link } from './link.ts';
 import type { Transport } from './transport.ts';
 

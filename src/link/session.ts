@@ -6,6 +6,7 @@
  * the wrap is met from the first day on and not only by links that have run for months.
  */
 import { assert } from '../base/assert.ts';
+import type { Random } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { EncodedFrame } from './frames.ts';
@@ -139,3 +140,11 @@ export class Session {
 
 /** Stands for a frame that has been acknowledged, so that its bytes can be freed. */
 const NOTHING: EncodedFrame = { parts: [], bytes: 0 };
+
+/** An id for a session that nobody knows yet: 64 random bits, never 0. */
+export function newSessionId(random: Random): bigint {
+  const bytes = new Uint8Array(8);
+  random.fill(bytes);
+  // 0 stands for no session.
+  return new DataView(bytes.buffer).getBigUint64(0, true) || 1n;
+}
