@@ -1,5 +1,5 @@
 /** The queue of a program's only thread: nobody wakes it, and it wakes nobody. */
-import type { Waiting } from './machine.ts';
+import type { Waiting } from './host.ts';
 
 const DIFFERENT = 1;
 const TIMED_OUT = 2;

@@ -3,6 +3,7 @@ import { GodwitError } from '../base/errors.ts';
 import { GODWIT } from './facts.ts';
 import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT, NOTE_EXPORT } from './continuation-module.ts';
+import type { RewrittenInstance } from './instance.ts';
 import { MOST_NOTED, NOTHING_SEEN } from './loop-calls.ts';
 import type { SeenCalls } from './loop-calls.ts';
 import type { CompiledContinuation, Program } from './program.ts';
@@ -18,17 +19,16 @@ interface Place {
 
 export class Continuations {
   readonly #program: Program;
-  readonly #imports: (functions: readonly number[]) => WebAssembly.ModuleImports;
+  readonly #instance: RewrittenInstance;
   /** Code calls them by their numbers here. */
   readonly table: WebAssembly.Table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
   /** By function and safepoint. */
   readonly #places = new Map<string, Place>();
   #slow = false;
 
-  /** @param imports all that a continuation imports; `functions` by their indices in the rewritten module */
-  constructor(program: Program, imports: (functions: readonly number[]) => WebAssembly.ModuleImports) {
+  constructor(program: Program, instance: RewrittenInstance) {
     this.#program = program;
-    this.#imports = imports;
+    this.#instance = instance;
   }
 
   /** Whether the frames linked last have loops that V8 does not optimise at once. */
@@ -93,7 +93,9 @@ export class Continuations {
     const found = this.#places.get(key);
     if (found?.continuation === continuation) return found.number;
     const { module, functions } = continuation;
-    const { exports } = new WebAssembly.Instance(module, { [GODWIT]: this.#imports(functions) });
+    const { exports } = new WebAssembly.Instance(module, {
+      [GODWIT]: this.#instance.continuationImports(this.table, functions),
+    });
     const number = found?.number ?? this.table.grow(1);
     this.table.set(number, exports[CONTINUATION_EXPORT]);
     this.#places.set(key, { number, index, continuation, exports });

@@ -4,72 +4,24 @@
  *
  * Linear memory is the host's: a resume expects it to hold what it held at the capture, and to have that size.
  */
-import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { payloadOf } from '../wasm/module.ts';
 import { I32, V128, isNumeric } from '../wasm/types.ts';
 import { Continuations } from './continuations.ts';
-import { GODWIT } from './facts.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
-import type { AppendedTable, ExceptionHelper, FixedHelper, SavedReference } from './numbering.ts';
+import type { Host } from './host.ts';
+import { FOREIGN, RewrittenInstance } from './instance.ts';
+import type { AnyFunction } from './instance.ts';
 import type { Program } from './program.ts';
-import { memoryName } from './entries.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
-import { FOREIGN, SavedTables, growTo } from './saved-tables.ts';
+import { SavedTables, growTo } from './saved-tables.ts';
 import type { MachineState, Root } from './state.ts';
 import { placeForbiddenWait, placeHostFunctions } from './trampolines.ts';
-
-export interface Host {
-  /** The program's imports, by module and name; without memories. */
-  readonly imports: WebAssembly.Imports;
-  /** Shared, of the sizes that {@link Program.memories} says. */
-  readonly memories: readonly WebAssembly.Memory[];
-  /** Shared, one for each thread: bytes 0 to 1023 are the host's, the attention word (i32) at offset 0. */
-  readonly control: WebAssembly.Memory;
-  /**
-   * Called at a safepoint while the attention word is not 0; calls {@link Machine.unwind}, or returns to go on. Going
-   * on costs as much as a capture and a resume, so the attention word should be 0 by then.
-   */
-  readonly poll: () => void;
-  /**
-   * Called when a state has been taken up, from elsewhere or where it was, before any of its code runs.
-   * @param slow whether it has loops that V8 does not optimise at once. It never replaces code that runs: such a loop
-   *   stays slow until it ends, or until its stack is unwound and taken up again, as it is when `poll` returns
-   */
-  readonly resumed?: (slow: boolean) => void;
-  /** For programs that wait on shared memories. */
-  readonly waiting?: Waiting;
-}
-
-/**
- * The queue of the threads that wait on shared memories (threads proposal, "Wait and Notify operators"). All addresses
- * are in bytes, inside of the memory and multiples of the size that is waited on.
- */
-export interface Waiting {
-  /**
-   * Waits until another thread notifies the address.
-   * @param memory its number in the program
-   * @param expected compared as a signed number with what is at the address
-   * @param timeout in nanoseconds; for ever if it is negative
-   * @returns 0 if it was woken, 1 if something else is at the address, 2 if the time is over. May call
-   *   {@link Machine.unwind}: it is called again with the same arguments, the timeout included, after the resume
-   */
-  readonly wait32: (memory: number, address: number, expected: number, timeout: bigint) => number;
-  readonly wait64: (memory: number, address: number, expected: bigint, timeout: bigint) => number;
-  /**
-   * Wakes those who wait at the address, the first come first. No safepoint: it must return.
-   * @param count how many at most, 0 to 2^32 - 1
-   * @returns how many were woken
-   */
-  readonly notify: (memory: number, address: number, count: number) => number;
-}
 
 /** How a run ended. Traps and exceptions of the host are thrown through. */
 export type Outcome =
   | { readonly type: 'returned'; readonly value: unknown }
   | { readonly type: 'captured'; readonly state: MachineState };
-
-type AnyFunction = (...args: unknown[]) => unknown;
 
 /**
  * Bytes of code, of the innermost frames with loops, that are optimised at once when a stack is taken up again where it
@@ -80,12 +32,9 @@ const MOST_OPTIMISED = 16_384;
 export class Machine {
   readonly #program: Program;
   readonly #host: Host;
-  readonly #instance: WebAssembly.Instance;
-  readonly #tag: WebAssembly.Tag;
+  readonly #instance: RewrittenInstance;
   readonly #unwinding: WebAssembly.Exception;
   readonly #savePointer: WebAssembly.Global<number>;
-  /** Functions of the rewritten module that have been asked for. */
-  readonly #functions = new Map<number, AnyFunction>();
   readonly #continuations: Continuations;
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
@@ -100,27 +49,21 @@ export class Machine {
   constructor(program: Program, host: Host) {
     this.#program = program;
     this.#host = host;
-    this.#continuations = new Continuations(program, (functions) => this.#continuationImports(functions));
-    this.#instance = new WebAssembly.Instance(program.rewritten, { ...host.imports, [GODWIT]: this.#memories() });
-    this.#tag = this.#export('unwind');
-    this.#unwinding = new WebAssembly.Exception(this.#tag, [], { traceStack: false });
-    this.#savePointer = this.#global(program.numbering.savePointer) as WebAssembly.Global<number>;
+    const instance = new RewrittenInstance(program, host);
+    this.#instance = instance;
+    this.#continuations = new Continuations(program, instance);
+    this.#unwinding = new WebAssembly.Exception(instance.unwindTag, [], { traceStack: false });
+    this.#savePointer = instance.savePointer();
     this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
-    this.#tables = new SavedTables(program.original, program.facts.changedTables, {
-      table: (index) => this.#tableAt(index),
-      indexOf: (reference) => this.#indexOf(reference),
-      functionAt: (index) => this.#originalFunction(index),
-      saveEntry: (table, index) => this.#helper('saveEntry')(table, index),
-      restoreEntry: (table, index, saved) => this.#helper('restoreEntry')(table, index, saved),
-    });
-    placeHostFunctions(this.#table('host'), { poll: () => this.#poll() });
+    this.#tables = new SavedTables(program.original, program.facts.changedTables, instance);
+    placeHostFunctions(this.#instance.table('host'), { poll: () => this.#poll() });
     if (program.numbering.waitUses.length > 0) this.#placeWaiting();
   }
 
   #placeWaiting(): void {
     const { numbering, original } = this.#program;
     const forbidden = numbering.waitUses.some(({ memory }) => !original.memories[memory]!.shared);
-    const table = this.#table('host');
+    const table = this.#instance.table('host');
     if (forbidden) placeForbiddenWait(table);
     if (!numbering.waitUses.some(({ memory }) => original.memories[memory]!.shared)) return;
     const { waiting } = this.#host;
@@ -150,7 +93,7 @@ export class Machine {
   start(entry = '_start', args: readonly unknown[] = []): Outcome {
     this.initialise();
     if (this.#program.original.start !== null) {
-      const outcome = this.#run({ type: 'start' }, this.#rootFunction({ type: 'start' }), []);
+      const outcome = this.#run({ type: 'start' }, this.#instance.rootFunction({ type: 'start' }), []);
       if (outcome.type === 'captured') return outcome;
     }
     return this.#afterStart(entry, args);
@@ -178,13 +121,13 @@ export class Machine {
   /** Applies the active segments, as instantiating the original would. Only needed before {@link call}. */
   initialise(): void {
     this.#initTables();
-    this.#helper('initMemory')();
+    this.#instance.helper('initMemory')();
   }
 
   /** Calls an exported function so that it can be captured. */
   call(name: string, args: readonly unknown[]): Outcome {
     const root: Root = { type: 'export', name };
-    return this.#run(root, this.#rootFunction(root), args);
+    return this.#run(root, this.#instance.rootFunction(root), args);
   }
 
   /**
@@ -208,12 +151,12 @@ export class Machine {
   explain(error: unknown): string | null {
     if (!(error instanceof WebAssembly.Exception)) return null;
     const { original } = this.#program;
-    const tag = original.tags.findIndex((_, index) => error.is(this.#tagAt(index)));
+    const tag = original.tags.findIndex((_, index) => error.is(this.#instance.tagAt(index)));
     if (tag === -1) return 'uncaught exception of a tag that the program does not show';
     const payload = [...payloadOf(original, tag)].map((type, i) =>
       type === V128 || !isNumeric(type)
         ? original.references.name(type)
-        : `${original.references.name(type)} ${String(error.getArg(this.#tagAt(tag), i))}`,
+        : `${original.references.name(type)} ${String(error.getArg(this.#instance.tagAt(tag), i))}`,
     );
     return `uncaught exception of tag ${tag}${payload.length > 0 ? ` with ${payload.join(', ')}` : ''}`;
   }
@@ -245,7 +188,7 @@ export class Machine {
     this.#restoreReferences(state.references);
     this.#restoreExceptions(state.exceptions);
     this.#restoreGlobals(state.globals);
-    this.#helper('settle')();
+    this.#instance.helper('settle')();
     this.#tables.restore(state);
     const end = SAVE_BASE + state.frames.length;
     this.#reserve(end);
@@ -264,13 +207,6 @@ export class Machine {
     this.unwind();
   }
 
-  #rootFunction(root: Root): AnyFunction {
-    const value = root.type === 'start' ? this.#export('start') : this.#instance.exports[root.name];
-    if (typeof value !== 'function')
-      throw new GodwitError('not_runnable', `the program exports no function ${rootText(root)}`);
-    return value as AnyFunction;
-  }
-
   #run(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
     let outcome = this.#attempt(root, call, args);
     while (outcome.type === 'captured' && this.#goOn) {
@@ -285,7 +221,7 @@ export class Machine {
       return { type: 'returned', value: call(...args) };
     } catch (error) {
       if (this.#leaving !== null) throw this.#leaving;
-      if (!(error instanceof WebAssembly.Exception) || !error.is(this.#tag)) throw error;
+      if (!(error instanceof WebAssembly.Exception) || !error.is(this.#instance.unwindTag)) throw error;
       return { type: 'captured', state: this.#capture(root) };
     }
   }
@@ -298,15 +234,15 @@ export class Machine {
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
     this.#savePointer.value = SAVE_BASE;
     this.#reserve(SAVE_BASE + globalBytes);
-    this.#helper('saveGlobals')();
+    this.#instance.helper('saveGlobals')();
     const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
     // Tables may hold exceptions that nothing else does, so they come first.
     const tables = this.#tables.save();
     const exceptions = this.#exceptions?.take() ?? [];
     const saved = this.#references('functions');
-    const references = Int32Array.from(saved, (reference) => this.#indexOf(reference) ?? FOREIGN);
+    const references = Int32Array.from(saved, (reference) => this.#instance.indexOf(reference));
     const hostReference =
-      this.#referenceTop('externs').value > 0 ||
+      this.#instance.referenceTop('externs').value > 0 ||
       references.includes(FOREIGN) ||
       exceptions.includes(null) ||
       tables.some(({ entries }) => entries.includes(FOREIGN));
@@ -318,45 +254,32 @@ export class Machine {
     return new SavedExceptions(
       this.#program.original,
       this.#host.control,
-      this.#referenceTop('exceptions'),
-      this.#helper('takeException'),
-      this.#helper('makeException'),
+      this.#instance.referenceTop('exceptions'),
+      this.#instance.helper('takeException'),
+      this.#instance.helper('makeException'),
     );
   }
 
   #references(table: 'functions' | 'externs'): unknown[] {
-    const references = this.#table(table);
-    return Array.from({ length: this.#referenceTop(table).value }, (_, i) => references.get(i));
-  }
-
-  /**
-   * The original's index of a function of this instance: the JavaScript interface makes the index the name of the
-   * function object. undefined if it is another instance's function or the host's.
-   */
-  #indexOf(reference: unknown): number | undefined {
-    if (typeof reference !== 'function') return undefined;
-    const index = Number(reference.name);
-    const { functions, firstWrapper, imports } = this.#program.numbering;
-    if (!Number.isInteger(index) || index < 0 || index >= firstWrapper + imports) return undefined;
-    if (this.#function(index) !== reference) return undefined;
-    return index < functions ? index : index - firstWrapper;
+    const references = this.#instance.table(table);
+    return Array.from({ length: this.#instance.referenceTop(table).value }, (_, i) => references.get(i));
   }
 
   #initTables(): void {
     if (this.#tablesReady) return;
-    this.#helper('initTables')();
+    this.#instance.helper('initTables')();
     this.#tablesReady = true;
   }
 
   #restoreReferences(references: Int32Array): void {
-    const table = this.#table('functions');
+    const table = this.#instance.table('functions');
     growTo(table, references.length, I32);
     references.forEach((index, i) => {
-      if (index !== FOREIGN) table.set(i, this.#originalFunction(index));
+      if (index !== FOREIGN) table.set(i, this.#instance.originalFunction(index));
     });
     // A new capture begins to count anew; it cannot come before all frames have been restored.
-    this.#referenceTop('functions').value = 0;
-    this.#referenceTop('externs').value = 0;
+    this.#instance.referenceTop('functions').value = 0;
+    this.#instance.referenceTop('externs').value = 0;
   }
 
   #restoreExceptions(exceptions: MachineState['exceptions']): void {
@@ -372,7 +295,7 @@ export class Machine {
     this.#reserve(SAVE_BASE + globals.length);
     new Uint8Array(this.#host.control.buffer).set(globals, SAVE_BASE);
     try {
-      this.#helper('restoreGlobals')();
+      this.#instance.helper('restoreGlobals')();
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       throw new GodwitError('corrupt', 'a state with a global that refers to nothing', { cause: error });
@@ -385,82 +308,9 @@ export class Machine {
     return original.exports.find(({ kind, name }) => kind === 'function' && name === root.name)?.index ?? FOREIGN;
   }
 
-  #continuationImports(functions: readonly number[]): WebAssembly.ModuleImports {
-    const { numbering } = this.#program;
-    const imports: WebAssembly.ModuleImports = {
-      ...this.#memories(),
-      unwind: this.#tag,
-      continuations: this.#continuations.table,
-    };
-    for (let i = 0; i < numbering.firstTable; i++) imports[`table${i}`] = this.#tableAt(i);
-    for (let i = 0; i < numbering.unwindTag; i++) imports[`tag${i}`] = this.#tagAt(i);
-    for (let i = 0; i <= numbering.savePointer; i++) imports[`global${i}`] = this.#global(i);
-    functions.forEach((index, i) => {
-      imports[`f${i}`] = this.#function(index);
-    });
-    return imports;
-  }
-
-  /** A function of the rewritten module by its index there. */
-  #function(index: number): AnyFunction {
-    let found = this.#functions.get(index);
-    if (found === undefined) {
-      this.#helper('place')(index);
-      found = this.#table('scratch').get(0) as AnyFunction;
-      this.#functions.set(index, found);
-    }
-    return found;
-  }
-
-  #originalFunction(index: number): AnyFunction {
-    const { functions } = this.#program.numbering;
-    if (index < 0 || index >= functions) throw new GodwitError('corrupt', `a state with function ${index}`);
-    return this.#function(this.#program.numbering.wrapper(index));
-  }
-
-  /** The memories as the rewritten module and its continuations import them. */
-  #memories(): WebAssembly.ModuleImports {
-    const { memories, control } = this.#host;
-    return { control, ...Object.fromEntries(memories.map((memory, index) => [memoryName(index), memory])) };
-  }
-
   #reserve(bytes: number): void {
     const { control } = this.#host;
     const missing = bytes - control.buffer.byteLength;
     if (missing > 0) control.grow(Math.ceil(missing / 65_536));
   }
-
-  #export(name: string): WebAssembly.ExportValue {
-    const value = this.#instance.exports[`${GODWIT}:${name}`];
-    assert(value !== undefined, `the rewritten module has no ${name}`);
-    return value;
-  }
-
-  #helper(name: FixedHelper | ExceptionHelper): AnyFunction {
-    return this.#export(name) as AnyFunction;
-  }
-
-  #tagAt(index: number): WebAssembly.Tag {
-    return this.#export(`tag${index}`);
-  }
-
-  #tableAt(index: number): WebAssembly.Table {
-    return this.#export(`table${index}`) as WebAssembly.Table;
-  }
-
-  #table(name: AppendedTable): WebAssembly.Table {
-    return this.#tableAt(this.#program.numbering.table(name));
-  }
-
-  #global(index: number): WebAssembly.Global {
-    return this.#export(`global${index}`) as WebAssembly.Global;
-  }
-
-  #referenceTop(table: SavedReference): WebAssembly.Global<number> {
-    return this.#global(this.#program.numbering.referenceTop(table)) as WebAssembly.Global<number>;
-  }
-}
-
-function rootText(root: Root): string {
-  return root.type === 'start' ? 'to start with' : JSON.stringify(root.name);
 }

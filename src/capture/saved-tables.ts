@@ -3,50 +3,35 @@ import { GodwitError } from '../base/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { EXNREF, FUNCREF, I64 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
+import { FOREIGN } from './instance.ts';
+import type { AnyFunction, RewrittenInstance } from './instance.ts';
 import type { MachineState, TableContent } from './state.ts';
-
-type AnyFunction = (...args: unknown[]) => unknown;
-
-/** Stands for a reference that only this instance knows. */
-export const FOREIGN = -2;
-
-/** What an instance gives to this. */
-export interface TableAccess {
-  readonly table: (index: number) => WebAssembly.Table;
-  /** The original's index of a function of this instance; undefined for anything else. */
-  readonly indexOf: (reference: unknown) => number | undefined;
-  /** The function with the original's index. @throws GodwitError `corrupt` if there is none */
-  readonly functionAt: (index: number) => AnyFunction;
-  /** The helpers of exceptions.ts for tables of exceptions, which the JavaScript interface does not show. */
-  readonly saveEntry: (table: number, index: number) => unknown;
-  readonly restoreEntry: (table: number, index: number, saved: number) => unknown;
-}
 
 export class SavedTables {
   readonly #module: Module;
   readonly #changed: Uint8Array;
-  readonly #access: TableAccess;
+  readonly #instance: RewrittenInstance;
 
   /** @param changed by table: 1 if code can change it */
-  constructor(module: Module, changed: Uint8Array, access: TableAccess) {
+  constructor(module: Module, changed: Uint8Array, instance: RewrittenInstance) {
     this.#module = module;
     this.#changed = changed;
-    this.#access = access;
+    this.#instance = instance;
   }
 
   save(): TableContent[] {
     const { tables } = this.#module;
     return tables.flatMap(({ address }, table) => {
       if (this.#changed[table] !== 1) return [];
-      const live = this.#access.table(table);
+      const live = this.#instance.tableAt(table);
       const length = Number(live.length);
       const top = this.#top(table);
       const entry = (i: number): number => {
         // By its place among the saved exceptions.
-        if (top === EXNREF) return Number(this.#access.saveEntry(table, i)) - 1;
+        if (top === EXNREF) return Number(this.#instance.helper('saveEntry')(table, i)) - 1;
         const found: unknown = live.get(tableIndex(i, address));
         if (found === null) return -1;
-        return (top === FUNCREF ? this.#access.indexOf(found) : undefined) ?? FOREIGN;
+        return top === FUNCREF ? this.#instance.indexOf(found) : FOREIGN;
       };
       return [{ table, entries: Int32Array.from({ length }, (_, i) => entry(i)) }];
     });
@@ -61,7 +46,7 @@ export class SavedTables {
     for (const content of tables) {
       const { table, entries } = content;
       if (this.#changed[table] !== 1) throw new GodwitError('corrupt', `a state with table ${table}`);
-      if (entries.length < Number(this.#access.table(table).length))
+      if (entries.length < Number(this.#instance.tableAt(table).length))
         throw new GodwitError('corrupt', `a state with a table of ${entries.length} entries`);
       if (this.#top(table) === EXNREF) this.#restoreExceptions(content, exceptions.length);
       else this.#restoreReferences(content);
@@ -69,21 +54,21 @@ export class SavedTables {
   }
 
   #restoreReferences({ table, entries }: TableContent): void {
-    const live = this.#access.table(table);
+    const live = this.#instance.tableAt(table);
     const { address } = this.#module.tables[table]!;
     // A table that has no null may grow by any of its entries.
     const known = entries.find((index) => index >= 0);
-    growTo(live, entries.length, address, known === undefined ? null : this.#access.functionAt(known));
+    growTo(live, entries.length, address, known === undefined ? null : this.#instance.originalFunction(known));
     entries.forEach((index, i) => {
       if (index === -1) live.set(tableIndex(i, address), null);
-      else if (index !== FOREIGN) live.set(tableIndex(i, address), this.#access.functionAt(index));
+      else if (index !== FOREIGN) live.set(tableIndex(i, address), this.#instance.originalFunction(index));
     });
   }
 
   #restoreExceptions({ table, entries }: TableContent, exceptions: number): void {
     if (entries.some((entry) => entry >= exceptions)) throw new GodwitError('corrupt', 'a table of no such exception');
     try {
-      entries.forEach((entry, i) => this.#access.restoreEntry(table, i, entry + 1));
+      entries.forEach((entry, i) => this.#instance.helper('restoreEntry')(table, i, entry + 1));
     } catch (error) {
       throw new GodwitError('limit', `a state with a table of ${entries.length} entries`, { cause: error });
     }

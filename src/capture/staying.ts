@@ -15,7 +15,8 @@ import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { memoryName, writeMemoryImport } from './entries.ts';
 import { ENGINE_VERSION, GODWIT } from './facts.ts';
 import type { Location } from './locate.ts';
-import type { Host, Outcome } from './machine.ts';
+import type { Host } from './host.ts';
+import type { Outcome } from './machine.ts';
 import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 
