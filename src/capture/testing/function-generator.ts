@@ -1,16 +1,18 @@
 /** Random code for one function of a generated module (generator.ts). */
-import { CATCH } from '../../wasm/exceptions.ts';
 import { OP, PREFIX_FD } from '../../wasm/opcodes.ts';
 import { EXNREF, FUNCREF, I32, I64, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import type { Choices } from './choices.ts';
-import type { Label, Signature, Surroundings } from './surroundings.ts';
+import { writeThrow, writeTry } from './exception-code.ts';
+import { pickMemory, writeAddress, writeAddressed, writeAtomic, writeBulk } from './memory-code.ts';
 import { writeConstant, writeReference } from './reference-code.ts';
+import type { Signature, Surroundings } from './surroundings.ts';
+import type { Label, Writing } from './writing.ts';
+import { forward, labelTypes } from './writing.ts';
 import { ATOMIC_ACCESSES, OPERATIONS } from './operations.ts';
 
 const MAX_DEPTH = 6;
-const MEMORY_MASK = 0xfff0;
 
 export class FunctionGenerator {
   readonly #c: Choices;
@@ -39,6 +41,18 @@ export class FunctionGenerator {
     this.#statements(0);
     for (const type of this.#signature.results) this.#value(type, 1);
     return a.done();
+  }
+
+  /** Here, at this depth, for code of one kind. */
+  #writing(depth: number): Writing {
+    return {
+      code: this.#a,
+      choices: this.#c,
+      module: this.#m,
+      labels: this.#labels,
+      value: (type) => this.#value(type, depth + 1),
+      inside: (params, results) => this.#inside(params, results, depth),
+    };
   }
 
   /** Locals without null need a value before they are read. */
@@ -77,8 +91,9 @@ export class FunctionGenerator {
         a.op(OP.globalSet, global.index);
       },
       () => {
-        const memory = this.#memory();
-        this.#address(memory, depth);
+        const at = this.#writing(depth + 1);
+        const memory = pickMemory(at);
+        writeAddress(at, memory);
         this.#value(I64, depth + 1);
         a.store(I64, memory, c.below(100));
       },
@@ -87,7 +102,7 @@ export class FunctionGenerator {
       () => this.#branchIf(depth),
       () => this.#tableChange(depth),
       () => this.#branchTable(depth),
-      () => this.#bulk(depth),
+      () => writeBulk(this.#writing(depth + 1)),
       () => this.#branchAway(depth),
       () => this.#atomic(UNKNOWN, depth),
       ...(this.#m.exceptions === 'none' ? [] : [() => this.#throwIf(depth), () => this.#guarded(depth)]),
@@ -95,47 +110,12 @@ export class FunctionGenerator {
     c.pick(kinds)();
   }
 
-  #memory(): number {
-    return this.#c.below(this.#m.memories.length);
-  }
-
-  /** A constant of an address type. */
-  #addressed(wide: boolean, value: number): Assembler {
-    if (!wide) return this.#a.constant(value);
-    this.#a.u8(OP.i64Const);
-    this.#a.s64(BigInt(value));
-    return this.#a;
-  }
-
   #place(index: number): Assembler {
-    return this.#addressed(this.#m.wideTable, index);
+    return writeAddressed(this.#a, this.#m.wideTable, index);
   }
 
-  #address(memory: number, depth: number): void {
-    this.#value(I32, depth + 2);
-    this.#a.constant(MEMORY_MASK).op(OP.i32And);
-    if (this.#m.memories[memory]!) this.#a.op(OP.i64ExtendI32U);
-  }
-
-  /** An atomic access that leaves this; a wait ends at once, for want of other threads. */
   #atomic(type: ValueType, depth: number): void {
-    const c = this.#c;
-    const a = this.#a;
-    const access = c.pick(ATOMIC_ACCESSES.get(type)!);
-    const waits = access.opcode === OP.atomicWait32 || access.opcode === OP.atomicWait64;
-    const memory = this.#memory();
-    if (waits && !this.#m.shared[memory]! && c.below(8) > 0) {
-      this.#leaf(type);
-      return;
-    }
-    this.#address(memory, depth);
-    access.operands.forEach((operand, i) => {
-      if (waits && i === 1) a.op(OP.i64Const, c.below(64));
-      else this.#value(operand, depth + 2);
-    });
-    const offset = (c.below(12) << access.alignment) + (c.below(40) === 39 ? 1 : 0);
-    a.op(access.opcode, 0x40 | access.alignment, memory, offset);
-    if (c.below(8) === 7) a.op(OP.atomicFence, 0);
+    writeAtomic(this.#writing(depth + 1), type, () => this.#leaf(type));
   }
 
   #callAndDrop(depth: number): void {
@@ -182,8 +162,7 @@ export class FunctionGenerator {
     for (const type of params) this.#value(type, depth + 1);
     const kind = c.below(this.#m.exceptions === 'none' ? 3 : 4);
     if (kind === 3) {
-      if (this.#m.exceptions === 'legacy') this.#legacyTry(params, results, depth);
-      else this.#tryTable(params, results, depth);
+      writeTry(this.#writing(depth), params, results);
       return;
     }
     if (kind === 1) this.#value(I32, depth + 1);
@@ -203,104 +182,14 @@ export class FunctionGenerator {
     this.#value(I32, depth + 1);
     this.#a.raw(OP.if, 0x40);
     this.#labels.push({ types: [], loop: false });
-    this.#throw(depth);
+    writeThrow(this.#writing(depth));
     this.#labels.pop();
     this.#a.op(OP.end);
   }
 
   /** Statements whose exceptions are caught. */
   #guarded(depth: number): void {
-    if (depth >= MAX_DEPTH) return;
-    if (this.#m.exceptions === 'legacy') this.#legacyTry([], [], depth + 1);
-    else this.#tryTable([], [], depth + 1);
-  }
-
-  #throw(depth: number): void {
-    const c = this.#c;
-    const a = this.#a;
-    const caught = this.#labels.flatMap((label, i) => (label.caught === true ? [this.#labels.length - 1 - i] : []));
-    if (caught.length > 0 && c.below(2) === 1) a.op(OP.rethrow, c.pick(caught));
-    else if (this.#m.exceptions === 'references' && c.below(6) === 5) {
-      this.#value(EXNREF, depth + 1);
-      a.op(OP.throwRef);
-    } else {
-      const tag = c.below(this.#m.tags.length);
-      for (const type of this.#m.tags[tag]!) this.#value(type, depth + 1);
-      a.op(OP.throw, tag);
-    }
-  }
-
-  /** The older form; the parameters are on the stack. */
-  #legacyTry(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
-    const c = this.#c;
-    const a = this.#a;
-    a.op(OP.try, this.#m.type(params, results));
-    const label: Label = { types: results, loop: false };
-    this.#labels.push(label);
-    this.#inside(params, results, depth);
-    if (c.below(4) === 3) {
-      this.#labels.pop();
-      a.op(OP.delegate, c.below(this.#labels.length));
-      return;
-    }
-    label.caught = true;
-    for (let clauses = c.below(3); clauses > 0; clauses--) {
-      const tag = c.below(this.#m.tags.length);
-      a.op(OP.catch, tag);
-      this.#inside(this.#m.tags[tag]!, results, depth);
-    }
-    if (c.below(2) === 1) {
-      a.op(OP.catchAll);
-      this.#inside([], results, depth);
-    }
-    this.#labels.pop();
-    a.op(OP.end);
-  }
-
-  /** The newer form, in a block that gets the results: clauses lead to blocks of their own or anywhere. */
-  #tryTable(params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
-    const c = this.#c;
-    const a = this.#a;
-    // The parameters of the whole stay below: they are pushed again for the try_table.
-    for (const _ of params) a.op(OP.drop);
-    const open = (types: readonly ValueType[]): void => {
-      a.op(OP.block, this.#m.type([], types));
-      this.#labels.push({ types, loop: false });
-    };
-    const out = this.#labels.length;
-    open(results);
-    const clauses = Array.from({ length: c.below(3) }, () => {
-      const kind = c.below(4);
-      const tag = c.below(this.#m.tags.length);
-      const payload = kind < CATCH.all ? this.#m.tags[tag]! : [];
-      return { kind, tag, passed: kind & 1 ? [...payload, EXNREF] : payload };
-    });
-    for (const { passed } of clauses) open(passed);
-    for (const type of params) this.#value(type, depth + 1);
-    const anywhere = this.#forward().filter((label) => this.#labelTypes(label).length === 0);
-    const away = anywhere.length > 0 && c.below(3) === 2 ? c.pick(anywhere) : null;
-    a.op(OP.tryTable, this.#m.type(params, results), clauses.length + (away === null ? 0 : 1));
-    clauses.toReversed().forEach(({ kind, tag }, label) => {
-      a.u8(kind);
-      if (kind < CATCH.all) a.u32(tag);
-      a.u32(label);
-    });
-    if (away !== null) {
-      a.u8(CATCH.all);
-      a.u32(away);
-    }
-    this.#labels.push({ types: results, loop: false });
-    this.#inside(params, results, depth);
-    this.#labels.pop();
-    a.op(OP.end);
-    for (const { passed } of clauses.toReversed()) {
-      a.op(OP.br, this.#labels.length - 1 - out);
-      this.#labels.pop();
-      a.op(OP.end);
-      this.#inside(passed, results, depth);
-    }
-    this.#labels.pop();
-    a.op(OP.end);
+    if (depth < MAX_DEPTH) writeTry(this.#writing(depth + 1), [], []);
   }
 
   /** The parameters are on the stack; sometimes they stay there for a while. */
@@ -330,18 +219,9 @@ export class FunctionGenerator {
     for (const type of results) this.#value(type, depth + 1);
   }
 
-  /** Labels that may be branched to at will: those that are not loops. */
-  #forward(): number[] {
-    return this.#labels.flatMap(({ loop }, i) => (loop ? [] : [this.#labels.length - 1 - i])).toReversed();
-  }
-
-  #labelTypes(label: number): readonly ValueType[] {
-    return this.#labels[this.#labels.length - 1 - label]!.types;
-  }
-
   #branchIf(depth: number): void {
-    const label = this.#c.pick(this.#forward());
-    const types = this.#labelTypes(label);
+    const label = this.#c.pick(forward(this.#labels));
+    const types = labelTypes(this.#labels, label);
     for (const type of types) this.#value(type, depth + 1);
     this.#value(I32, depth + 1);
     this.#a.op(OP.brIf, label);
@@ -354,12 +234,12 @@ export class FunctionGenerator {
     this.#value(I32, depth + 1);
     a.raw(OP.if, 0x40);
     this.#labels.push({ types: [], loop: false });
-    const label = this.#c.pick(this.#forward());
+    const label = this.#c.pick(forward(this.#labels));
     const kind = this.#c.below(4);
     if (kind === 3) this.#tailCall(depth);
-    else if (kind === 2 && this.#m.exceptions !== 'none') this.#throw(depth);
+    else if (kind === 2 && this.#m.exceptions !== 'none') writeThrow(this.#writing(depth));
     else {
-      for (const type of this.#labelTypes(label)) this.#value(type, depth + 1);
+      for (const type of labelTypes(this.#labels, label)) this.#value(type, depth + 1);
       if (this.#c.below(8) === 7) a.op(OP.unreachable);
       else a.op(OP.br, label);
     }
@@ -372,7 +252,7 @@ export class FunctionGenerator {
     const a = this.#a;
     a.raw(OP.block, 0x40);
     this.#labels.push({ types: [], loop: false });
-    const empty = this.#forward().filter((label) => this.#labelTypes(label).length === 0);
+    const empty = forward(this.#labels).filter((label) => labelTypes(this.#labels, label).length === 0);
     const targets = Array.from({ length: 1 + this.#c.below(4) }, () => this.#c.pick(empty));
     this.#statements(depth + 1);
     this.#value(I32, depth + 1);
@@ -393,25 +273,6 @@ export class FunctionGenerator {
     this.#place(this.#c.below(tableSize));
     this.#value(FUNCREF, depth + 1);
     a.op(OP.tableSet, table);
-  }
-
-  #bulk(depth: number): void {
-    const a = this.#a;
-    const kind = this.#c.below(4);
-    if (kind === 0) {
-      const memory = this.#memory();
-      this.#address(memory, depth);
-      a.constant(3).constant(5).op(OP.memoryInit, 1, memory);
-    } else if (kind === 1) a.op(OP.dataDrop, 1);
-    else if (kind === 2) {
-      const [to, from] = [this.#memory(), this.#memory()];
-      this.#address(to, depth);
-      this.#address(from, depth);
-      this.#addressed(this.#m.memories[to]! && this.#m.memories[from]!, 20).op(OP.memoryCopy, to, from);
-    } else {
-      const memory = this.#memory();
-      this.#addressed(this.#m.memories[memory]!, 1).op(OP.memoryGrow, memory).op(OP.drop);
-    }
   }
 
   /** Code that leaves one value. */
@@ -463,8 +324,7 @@ export class FunctionGenerator {
     }
     const { referred } = this.#m;
     if (type === referred.exact || type === referred.orNull) {
-      const value = (wanted: ValueType): void => this.#value(wanted, depth + 1);
-      writeReference({ code: a, choices: this.#c, module: this.#m, labels: this.#labels, value }, type);
+      writeReference(this.#writing(depth), type);
       return;
     }
     if (type === I32 && this.#c.below(8) === 7) {
@@ -474,8 +334,9 @@ export class FunctionGenerator {
       return;
     }
     if (type === I64 && this.#c.below(3) === 2) {
-      const memory = this.#memory();
-      this.#address(memory, depth);
+      const at = this.#writing(depth + 1);
+      const memory = pickMemory(at);
+      writeAddress(at, memory);
       a.load(I64, memory, 300);
       return;
     }

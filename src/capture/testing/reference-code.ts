@@ -2,20 +2,9 @@
 import { OP } from '../../wasm/opcodes.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import type { Assembler } from '../assembler.ts';
-import type { Choices } from './choices.ts';
 import { constantOf } from './operations.ts';
-import type { Label, Surroundings } from './surroundings.ts';
-
-/** Where code is being written. */
-export interface Writing {
-  readonly code: Assembler;
-  readonly choices: Choices;
-  readonly module: Surroundings;
-  /** The innermost one last. */
-  readonly labels: Label[];
-  /** Writes code that leaves a value of the type. */
-  readonly value: (type: ValueType) => void;
-}
+import type { Surroundings } from './surroundings.ts';
+import type { Writing } from './writing.ts';
 
 /** A reference with or without null, that comes out of a test for null, or out of one without null. */
 export function writeReference({ code, choices, module, labels, value }: Writing, type: ValueType): void {

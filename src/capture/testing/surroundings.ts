@@ -8,13 +8,6 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
-export interface Label {
-  readonly types: readonly ValueType[];
-  readonly loop: boolean;
-  /** A clause of the older form is being written. */
-  caught?: boolean;
-}
-
 /** What code of a module can refer to. */
 export interface Surroundings {
   /** Imported and defined functions, in the order in which the table holds them from place 1 on. */
