@@ -9,7 +9,8 @@
  * nobody to wake.
  */
 import type { Module } from '../wasm/module.ts';
-import { OP, alignmentOf } from '../wasm/opcodes.ts';
+import { alignmentOf } from '../wasm/instructions.ts';
+import { OP } from '../wasm/opcodes.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
 import { F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';

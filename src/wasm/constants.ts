@@ -1,6 +1,7 @@
 /** Constant expressions (WebAssembly core specification, section 3.3.10), extended integer arithmetic included. */
 import type { GlobalType, Range } from './module.ts';
-import { IMMEDIATE, OP, PREFIX_FD, immediateOf, signatureOf, unsupportedFeature } from './opcodes.ts';
+import { IMMEDIATE, immediateOf, signatureOf } from './instructions.ts';
+import { OP, PREFIX_FD, unsupportedFeature } from './opcodes.ts';
 import { hex, invalid, unsupported } from './reader.ts';
 import type { WasmReader } from './reader.ts';
 import type { ReferenceTypes } from './references.ts';

@@ -10,7 +10,8 @@ import { fixture } from '../../test/support/build.ts';
 import { decodeModule } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import { mnemonic } from './mnemonics.ts';
-import { IMMEDIATE, OPCODE_COUNT, immediateOf } from './opcodes.ts';
+import { IMMEDIATE, immediateOf } from './instructions.ts';
+import { OPCODE_COUNT } from './opcodes.ts';
 import { FunctionWalker } from './walker.ts';
 
 /** The first word of every instruction that wasm-tools prints, and of every one that the disassembler prints. */

@@ -3,7 +3,8 @@
  * that the bytes can be read, and numbers are as they stand in the code (labels count from the inside).
  */
 import { mnemonic } from './mnemonics.ts';
-import { IMMEDIATE, OP, PREFIXED, alignmentOf, immediateOf } from './opcodes.ts';
+import { IMMEDIATE, alignmentOf, immediateOf } from './instructions.ts';
+import { OP, PREFIXED } from './opcodes.ts';
 import { WasmReader, hex, invalid } from './reader.ts';
 import { NON_NULL_PREFIX, NULLABLE_PREFIX, typeName } from './types.ts';
 

@@ -2,7 +2,7 @@
  * The immediates of instructions: each index is read and checked against the module (WebAssembly core specification,
  * sections 3.4 and 5.4). `immediate` holds the index that the rules of an instruction need beside its type.
  */
-import { alignmentOf } from './opcodes.ts';
+import { alignmentOf } from './instructions.ts';
 import { ValidationStacks } from './stacks.ts';
 import { I32, I64, NO_TYPES, oneType } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';

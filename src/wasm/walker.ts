@@ -6,7 +6,8 @@
  */
 import { BulkRules } from './bulk.ts';
 import { typeOf } from './module.ts';
-import { IMMEDIATE, OP, PREFIXED, immediateOf, lanesOf, signatureOf, unsupportedFeature } from './opcodes.ts';
+import { IMMEDIATE, immediateOf, lanesOf, signatureOf } from './instructions.ts';
+import { OP, PREFIXED, unsupportedFeature } from './opcodes.ts';
 import { hex, unsupported } from './reader.ts';
 import { FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
 import type { FunctionType, ValueType } from './types.ts';

@@ -1,14 +1,6 @@
 /** Plain instructions for random code. */
-import {
-  IMMEDIATE,
-  OP,
-  OPCODE_COUNT,
-  PREFIX_FD,
-  PREFIX_FE,
-  alignmentOf,
-  immediateOf,
-  signatureOf,
-} from '../../wasm/opcodes.ts';
+import { IMMEDIATE, alignmentOf, immediateOf, signatureOf } from '../../wasm/instructions.ts';
+import { OP, OPCODE_COUNT, PREFIX_FD, PREFIX_FE } from '../../wasm/opcodes.ts';
 import { F32, F64, FUNCREF, I32, I64, UNKNOWN, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import type { ReferenceTypes } from '../../wasm/references.ts';
