@@ -21,14 +21,16 @@ const SIZES: readonly (readonly [size: number, rate: number])[] = [
   [512, 200],
 ];
 const TINY: typeof SIZES = [[1, 10]];
+/** The largest size that may be asked for, in MiB: three nodes and the memories that they keep are on one machine. */
+export const MOST_MB = 2048;
 const MOVES = 4;
 /** Bytes of a message between the nodes of a move. */
 const MESSAGE_BYTES = 64;
 
 export const migrate: Benchmark = {
   name: 'migrate',
-  operands: '',
-  summary: 'moving processes of 1 to 512 MB between two remote nodes, against plain TLS',
+  operands: '[MB...]',
+  summary: 'moving processes of 1 to 512 MB, or of those sizes, between two remote nodes, against plain TLS',
   limit: 900,
   columns: [
     { key: 'size_mb', digits: 0, meaning: 'MiB that the program holds, incompressible' },
@@ -46,11 +48,12 @@ export const migrate: Benchmark = {
       meaning: 'median time of those bytes with the messages before and behind them that a move needs, without a move',
     },
   ],
-  async *run({ rounds, tiny, signal }) {
+  async *run({ operands, rounds, tiny, signal }) {
     const { path } = await program('dirty');
     yield* withLab(3, signal, async function* (lab) {
       await using peer = await TlsPeer.start(signal);
-      for (const [size, rate] of tiny ? TINY : SIZES) {
+      const chosen = operands.map((size) => [Number(size), 0] as const);
+      for (const [size, rate] of chosen.length > 0 ? chosen : tiny ? TINY : SIZES) {
         yield await measure(lab, peer, path, { size, rate, moves: tiny ? 1 : rounds * MOVES });
       }
     });

@@ -9,6 +9,7 @@ import { importsOf } from '../src/wasm/module.ts';
 import { withAdvice } from '../src/wasm/advice.ts';
 import type { Benchmark } from './benchmark.ts';
 import { KERNELS, REAL_KERNELS } from './kernels.ts';
+import { MOST_MB } from './migrate.ts';
 
 type Check = (operands: readonly string[], name: string) => void;
 
@@ -19,6 +20,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const names = KERNELS.map((kernel) => kernel.name);
     const unknown = operands.find((operand) => !names.includes(operand));
     if (unknown !== undefined) refuse(`there is no kernel ${unknown}; there are ${names.join(', ')}`);
+  },
+  '[MB...]': (operands) => {
+    const wrong = operands.find((text) => !/^[1-9]\d{0,3}$/.test(text) || Number(text) > MOST_MB);
+    if (wrong !== undefined) refuse(`"${wrong}" is no size: whole MiB from 1 to ${MOST_MB}`);
   },
   '[FILE.wasm]': ([file, ...more], name) => {
     if (file !== undefined) requireModule(file);

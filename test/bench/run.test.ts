@@ -122,6 +122,14 @@ test('migrate compares a move with a plain transfer', () => {
   positive(rows[0], 'size_mb', 'dirty_mb_s', 'freeze_ms', 'total_ms', 'tls_ms', 'floor_ms');
 });
 
+test('migrate measures the sizes that it is given', () => {
+  const { rows } = report('migrate', '--tiny', '--json', '3', '2');
+  assert.deepEqual(
+    rows.map((row) => row['size_mb']),
+    [3, 2],
+  );
+});
+
 test('a benchmark whose time is over ends what it started and gives the rows that it has', () => {
   const { status, stdout, stderr } = bench('migrate', '--limit', '1', '--json');
   assert.equal(status, 1);
@@ -143,6 +151,8 @@ test('what is wrong is said in one clear line, with the way out', () => {
     [['overhead', '--rounds', '0'], 2, `--rounds and --limit take whole numbers from 1${help}`],
     [['overhead', '--colour'], 2, `Unknown option '--colour'${help}`],
     [['reaction', 'fob'], 2, /^there is no kernel fob; there are .*shows how$/],
+    [['migrate', '64', '0'], 2, `"0" is no size: whole MiB from 1 to 2048${help}`],
+    [['migrate', '64MB'], 2, `"64MB" is no size: whole MiB from 1 to 2048${help}`],
     [['spawn', 'x'], 2, `unexpected operand "x" of spawn${help}`],
     [['overhead', 'missing.wasm'], 127, /^cannot read missing\.wasm: there is no such file in .*; check the path$/],
     [['rewrite', 'src'], 126, 'cannot read src: it is a directory; give the path of a .wasm file'],
