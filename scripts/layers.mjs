@@ -29,6 +29,7 @@ const PURE = new Set(['balance', 'migration', 'ipc', 'kernel', 'cluster', 'link'
 /** … but for these, which are the real transport, storage, certificates and hashes behind an interface of their directory. */
 const EDGES = new Set([
   'src/link/tls.ts',
+  'src/link/receive-buffer.ts',
   'src/cluster/sqlite.ts',
   'src/cluster/authority.ts',
   'src/capture/hasher.ts',

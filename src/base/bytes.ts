@@ -103,6 +103,28 @@ let slab = new ArrayBuffer(SLAB_BYTES);
 let slabView = new DataView(slab);
 let slabUsed = 0;
 
+/** @returns where in the slab so many bytes are from now on someone's: at most {@link SHARED_CAPACITY} */
+function takeShared(size: number): number {
+  if (slabUsed + size > SLAB_BYTES) {
+    slab = new ArrayBuffer(SLAB_BYTES);
+    slabView = new DataView(slab);
+    slabUsed = 0;
+  }
+  const at = slabUsed;
+  slabUsed += size;
+  return at;
+}
+
+/** A copy; of a short one as a view of memory that it shares with others. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { length } = bytes;
+  // The place first: it may be in another slab.
+  const at = length <= SHARED_CAPACITY ? takeShared(length) : 0;
+  const copy = length <= SHARED_CAPACITY ? new Uint8Array(slab, at, length) : new Uint8Array(length);
+  copy.set(bytes);
+  return copy;
+}
+
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   /** Of the whole buffer, in which `#bytes` begin at `#base`. */
@@ -112,15 +134,9 @@ export class ByteWriter {
 
   constructor(capacity = 256) {
     if (capacity <= SHARED_CAPACITY) {
-      if (slabUsed + capacity > SLAB_BYTES) {
-        slab = new ArrayBuffer(SLAB_BYTES);
-        slabView = new DataView(slab);
-        slabUsed = 0;
-      }
-      this.#bytes = new Uint8Array(slab, slabUsed, capacity);
+      this.#base = takeShared(capacity);
+      this.#bytes = new Uint8Array(slab, this.#base, capacity);
       this.#view = slabView;
-      this.#base = slabUsed;
-      slabUsed += capacity;
     } else {
       this.#bytes = new Uint8Array(capacity);
       this.#view = new DataView(this.#bytes.buffer);

@@ -2,6 +2,7 @@
  * Cuts a stream of bytes into frames. No I/O inside: it is fed slices of any size and calls back for every frame that
  * is complete. It holds one unfinished frame at most, bounded by its limit.
  */
+import { copyOf } from '../base/bytes.ts';
 import type { Frame, FrameHeader } from './frames.ts';
 import { decodeFrame, decodeHeader, HEADER_BYTES } from './frames.ts';
 
@@ -25,8 +26,8 @@ export class FrameParser {
   }
 
   /**
-   * @param slice the next bytes. Frames that lie completely in it are decoded in place: their byte strings are views
-   *   of it, so the caller must not use it again.
+   * @param slice the next bytes, which may be overwritten as soon as this returns: nothing of a frame is a view of them,
+   *   but for the byte strings of transient frames
    * @throws GodwitError('protocol') at the first byte that cannot be right; the parser is of no use afterwards
    */
   push(slice: Uint8Array, sink: FrameSink): void {
@@ -48,6 +49,7 @@ export class FrameParser {
       if (this.#filled === 0 && slice.length - at >= header.length) {
         // Not `subarray`: that of a Buffer is a Buffer, whose `slice` does not copy as users of the frame expect.
         body = new Uint8Array(slice.buffer, slice.byteOffset + at, header.length);
+        if (!header.transient) body = copyOf(body);
         at += header.length;
       } else {
         if (this.#filled === 0) this.#partial = header.transient ? this.#reused(header.length) : fresh(header.length);

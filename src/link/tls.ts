@@ -17,6 +17,7 @@ import { TIMING } from '../base/timing.ts';
 import type { Address } from './address.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { nodeOfSubject } from './identity.ts';
+import { receive } from './receive-buffer.ts';
 import { OTHER_AUTHORITY, acceptFailure, breakReason, connectFailure } from './tls-reasons.ts';
 import type { Channel, Dialer, Dialing, Transport, TransportEvents } from './transport.ts';
 
@@ -55,8 +56,8 @@ class TlsChannel implements Channel {
     const socket = this.#socket;
     let reason = 'the peer has closed the connection';
     socket.on('error', (error) => (reason = breakReason(error)));
-    socket.on('data', (data: Uint8Array) => {
-      if (!this.#over) events.bytes(data);
+    receive(socket, (bytes) => {
+      if (!this.#over) events.bytes(bytes);
     });
     socket.on('drain', () => {
       if (!this.#over) events.drained();

@@ -2,7 +2,7 @@
 import type { NodeId } from '../base/ids.ts';
 
 export interface TransportEvents {
-  /** The next bytes; the receiver keeps the slice. Never called from inside a call of the transport. */
+  /** The next bytes; the slice is valid until this returns. Never called from inside a call of the transport. */
   bytes(slice: Uint8Array): void;
   /** After `send` has returned false: there is room again. */
   drained(): void;

@@ -264,6 +264,11 @@ class End implements Transport {
   }
 
   #receive(slice: Uint8Array): void {
-    if (this.#state === 'open' && slice.length > 0) this.#happen((events) => events.bytes(slice));
+    if (this.#state !== 'open' || slice.length === 0) return;
+    this.#happen((events) => {
+      events.bytes(slice);
+      // A real connection receives what comes next into the same memory.
+      slice.fill(0xee);
+    });
   }
 }
