@@ -65,7 +65,7 @@ export const PARTS: readonly Part[] = [
     files: [
       'src/migration/simulation.test.ts',
       'src/migration/everypoint.test.ts',
-      'src/link/links.test.ts',
+      'src/link/storm.test.ts',
       'src/cluster/membership.test.ts',
     ],
     environment: { GODWIT_SEEDS: '2000', GODWIT_LIVES: '3' },
