@@ -33,24 +33,24 @@ function original(bytes: Uint8Array<ArrayBuffer>, more: () => Values): Told {
   return { told, value: valueOf(() => (exports['run'] as () => unknown)()) };
 }
 
+/** `tell` is noted; of two calls of `pause` at one place the first captures, and the second goes on. */
+function telling(more: () => Values): { embedding: Required<Pick<Embedding, 'entry' | 'imports'>>; told: number[] } {
+  const told: number[] = [];
+  let again = false;
+  const pause = (execution: Execution): void => {
+    again = !again;
+    if (again) execution.capture();
+  };
+  const imports = (execution: Execution): WebAssembly.Imports => ({
+    env: { ...more(), tell: (n: number) => void told.push(n), pause: () => pause(execution) },
+  });
+  return { embedding: { entry: 'run', imports }, told };
+}
+
 function captured(bytes: Uint8Array, more: () => Values): Told & { captures: number; last: Execution } {
   const program = Program.compile(bytes);
-  const told: number[] = [];
+  const { embedding, told } = telling(more);
   let captures = 0;
-  let again = false;
-  const embedding: Embedding = {
-    entry: 'run',
-    imports: (execution) => ({
-      env: {
-        ...more(),
-        tell: (n: number) => void told.push(n),
-        pause() {
-          again = !again;
-          if (again) execution.capture();
-        },
-      },
-    }),
-  };
   let last = new Execution(program, embedding);
   const value = valueOf(() => {
     let ended: Ended = last.start();
@@ -60,7 +60,7 @@ function captured(bytes: Uint8Array, more: () => Values): Told & { captures: num
         ...embedding,
         imports: (execution) => {
           last = execution;
-          return embedding.imports!(execution);
+          return embedding.imports(execution);
         },
       });
     }
@@ -229,22 +229,8 @@ describe('captured and resumed', () => {
         throw new WebAssembly.Exception(given, [42]);
       },
     });
-    const told: number[] = [];
+    const { embedding, told } = telling(more);
     const program = Program.compile(bytes);
-    let again = false;
-    const embedding: Embedding = {
-      entry: 'run',
-      imports: (execution) => ({
-        env: {
-          ...more(),
-          tell: (n: number) => void told.push(n),
-          pause() {
-            again = !again;
-            if (again) execution.capture();
-          },
-        },
-      }),
-    };
     let ended = new Execution(program, embedding).start();
     assert.equal(ended.type, 'captured');
     ended = resume(program, ended.execution.image(), embedding);
@@ -252,7 +238,7 @@ describe('captured and resumed', () => {
     let last: Execution | null = null;
     const image = ended.execution.image();
     assert.throws(
-      () => resume(program, image, { ...embedding, imports: (execution) => embedding.imports!((last = execution)) }),
+      () => resume(program, image, { ...embedding, imports: (execution) => embedding.imports((last = execution)) }),
       (error) => {
         const own = last!.exports['own'] as WebAssembly.Tag;
         assert.ok(error instanceof WebAssembly.Exception && error.is(own));

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
 import { nodeId } from '../base/ids.ts';
+import { storms } from '../base/testing/seeds.ts';
 import { TIMING } from '../base/timing.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
 import { Links } from '../link/links.ts';
@@ -304,16 +305,7 @@ test('only the founder is believed', () => {
 });
 
 test('whatever happens to network and nodes, the cluster agrees in the end', (t) => {
-  const first = Number(process.env['GODWIT_SEED'] ?? 1);
-  const count = Number(process.env['GODWIT_SEEDS'] ?? 40);
-  for (let seed = first; seed < first + count; seed++) {
-    try {
-      storm(seed);
-    } catch (error) {
-      throw new Error(`GODWIT_SEED=${seed}`, { cause: error });
-    }
-  }
-  t.diagnostic(`${count} storms`);
+  storms(t, 40, storm);
 });
 
 function storm(seed: number): void {

@@ -2,20 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '../base/ids.ts';
+import { storms } from '../base/testing/seeds.ts';
 import { CALM, STORM } from './testing/network.ts';
 import { A, B, TestNode, setUp } from './testing/nodes.ts';
 
 test('under a storm every frame arrives once and in order, or its loss is told', (t) => {
-  const first = Number(process.env['GODWIT_SEED'] ?? 1);
-  const count = Number(process.env['GODWIT_SEEDS'] ?? 300);
-  for (let seed = first; seed < first + count; seed++) {
-    try {
-      storm(seed);
-    } catch (error) {
-      throw new Error(`GODWIT_SEED=${seed}`, { cause: error });
-    }
-  }
-  t.diagnostic(`${count} storms`);
+  storms(t, 300, storm);
 });
 
 /** Two nodes send numbered frames through a network that fails in every way, and restart now and then. */

@@ -1,6 +1,6 @@
 /** What reads modules: decoding, validating, rewriting, and what `godwit inspect` makes of them. */
 import assert from 'node:assert/strict';
-import { GodwitError, messageOf } from '../../src/base/errors.ts';
+import { messageOf } from '../../src/base/errors.ts';
 import { SeededRandom } from '../../src/base/virtual.ts';
 import { Description } from '../../src/capture/describe.ts';
 import { NOTHING_SEEN } from '../../src/capture/loop-calls.ts';
@@ -16,6 +16,7 @@ import { loadScript, scriptNames } from '../spec/scripts.ts';
 import { fixture } from '../support/build.ts';
 import type { Target } from './fuzz.ts';
 import { mutateModule } from './mutate-module.ts';
+import { isTaken } from './taken.ts';
 
 /** Modules of the core scripts that are worth their time: beyond this they are only longer. */
 const SCRIPT_MODULE_BYTES = 20_000;
@@ -83,6 +84,7 @@ export const readModule = (input: Uint8Array): void => {
 export const moduleTarget = (all: boolean): Target => ({
   name: 'module',
   slowness: 4,
+  // Scripts have modules that are refused on purpose.
   seeds: async () => (await moduleSeeds(all)).filter((seed) => isTaken(readModule, seed)),
   mutate: mutateModule,
   read: readModule,
@@ -109,16 +111,5 @@ function complaint(input: Uint8Array): string {
     return 'nothing';
   } catch (error) {
     return messageOf(error);
-  }
-}
-
-/** Scripts have modules that are refused on purpose: those are no seeds. */
-function isTaken(read: (input: Uint8Array) => unknown, input: Uint8Array): boolean {
-  try {
-    read(input);
-    return true;
-  } catch (error) {
-    if (error instanceof GodwitError) return false;
-    throw error;
   }
 }

@@ -36,6 +36,7 @@ import { joinToken, nodeInfo, processEnd, processInfo } from '../../src/node/cod
 import { decodeRest, encodeRest } from '../../src/node/guest-baggage.ts';
 import type { Target } from './fuzz.ts';
 import { mutateBytes } from './mutate.ts';
+import { isTaken } from './taken.ts';
 
 const WASM_PAGE = 65_536;
 /** Pages that a node has reserved for the image that it reads: it has no room for others. */
@@ -142,15 +143,7 @@ const factsTarget: Target = {
 /** Zeros are the simplest value of most records: numbers, nothing, empty lists. @returns those that `read` takes */
 function zeros(read: (input: Uint8Array) => void, most = 160): Uint8Array[] {
   const lengths = Array.from({ length: most }, (_, length) => new Uint8Array(length));
-  return lengths.filter((input) => {
-    try {
-      read(input);
-      return true;
-    } catch (error) {
-      if (error instanceof GodwitError) return false;
-      throw error;
-    }
-  });
+  return lengths.filter((input) => isTaken(read, input));
 }
 
 function frameSeeds(): Uint8Array[] {
