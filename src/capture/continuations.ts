@@ -1,6 +1,8 @@
 /** The continuations of one instance: puts the frames of a state together so that they can be resumed. */
 import { GodwitError } from '../base/errors.ts';
+import type { TypeList } from '../wasm/types.ts';
 import { GODWIT } from './facts.ts';
+import type { FramePlan } from './frame.ts';
 import { readFrames } from './frames.ts';
 import { CONTINUATION_EXPORT, NOTE_EXPORT } from './continuation-module.ts';
 import type { RewrittenInstance } from './instance.ts';
@@ -15,6 +17,17 @@ interface Place {
   readonly index: number;
   readonly continuation: CompiledContinuation;
   readonly exports: WebAssembly.Exports;
+}
+
+/** A frame record with its continuation. */
+export interface LinkedFrame {
+  /** The number of its continuation. */
+  readonly number: number;
+  /** Offset behind the record. */
+  readonly end: number;
+  readonly plan: FramePlan;
+  /** Types of what the continuation returns. */
+  readonly results: TypeList;
 }
 
 export class Continuations {
@@ -41,19 +54,19 @@ export class Continuations {
    * @param area the records, innermost first
    * @param root index of the function that was called from outside
    * @param most bytes of code that may be optimised at once: the innermost frames come first
-   * @returns the outermost frame's continuation
+   * @returns the frames, innermost first: at least one
    * @throws GodwitError `corrupt` if the records do not fit the program
    */
-  link(area: Uint8Array, root: number, most: number): () => unknown {
+  link(area: Uint8Array, root: number, most: number): LinkedFrame[] {
     const { linker } = this.#program;
     const view = new DataView(area.buffer, area.byteOffset);
     const linked = new Map<string, number>();
     let left = most;
-    let outermost: number | undefined;
+    const frames: LinkedFrame[] = [];
     const seen = most > 0 ? this.#seen() : null;
     this.#slow = false;
     for (const { index, site, end } of readFrames(area, linker, root)) {
-      if (outermost === undefined && !linker.isInnermost(index, site)) {
+      if (frames.length === 0 && !linker.isInnermost(index, site)) {
         throw new GodwitError('corrupt', 'a state whose innermost frame is not at a safepoint');
       }
       const key = `${index}.${site}`;
@@ -66,10 +79,9 @@ export class Continuations {
         linked.set(key, number);
       }
       view.setUint32(end - 4, number, true);
-      outermost = number;
+      frames.push({ number, end, plan: linker.plan(index), results: linker.results(index) });
     }
-    if (outermost === undefined) throw new GodwitError('corrupt', 'a state without frames');
-    return this.table.get(outermost) as () => unknown;
+    return frames;
   }
 
   /** What continuations have noted, by function. */

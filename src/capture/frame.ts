@@ -2,8 +2,8 @@
  * What a function keeps in a frame record, and where. A record lies in the save area of the control memory:
  *
  *   values of the saved locals, in the plan's order, packed without gaps;
- *   u32 function index in the original module; u32 pc; u32 size of the whole record; u32 0, where a resume puts the
- *   number of the frame's continuation in the table of continuations.
+ *   u32 function index in the original module; u32 pc; u32 size of the whole record; a u32 that is overwritten by a
+ *   resume with the number of the frame's continuation in the table of continuations.
  *
  * i32 and f32 take 4 bytes, i64 and f64 8, v128 16; a reference takes 4: 0 for null, otherwise its position in the
  * table of saved references, plus 1. Records lie innermost first, so a resume takes them from the end.

@@ -132,6 +132,12 @@ export class Linker {
     return sameTypes(references.tops(a.results), references.tops(b.results));
   }
 
+  /** What the continuations of a function return: references of the most general types. */
+  results(index: number): TypeList {
+    const { results } = this.#callerType(index) ?? typeOf(this.#module, index);
+    return this.#module.references.tops(results);
+  }
+
   #rewrittenPlan(index: number): FramePlan {
     const plan = new BodyRewriter(this.#module, this.#facts, new MainTarget(this.#module, this.#n)).rewrite(index);
     if (plan === null) throw new GodwitError('corrupt', `function ${index} cannot be on a captured stack`);

@@ -11,6 +11,7 @@ import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
 import { continuationOf } from './link.ts';
+import { RELAY } from './relay.ts';
 import { MainTarget } from './target.ts';
 import type { Program } from './program.ts';
 import { TRAMPOLINES } from './trampolines.ts';
@@ -24,6 +25,9 @@ export interface Location {
   readonly offset: number;
 }
 
+/** Modules of the engine that have no code of the program. */
+const NOT_THE_PROGRAM: readonly string[] = [TRAMPOLINES, RELAY];
+
 /** `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<offset>`; the name may be missing. */
 const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
 
@@ -34,7 +38,7 @@ const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-
 export function locate(program: Program, error: Error): Location[] {
   const locations: Location[] = [];
   for (const [, url = '', functionText, offsetText] of (error.stack ?? '').matchAll(STACK_ENTRY)) {
-    if (url.startsWith(`${TRAMPOLINES}-`)) continue;
+    if (NOT_THE_PROGRAM.some((name) => url.startsWith(`${name}-`))) continue;
     const index = Number(functionText);
     const offset = Number.parseInt(offsetText ?? '', 16);
     const continuation = continuationOf(url);

@@ -5,16 +5,17 @@
  * Linear memory is the host's: a resume expects it to hold what it held at the capture, and to have that size.
  */
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { payloadOf } from '../wasm/module.ts';
 import { I32, V128, isNumeric } from '../wasm/types.ts';
 import { Continuations } from './continuations.ts';
 import { SAVE_BASE, savedSize } from './frame.ts';
 import type { Host } from './host.ts';
 import { FOREIGN, RewrittenInstance } from './instance.ts';
-import type { AnyFunction } from './instance.ts';
 import type { Program } from './program.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
 import { SavedTables, growTo } from './saved-tables.ts';
+import { Segments } from './segments.ts';
 import type { MachineState, Root } from './state.ts';
 import { placeForbiddenWait, placeHostFunctions } from './trampolines.ts';
 
@@ -36,6 +37,7 @@ export class Machine {
   readonly #unwinding: WebAssembly.Exception;
   readonly #savePointer: WebAssembly.Global<number>;
   readonly #continuations: Continuations;
+  readonly #segments: Segments;
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
   /** null if the program handles none. */
@@ -54,6 +56,7 @@ export class Machine {
     this.#continuations = new Continuations(program, instance);
     this.#unwinding = new WebAssembly.Exception(instance.unwindTag, [], { traceStack: false });
     this.#savePointer = instance.savePointer();
+    this.#segments = new Segments(host.control, this.#savePointer, this.#continuations.table, host.segmentBytes);
     this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
     this.#tables = new SavedTables(program.original, program.facts.changedTables, instance);
     placeHostFunctions(this.#instance.table('host'), { poll: () => this.#poll() });
@@ -93,7 +96,7 @@ export class Machine {
   start(entry = '_start', args: readonly unknown[] = []): Outcome {
     this.initialise();
     if (this.#program.original.start !== null) {
-      const outcome = this.#run({ type: 'start' }, this.#instance.rootFunction({ type: 'start' }), []);
+      const outcome = this.#run({ type: 'start' }, this.#instance.rootFunction({ type: 'start' }));
       if (outcome.type === 'captured') return outcome;
     }
     return this.#afterStart(entry, args);
@@ -127,7 +130,8 @@ export class Machine {
   /** Calls an exported function so that it can be captured. */
   call(name: string, args: readonly unknown[]): Outcome {
     const root: Root = { type: 'export', name };
-    return this.#run(root, this.#instance.rootFunction(root), args);
+    const entry = this.#instance.rootFunction(root);
+    return this.#run(root, () => entry(...args));
   }
 
   /**
@@ -170,9 +174,9 @@ export class Machine {
    */
   resume(state: MachineState, entry = '_start', takenUp?: () => void, args: readonly unknown[] = []): Outcome {
     // A state that has just arrived goes on as soon as possible; whether it stays is not known.
-    const outermost = this.#restore(state, 0);
+    this.#restore(state, 0);
     takenUp?.();
-    const outcome = this.#run(state.root, outermost, []);
+    const outcome = this.#run(state.root, () => this.#goOnFromState());
     if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
     return this.#afterStart(entry, args);
   }
@@ -180,9 +184,8 @@ export class Machine {
   /**
    * Puts everything back but memory.
    * @param most bytes of code that may be optimised at once
-   * @returns the continuation of the outermost frame
    */
-  #restore(state: MachineState, most: number): AnyFunction {
+  #restore(state: MachineState, most: number): void {
     const { control } = this.#host;
     this.#initTables();
     this.#restoreReferences(state.references);
@@ -194,10 +197,17 @@ export class Machine {
     this.#reserve(end);
     const area = new Uint8Array(control.buffer);
     area.set(state.frames, SAVE_BASE);
-    const outermost = this.#continuations.link(area.subarray(SAVE_BASE, end), this.#rootIndex(state.root), most);
-    this.#savePointer.value = end;
+    const root = this.#rootIndex(state.root);
+    this.#segments.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
     this.#host.resumed?.(this.#continuations.slow);
-    return outermost;
+  }
+
+  #goOnFromState(): unknown {
+    return this.#segments.run((error) => this.#isUnwinding(error));
+  }
+
+  #isUnwinding(error: unknown): boolean {
+    return error instanceof WebAssembly.Exception && error.is(this.#instance.unwindTag);
   }
 
   /** Code cannot return from a poll: if the host wants to go on, the stack is unwound and taken up again. */
@@ -207,30 +217,37 @@ export class Machine {
     this.unwind();
   }
 
-  #run(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
-    let outcome = this.#attempt(root, call, args);
+  #run(root: Root, call: () => unknown): Outcome {
+    let outcome = this.#attempt(root, call);
     while (outcome.type === 'captured' && this.#goOn) {
       this.#goOn = false;
-      outcome = this.#attempt(root, this.#restore(outcome.state, MOST_OPTIMISED), []);
+      this.#restore(outcome.state, MOST_OPTIMISED);
+      outcome = this.#attempt(root, () => this.#goOnFromState());
     }
     return outcome;
   }
 
-  #attempt(root: Root, call: AnyFunction, args: readonly unknown[]): Outcome {
+  #attempt(root: Root, call: () => unknown): Outcome {
     try {
-      return { type: 'returned', value: call(...args) };
+      return { type: 'returned', value: call() };
     } catch (error) {
+      const waiting = this.#segments.rest();
       if (this.#leaving !== null) throw this.#leaving;
-      if (!(error instanceof WebAssembly.Exception) || !error.is(this.#instance.unwindTag)) throw error;
-      return { type: 'captured', state: this.#capture(root) };
+      if (!this.#isUnwinding(error)) throw error;
+      return { type: 'captured', state: this.#capture(root, waiting) };
     }
   }
 
-  /** The stack has been unwound: every frame has left its record. */
-  #capture(root: Root): MachineState {
+  /**
+   * The stack has been unwound: every frame has left its record.
+   * @param waiting records of the frames that had not been taken up
+   * @throws RangeError as V8 does if the stack is deeper than any that V8 has room for: it has grown across captures
+   */
+  #capture(root: Root, waiting: readonly Uint8Array<ArrayBuffer>[]): MachineState {
     const n = this.#program.numbering;
     const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
-    const frames = area().slice(SAVE_BASE, this.#savePointer.value);
+    const frames = joined([area().slice(SAVE_BASE, this.#savePointer.value), ...waiting]);
+    if (frames.length > LIMITS.savedStackBytes) throw new RangeError('Maximum call stack size exceeded');
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
     this.#savePointer.value = SAVE_BASE;
     this.#reserve(SAVE_BASE + globalBytes);
@@ -313,4 +330,15 @@ export class Machine {
     const missing = bytes - control.buffer.byteLength;
     if (missing > 0) control.grow(Math.ceil(missing / 65_536));
   }
+}
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Uint8Array(parts.reduce((bytes, { length }) => bytes + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

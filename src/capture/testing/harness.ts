@@ -10,6 +10,7 @@ import type { MemorySize } from '../memory.ts';
 import type { Outcome } from '../machine.ts';
 import { Program } from '../program.ts';
 import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
+import { SEGMENT_BYTES } from '../segments.ts';
 import { decodeState, encodeState } from '../state.ts';
 
 export interface Run {
@@ -135,8 +136,14 @@ export function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAss
  * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes; a safepoint that was
  *   captured counts again when it is passed after the resume, but is not captured twice in a row
  * @param polls whether polls are safepoints too: then each of them, even one that is not wanted, unwinds the stack
+ * @param segmentBytes of stack for frames that are taken up at once
  */
-export function runCaptured(subject: Subject, wanted: (tick: number) => boolean, polls = true): Run {
+export function runCaptured(
+  subject: Subject,
+  wanted: (tick: number) => boolean,
+  polls = true,
+  segmentBytes: number = SEGMENT_BYTES,
+): Run {
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
   const sizes = program.memories;
@@ -174,7 +181,7 @@ export function runCaptured(subject: Subject, wanted: (tick: number) => boolean,
       () => safepoint(true),
     );
     const poll = (): void => safepoint(false);
-    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting });
+    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting, segmentBytes });
     return machine;
   };
   const end = ending(
