@@ -304,6 +304,22 @@ test('only the founder is believed', () => {
   assert.deepEqual(a.news(), []);
 });
 
+test('an announced address that is none costs the link, and changes nothing', () => {
+  for (const address of ['', 'nowhere', 'x:65536', 'a b:1', '\u001b[2J:1', 'x'.repeat(1000)]) {
+    const { cluster, a, c } = three(10);
+    c.links.send(a.id, { frame: 'announce', address });
+    cluster.clock.advance(100);
+    assert.equal(findMember(a.membership.list, '3').address, 'host3:1', JSON.stringify(address));
+    assert(a.news().includes('reset 3'), JSON.stringify(address));
+    cluster.settle();
+    assert.equal(findMember(a.membership.list, '3').address, 'host3:1');
+  }
+  const { cluster, a, c } = three(10);
+  c.links.send(a.id, { frame: 'announce', address: '0.0.0.0:7' });
+  cluster.clock.advance(100);
+  assert.equal(findMember(a.membership.list, '3').address, 'host3:7', 'a wildcard stands for where it was seen');
+});
+
 test('whatever happens to network and nodes, the cluster agrees in the end', (t) => {
   storms(t, 40, storm);
 });

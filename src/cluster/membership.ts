@@ -196,10 +196,11 @@ export class Membership {
   #onAnnounce(from: NodeId, text: string): void {
     const { engine } = this.#config;
     if (!engine) throw new GodwitError('protocol', 'this node does not keep the list of members');
-    const known = this.#list.members.find((m) => m.node === from)?.address;
+    const known = this.#list.members.find((m) => m.node === from);
+    // It was removed while this was under way.
+    if (!known) return;
     try {
-      const address = text && known ? withHost(text, parseAddress(known).host) : text;
-      engine.report(from, { address });
+      engine.report(from, { address: withHost(text, parseAddress(known.address).host) });
     } catch (error) {
       throw new GodwitError('protocol', `announce: ${messageOf(error)}`, { cause: error });
     }

@@ -15,7 +15,20 @@ test('addresses are read and written', () => {
 });
 
 test('what is no address is refused with an example', () => {
-  for (const text of ['', 'host', 'host:', ':1', 'host:65536', 'host:-1', '::1:4000', '[::1]', 'a b:1', 'host:1 ']) {
+  for (const text of [
+    '',
+    'host',
+    'host:',
+    ':1',
+    'host:65536',
+    'host:-1',
+    '::1:4000',
+    '[::1]',
+    'a b:1',
+    'host:1 ',
+    '\u001b[2J:1',
+    'a\u0007b:1',
+  ]) {
     assert.throws(() => parseAddress(text), { code: 'usage', message: /HOST:PORT/ }, text);
   }
 });

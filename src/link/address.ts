@@ -10,7 +10,8 @@ export interface Address {
 
 /** @throws GodwitError('usage') if the text is not `HOST:PORT` */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  // Without control characters: addresses of other nodes are shown to people.
+  const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s\p{C}]+)):(\d{1,5})$/u.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65535) {

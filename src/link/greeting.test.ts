@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeId } from '../base/ids.ts';
 import { TIMING } from '../base/timing.ts';
-import type { Frame } from './frames.ts';
-import { A, B, HELLO, TestNode, byHand, pairUp, setUp } from './testing/nodes.ts';
+import type { Frame, FrameOf } from './frames.ts';
+import { PROTOCOL } from './greeting.ts';
+import { A, B, HELLO, TestNode, WELCOME, answering, byHand, pairUp, setUp } from './testing/nodes.ts';
 
 test('a greeting that was sent before the open connection was there does not replace it', () => {
   const { network, clock } = setUp(10);
@@ -29,17 +30,7 @@ test('whatever a peer says, in whatever order, the node lives on', () => {
     { ...HELLO, session: 5n, fresh: false },
     { ...HELLO, protocolMin: 7, protocolMax: 9 },
     { ...HELLO, node: A },
-    {
-      frame: 'welcome',
-      protocol: 1,
-      build: '',
-      capabilities: [],
-      required: [],
-      boot: 2n,
-      session: 1n,
-      received: 1,
-      generation: 1,
-    },
+    { ...WELCOME, protocol: 1, session: 1n, received: 1 },
     { frame: 'refuse', code: 'glare', reason: 'x' },
     { frame: 'refuse', code: 'version', reason: 'x' },
     { frame: 'ack' },
@@ -108,4 +99,89 @@ test('a node of another cluster and one that is no member are refused', () => {
   assert.match(b.refusals[0] ?? '', /this is cluster test, not other/);
   assert.equal(stranger.links.isUp(A), false);
   assert.equal(a.links.get(nodeId(10)), undefined);
+});
+
+test('a hello of another protocol, cluster or node is refused with a reason, and makes no link', () => {
+  for (const [change, code, reason] of [
+    [{ protocolMin: 7, protocolMax: 9 }, 'version', /^build build of 1 speaks .*, build by hand 7 to 9: install/],
+    [{ protocolMin: 0, protocolMax: PROTOCOL.min - 1 }, 'version', /: install the same Godwit on both nodes$/],
+    [{ cluster: 'other' }, 'identity', /^this is cluster test, not other$/],
+    [{ node: nodeId(3) }, 'identity', /^the certificate is node 2's, the greeting node 3's$/],
+    [{ required: ['more'] }, 'capability', /build of 1 lacks more/],
+  ] as const) {
+    const { network, clock } = setUp(12);
+    const a = new TestNode(network, A, 1n);
+    a.links.add(B, '');
+    const peer = byHand(network, a);
+    peer.say({ ...HELLO, ...change });
+    clock.advance(1000);
+    const [refuse] = peer.heard;
+    assert(refuse?.frame === 'refuse');
+    assert.equal(refuse.code, code);
+    assert.match(refuse.reason, reason);
+    assert.match(a.refusals.join(), reason);
+    assert.equal(a.links.isUp(B), false);
+    assert.equal(network.connections, 0);
+  }
+});
+
+test('a welcome of another protocol, or that lacks something, is refused with a reason on both sides', () => {
+  const answers: readonly (readonly [welcome: FrameOf<'welcome'>, code: string, reason: RegExp])[] = [
+    ...[0, PROTOCOL.min - 1, PROTOCOL.max + 1, 65_535].map(
+      (protocol) =>
+        [{ ...WELCOME, protocol }, 'version', new RegExp(`build by hand ${protocol} to ${protocol}: install`)] as const,
+    ),
+    [{ ...WELCOME, capabilities: [] }, 'capability', /build by hand lacks image-1/],
+    [{ ...WELCOME, required: ['more'] }, 'capability', /build of 1 lacks more/],
+  ];
+  for (const [welcome, code, reason] of answers) {
+    const { network, clock } = setUp(13);
+    const a = new TestNode(network, A, 1n, { required: ['image-1'] });
+    const peers = answering(network, (_hello, peer) => peer.say(welcome));
+    a.links.add(B, 'node2');
+    clock.advance(1000);
+    const refuse = peers[0]?.heard[1];
+    assert(refuse?.frame === 'refuse');
+    assert.equal(refuse.code, code);
+    assert.match(refuse.reason, reason);
+    assert.match(a.refusals.join(), reason);
+    assert.deepEqual(a.events, ['refused']);
+    // One that can work with it is taken later, at the address that is dialed again.
+    const b = new TestNode(network, B, 2n);
+    clock.advance(2 * TIMING.redialRefusedMs);
+    assert.equal(a.links.isUp(b.id), true);
+  }
+});
+
+test('nothing but a welcome answers a hello, and greetings are said once', () => {
+  const wrong: readonly Frame[] = [
+    HELLO,
+    { frame: 'announce', address: 'x:1' },
+    { frame: 'ack' },
+    { frame: 'goodbye', reason: 'x' },
+    { frame: 'ping', time: 1 },
+  ];
+  for (const frame of wrong) {
+    const { network, clock } = setUp(14);
+    const a = new TestNode(network, A, 1n);
+    const peers = answering(network, (_hello, peer) => peer.say(frame));
+    a.links.add(B, 'node2');
+    clock.advance(1000);
+    assert.match(a.refusals.join(), new RegExp(`frame ${frame.frame} before the greeting`));
+    assert.equal(peers[0]?.heard[1]?.frame, 'refuse');
+    assert.deepEqual(a.received, [[]]);
+  }
+  for (const frame of [HELLO, WELCOME]) {
+    const { network, clock } = setUp(15);
+    const a = new TestNode(network, A, 1n);
+    answering(network, (hello, peer) => {
+      const number = Number(hello.session & 0xffff_ffffn);
+      peer.say({ ...WELCOME, session: hello.session, received: number });
+      peer.say(frame, 0, number);
+    });
+    a.links.add(B, 'node2');
+    clock.advance(1000);
+    assert.deepEqual(a.events, ['up', 'reset', 'refused']);
+    assert.match(a.refusals.join(), new RegExp(`frame ${frame.frame} after the greeting`));
+  }
 });

@@ -12,6 +12,7 @@ import { PROTOCOL } from '../greeting.ts';
 import type { PeerEvent } from '../links.ts';
 import { Links } from '../links.ts';
 import { FrameParser } from '../parser.ts';
+import type { Transport } from '../transport.ts';
 import type { Host } from './network.ts';
 import { CALM, VirtualNetwork } from './network.ts';
 
@@ -100,24 +101,46 @@ export function pairUp(network: VirtualNetwork, a: TestNode, b: TestNode): void 
   );
 }
 
-/** What node 2 says by hand on a connection of its own, and what it hears. */
-export function byHand(
-  network: VirtualNetwork,
-  a: TestNode,
-): { say(frame: Frame, sequence?: number, ack?: number): void; heard: Frame[] } {
-  const [near, atA] = network.connect(B, A);
-  a.links.accept(atA);
+/** One end of a connection, spoken by hand. */
+export interface ByHand {
+  readonly heard: Frame[];
+  say(frame: Frame, sequence?: number, ack?: number): void;
+}
+
+function speak(end: Transport): ByHand {
   const heard: Frame[] = [];
   const parser = new FrameParser(LIMITS.frameBytes);
-  near.start({ bytes: (slice) => parser.push(slice, (frame) => heard.push(frame) > 0), drained() {}, closed() {} });
+  end.start({ bytes: (slice) => parser.push(slice, (frame) => heard.push(frame) > 0), drained() {}, closed() {} });
   return {
     heard,
     say(frame, sequence = 0, ack = 0) {
       const encoded = encodeFrame(frame);
       stamp(encoded, sequence, ack);
-      near.send(encoded.parts);
+      end.send(encoded.parts);
     },
   };
+}
+
+/** Node 2 as one who connects to `a`. */
+export function byHand(network: VirtualNetwork, a: TestNode): ByHand {
+  const [near, atA] = network.connect(B, A);
+  a.links.accept(atA);
+  return speak(near);
+}
+
+/** Node 2 as one to whom node 1 connects: `says` follows each connection's `hello`. */
+export function answering(network: VirtualNetwork, says: (hello: FrameOf<'hello'>, peer: ByHand) => void): ByHand[] {
+  const peers: ByHand[] = [];
+  network.host(B).listen('node2', (transport) => {
+    const peer = speak(transport);
+    peers.push(peer);
+    network.clock.after(100, () => {
+      const [hello] = peer.heard;
+      assert(hello?.frame === 'hello');
+      says(hello, peer);
+    });
+  });
+  return peers;
 }
 
 export const HELLO: FrameOf<'hello'> = {
@@ -134,4 +157,16 @@ export const HELLO: FrameOf<'hello'> = {
   fresh: true,
   received: 99,
   generation: 0,
+};
+
+export const WELCOME: FrameOf<'welcome'> = {
+  frame: 'welcome',
+  protocol: PROTOCOL.max,
+  build: 'by hand',
+  capabilities: ['image-1'],
+  required: [],
+  boot: 2n,
+  session: 99n,
+  received: 99,
+  generation: 1,
 };
