@@ -28,6 +28,8 @@ interface Incoming {
   waitedMs: number;
   /** When something last came from the source. */
   heardAt: number;
+  /** When home was told last that it is ready. */
+  readyAt: number;
   stall: Timer | null;
 }
 
@@ -82,6 +84,7 @@ export class Destination {
       received: 0n,
       waitedMs: 0,
       heardAt: 0,
+      readyAt: 0,
       stall: null,
     };
     this.#incoming.set(pid, entry);
@@ -89,12 +92,14 @@ export class Destination {
   }
 
   commit(from: NodeId, message: Named<MigrationMessage, 'commit'>): void {
-    const { pid, move, incarnation, stopped } = message;
+    const { pid, move, incarnation, stopped, frozenMs } = message;
     const entry = this.#incoming.get(pid);
     if (entry?.home === from && entry.move === move && entry.phase === 'ready') {
       const guest = this.#guests.add(pid, from, incarnation, stopped, { name: 'starting' });
       this.#forget(entry);
-      this.#host.start(pid, incarnation, from, guest.paused);
+      // Home counted until it heard of `ready`, which was sent before.
+      const sinceReady = this.#clock.now() - entry.readyAt;
+      this.#host.start(pid, incarnation, from, guest.paused, frozenMs + sinceReady);
     } else if (this.#guests.of(from, pid)?.incarnation !== incarnation) {
       // An entry of the guest table means that home's word came twice; otherwise the reservation is gone.
       this.#send(from, { frame: 'start_failed', pid, incarnation, reason: 'the reservation is gone' });
@@ -219,9 +224,12 @@ export class Destination {
     return entry;
   }
 
-  #report({ pid, home, move, phase, bytes, waitedMs }: Incoming): void {
+  #report(entry: Incoming): void {
+    const { pid, home, move, phase, bytes, waitedMs } = entry;
     if (phase === 'reserved') this.#send(home, { frame: 'reserved', pid, move });
-    else if (phase === 'ready') this.#send(home, { frame: 'ready', pid, move, bytes, waitedMs });
+    if (phase !== 'ready') return;
+    entry.readyAt = this.#clock.now();
+    this.#send(home, { frame: 'ready', pid, move, bytes, waitedMs });
   }
 
   #watch(entry: Incoming): void {

@@ -36,6 +36,7 @@ import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import { Holdings } from './holdings.ts';
 import type { HomeHost, Message, PeerEvent } from './hosts.ts';
 import { LeaseGrants } from './lease.ts';
+import { frozenMs } from './move.ts';
 import type { Answer, Process } from './move.ts';
 import { Steps, refusal } from './steps.ts';
 
@@ -45,6 +46,7 @@ export class Home {
   readonly #steps: Steps;
   readonly #holdings: Holdings;
   readonly #grants: LeaseGrants;
+  readonly #clock: Clock;
   /** Nodes that are down, with all their leases run out. */
   readonly #givenUp = new Set<NodeId>();
 
@@ -56,6 +58,7 @@ export class Home {
   ) {
     this.#host = host;
     this.#send = send;
+    this.#clock = env.clock;
     this.#steps = new Steps(self, host, send, env);
     this.#holdings = new Holdings(this.#steps, send);
     this.#grants = new LeaseGrants(env.clock, send);
@@ -146,7 +149,9 @@ export class Home {
     }
     // Told again after a lost session: the order may have been lost.
     const { incarnation, stopped } = process;
-    if (move.phase === 'commit') this.#send(from, { frame: 'commit', pid, move: id, incarnation, stopped });
+    if (move.phase !== 'commit') return;
+    const stoodStill = frozenMs(move, this.#clock.now());
+    this.#send(from, { frame: 'commit', pid, move: id, incarnation, stopped, frozenMs: stoodStill });
   }
 
   running(from: NodeId, { pid, incarnation }: Named<MigrationMessage, 'running'>): void {

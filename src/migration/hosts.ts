@@ -95,8 +95,9 @@ export interface DestinationHost {
   /**
    * Run it, under this incarnation; if `paused`, not before {@link GuestHost.go}. → `started(pid)` when its state has
    * been taken up, paused or not, or `startFailed(pid, reason)` if that failed: nothing of the guest has executed.
+   * @param frozenMs how long it has stood still: a message or two too long, never too short. Its monotonic clock goes on by that
    */
-  start(pid: Pid, incarnation: Incarnation, home: NodeId, paused: boolean): void;
+  start(pid: Pid, incarnation: Incarnation, home: NodeId, paused: boolean, frozenMs: number): void;
   /** Drop the reservation and all that belongs to it. No event follows. */
   giveUp(pid: Pid): void;
 }

@@ -57,10 +57,15 @@ export function takeBack(process: Process, move: Move, next: Incarnation): void 
   process.frozenAs = move.from;
 }
 
+/** Milliseconds for which the process has stood still, on home's clock: by a message each way too many, never too few. */
+export function frozenMs(move: Move, now: number): number {
+  return Math.max(0, now - move.freezeAt - move.waitedMs);
+}
+
 /** At the moment when the target reports to run. */
 export function statsOf(move: Move, now: number): MoveStats {
   return {
-    freezeMs: Math.max(0, now - move.freezeAt - move.waitedMs),
+    freezeMs: frozenMs(move, now),
     totalMs: now - move.startedAt,
     imageBytes: move.imageBytes,
   };

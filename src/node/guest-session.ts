@@ -122,8 +122,12 @@ export class GuestSession {
     return this.guest.memoryBytes;
   }
 
-  /** Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation. */
-  run(baggage: GuestBaggage, threads: readonly CapturedThread[] | null, incarnation: Incarnation): void {
+  /**
+   * Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation.
+   * @param frozenMs how long it stood still on its way here: a program that has slept must find that its clock, too, went on for
+   *   so long (POSIX, clock_nanosleep)
+   */
+  run(baggage: GuestBaggage, threads: readonly CapturedThread[] | null, incarnation: Incarnation, frozenMs = 0): void {
     const { pid, home } = this.spec;
     this.#baggage = baggage;
     this.#nextCalls = [...baggage.nextCalls];
@@ -139,7 +143,8 @@ export class GuestSession {
     this.#connected = true;
     const { args, env, monotonic, cpuNanos, nextThreadId } = baggage;
     // A new process starts with this machine's clock.
-    this.#monotonicOffset ??= threads === null ? 0n : monotonic - process.hrtime.bigint();
+    const goesOnAt = monotonic + BigInt(Math.ceil(frozenMs * 1e6));
+    this.#monotonicOffset ??= threads === null ? 0n : goesOnAt - process.hrtime.bigint();
     const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset };
     if (threads === null) this.guest.start(context);
     else {

@@ -225,7 +225,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     }
   }
 
-  start(pid: Pid, incarnation: Incarnation, _home: NodeId, paused: boolean): void {
+  start(pid: Pid, incarnation: Incarnation, _home: NodeId, paused: boolean, frozenMs: number): void {
     const entry = this.#reservation(pid);
     const { rest } = entry;
     assert(rest, 'a process is started from a sealed image');
@@ -234,7 +234,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     this.#expected.delete(pid);
     if (paused) entry.session.guest.stop();
     entry.starting = true;
-    entry.session.run(rest.baggage, rest.threads, incarnation);
+    entry.session.run(rest.baggage, rest.threads, incarnation, frozenMs);
   }
 
   giveUp(pid: Pid): void {

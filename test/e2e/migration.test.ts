@@ -112,6 +112,13 @@ test('a process that sleeps is moved and sleeps on', async () => {
   assert.equal(status, 0);
 });
 
+test('a sleep is as long as it should be by the clock of a process that moves', async () => {
+  const naps = (await fixture('naps')).path;
+  const running = lab.spawn(['run', '--hop', '5ms', naps, '60', '25', word]);
+  const { stdout, stderr, status } = await running.result();
+  assert.deepEqual([stdout, stderr, status], ['0 of 60 naps were too short\n', '', 0]);
+});
+
 describe('a process that computes', () => {
   const long = RUNS.find(({ fixture: name, length }) => name === 'awk' && length === 'long') ?? assert.fail();
 

@@ -49,6 +49,7 @@ const programs = {
   files: { source: 'files.c' },
   waits: { source: 'waits.c' },
   clock: { source: 'clock.c' },
+  naps: { source: 'naps.c' },
   sort: { source: 'sort.c' },
   sieve: { source: 'sieve.c' },
   sha256: { source: 'sha256.c' },

@@ -103,8 +103,14 @@ export const MIGRATION_FRAMES = {
   },
   commit: {
     type: 0x6c,
-    doc: 'H to D: the process lives with you from now on, in this incarnation. Start it.',
-    fields: { pid: pidField, move: moveField, incarnation: incarnationField, stopped: bool },
+    doc: 'H to D: the process lives with you from now on, in this incarnation. Start it. `frozenMs`: how long it has stood still.',
+    fields: {
+      pid: pidField,
+      move: moveField,
+      incarnation: incarnationField,
+      stopped: bool,
+      frozenMs: durationField,
+    },
   },
   running: {
     type: 0x6d,

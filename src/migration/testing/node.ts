@@ -242,6 +242,7 @@ export class SimNode implements Peer {
       this.roles.cannot(pid, move, ['safepoint']);
       return;
     }
+    this.world.frozen(pid);
     this.roles.frozen(pid, move, guest.freeze(), 0);
   }
 
@@ -278,7 +279,8 @@ export class SimNode implements Peer {
           else this.roles.unsealed(pid, move, 'the digest is wrong');
         });
       },
-      start: (pid, incarnation, home, paused) => {
+      start: (pid, incarnation, home, paused, frozenMs) => {
+        this.world.checkFrozen(pid, frozenMs);
         const { head, program } = this.#reservation(pid);
         this.reservations.delete(pid);
         const threads = threadsOf(program, head ?? new Uint8Array());

@@ -29,6 +29,8 @@ interface Known {
   started: number;
   /** The highest one that has changed anything outside its memory. */
   outside: number;
+  /** When it was frozen last. */
+  frozenAt: number;
   checksums: readonly number[] | null;
   killed: boolean;
   end: ProcessEnd | null;
@@ -90,7 +92,7 @@ export class World {
 
   spawn(home: SimNode, program: Program): Pid {
     const pid = makePid(home.id, ++this.#serial);
-    const known = { started: 0, outside: 0, checksums: null, killed: false, end: null };
+    const known = { started: 0, outside: 0, frozenAt: 0, checksums: null, killed: false, end: null };
     this.programs.set(pid, program);
     this.processes.set(pid, { pid, home, program, logs: program.threads.map(() => []), ...known });
     home.spawn(pid, program);
@@ -150,6 +152,10 @@ export class World {
     this.checkActive(pid);
   }
 
+  frozen(pid: Pid): void {
+    this.process(pid).frozenAt = this.clock.now();
+  }
+
   executes(node: SimNode, { pid, home }: { pid: Pid; home: NodeId }): void {
     if (!node.roles.guests.leases.valid(home)) {
       assert(node.waking, `process ${pid} executes on node ${node.id} without a lease`);
@@ -187,6 +193,13 @@ export class World {
       active.push(node);
     }
     assert(active.length <= 1, `process ${pid} runs on nodes ${active.map(({ id }) => id).join(' and ')}`);
+  }
+
+  /** A process's clock never falls behind real time: what it is told of a move covers all of it. */
+  checkFrozen(pid: Pid, frozenMs: number): void {
+    const really = this.clock.now() - this.process(pid).frozenAt;
+    // The sum of differences of the same clock may be off by its last bits.
+    assert(frozenMs > really - 1e-6, `process ${pid} is told ${frozenMs} ms of ${really} for which it stood still`);
   }
 
   /** Nobody whom the home can reach holds the newest state. */
