@@ -245,6 +245,7 @@ export class BodyRewriter extends LoopRewriter {
         this.#reference(OP.refFunc);
         return false;
       default:
+        this.learnSize();
         if (opcode >= PREFIX_FE) this.#wait();
         else if (opcode >= PREFIX_FC) this.#segment();
         return false;

@@ -1,9 +1,9 @@
 /** Code that branches to labels which may have other numbers than in the original. */
 import { OP } from '../wasm/opcodes.ts';
 import { Labels } from './labels.ts';
-import { SpillingCopier } from './spilling.ts';
+import { GrowingCopier } from './growing.ts';
 
-export class BranchCopier extends SpillingCopier {
+export class BranchCopier extends GrowingCopier {
   protected readonly labels = new Labels();
 
   /** Writes the `br` or `br_if` just passed, unless its label is the same here. */

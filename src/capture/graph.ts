@@ -19,6 +19,7 @@ import { FunctionWalker } from '../wasm/walker.ts';
 import { pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
 import { Edges } from './edges.ts';
+import { comparesSize } from './growing.ts';
 import { isSafepoint, waitKey, waitUseAt } from './waits.ts';
 import type { WaitUse } from './waits.ts';
 
@@ -30,7 +31,7 @@ export interface Graph {
   readonly entryPolls: Uint8Array;
   /** By type index: 1 if an indirect call of this type can reach a capturable function. */
   readonly capturableTypes: Uint8Array;
-  /** By function index: 1 if its code must be changed although it is not capturable: for imports, segments, notify, older tries. */
+  /** By function index: 1 if its code must be changed although it is not capturable: for imports, segments, notify, older tries, memories that grow. */
   readonly patched: Uint8Array;
   /** Segments that code drops, and segments that code copies from: see SegmentUse. */
   readonly segmentUses: readonly SegmentUse[];
@@ -203,6 +204,7 @@ class Analysis {
         this.#changedTables[walker.second] = 1;
         return this.#use(walker);
       case OP.memoryInit:
+        if (comparesSize(this.#module, walker)) this.#patched[index] = 1;
         return this.#use(walker);
       case OP.dataDrop:
       case OP.elemDrop:
@@ -213,6 +215,7 @@ class Analysis {
       case OP.atomicNotify:
         return this.#wait(walker, index);
       default:
+        if (comparesSize(this.#module, walker)) this.#patched[index] = 1;
     }
   }
 

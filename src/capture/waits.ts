@@ -16,6 +16,7 @@ import { F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
 import type { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';
+import { accessed, isGrowing, writeLearnSize } from './growing.ts';
 import { closeHandler, openHandler } from './handler.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
@@ -119,7 +120,7 @@ export function waitHelper(module: Module, n: Numbering, types: TypeTable, use: 
   const type = waitType(module, use);
   const { address, shared } = module.memories[memory]!;
   const code = new Assembler();
-  writeCheck(code, use);
+  writeCheck(code, module, use);
   const askHost = (): void => {
     code.constant(memory);
     writeAddress(code, address, use.offset);
@@ -134,8 +135,13 @@ export function waitHelper(module: Module, n: Numbering, types: TypeTable, use: 
 }
 
 /** Traps if the address is none of the memory, or not a multiple of the access's size. */
-function writeCheck(code: Assembler, { kind, memory, offset }: WaitUse): void {
+function writeCheck(code: Assembler, module: Module, use: WaitUse): void {
+  const { kind, memory, offset } = use;
   const { opcode, load } = RULES[kind];
+  const { params } = waitType(module, use);
+  if (isGrowing(module.memories[memory]!)) {
+    writeLearnSize(code, module, accessed(memory, offset), params, (operand) => operand);
+  }
   code.get(0).op(load, 0x40 | alignmentOf[opcode]!, memory);
   code.u64(Math.min(offset, Number.MAX_SAFE_INTEGER));
   code.op(OP.drop);

@@ -6,7 +6,7 @@ import { I32, I64 } from './types.ts';
 import type { ValueType } from './types.ts';
 
 export class BulkRules extends ReferenceRules {
-  /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; table.copy: source). */
+  /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; copies: source). */
   second = 0;
 
   /** Destination, source and length of a bulk instruction. */
@@ -32,9 +32,12 @@ export class BulkRules extends ReferenceRules {
         this.immediate = this.dataIndex();
         return;
       case OP.memoryCopy:
-        return this.#popCopy(memories[this.memoryIndex()]!.address, memories[this.memoryIndex()]!.address);
+        this.immediate = this.memoryIndex();
+        this.second = this.memoryIndex();
+        return this.#popCopy(memories[this.immediate]!.address, memories[this.second]!.address);
       case OP.memoryFill: {
-        const { address } = memories[this.memoryIndex()]!;
+        this.immediate = this.memoryIndex();
+        const { address } = memories[this.immediate]!;
         return this.#pop3(address, I32, address);
       }
       case OP.tableInit:

@@ -328,7 +328,8 @@ export class FunctionWalker extends BulkRules {
         this.pop(tables[this.immediate]!.address);
         break;
       case OP.memorySize:
-        result = memories[this.memoryIndex()]!.address;
+        this.immediate = this.memoryIndex();
+        result = memories[this.immediate]!.address;
         break;
       case OP.memoryGrow:
         result = memories[this.memoryIndex()]!.address;
