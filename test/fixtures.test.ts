@@ -11,7 +11,7 @@ import { describe, test } from 'node:test';
 import { fixture } from './support/build.ts';
 import { clangGuest, compileArgs, linkArgs } from './support/clang.ts';
 import { FIXTURES, type FixtureName } from './support/fixtures.ts';
-import { reference } from './support/reference.ts';
+import { type Outcome, reference } from './support/reference.ts';
 import { CONFORMANCE, RUNS, THREAD_RUNS } from './support/runs.ts';
 
 async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
@@ -20,6 +20,20 @@ async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise
     return await use(directory);
   } finally {
     await rm(directory, { recursive: true });
+  }
+}
+
+const ATTEMPTS = 5;
+
+/**
+ * V8 traps by chance in threads that use memory right after another one has added it (src/capture/growing.ts): such a run
+ * tells nothing of the program. One in twenty is, on a busy machine.
+ */
+async function untrapped(once: () => Promise<Outcome>): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
+    const outcome = await once();
+    if (outcome.trap !== 'memory access out of bounds' || attempt === ATTEMPTS) return outcome;
   }
 }
 
@@ -37,9 +51,11 @@ describe('output under node:wasi', { concurrency: 2 }, () => {
     test(`${run.fixture} ${run.args.join(' ')}`, async () => {
       const { path: file } = await fixture(run.fixture);
       const { env = {}, stdin = '' } = run;
-      const outcome = await withDirectory((directory) =>
-        reference(file, { args: run.args, env, stdin, dirs: run.directory === true ? { '.': directory } : {} }),
-      );
+      const once = (): Promise<Outcome> =>
+        withDirectory((directory) =>
+          reference(file, { args: run.args, env, stdin, dirs: run.directory === true ? { '.': directory } : {} }),
+        );
+      const outcome = await (THREAD_RUNS.includes(run) ? untrapped(once) : once());
       assert.equal(outcome.status, run.status ?? null, outcome.stderr);
       assert.match(outcome.trap ?? '', run.trap ?? /^$/);
       assert.equal(createHash('sha256').update(outcome.stdout).digest('hex').slice(0, 16), run.stdout, outcome.stdout);

@@ -7,10 +7,13 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Worker, isMainThread, workerData } from 'node:worker_threads';
 import { assemble } from '../../test/support/text.ts';
+import { decodeModule } from '../wasm/decode.ts';
+import { Description } from './describe.ts';
 import { Machine } from './machine.ts';
 import { createMemory, growMemory } from './memory.ts';
 import { Program } from './program.ts';
 import { CONTROL_PAGES, rewrite } from './rewrite.ts';
+import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 
 /** What uses an address in the local `$p`, which is at the beginning of a page, and leaves nothing. */
 const USES: Readonly<Record<string, string>> = {
@@ -129,11 +132,78 @@ async function grow(wide: boolean, rounds: number): Promise<Record<string, numbe
   return Object.fromEntries(NAMES.map((name, i) => [name, traps[i]!] as const).filter(([, count]) => count > 0));
 }
 
+const PAGE = 65_536;
+
+/** Addresses in and around a memory of two pages. */
+const PLACES = [0, 4, PAGE, 2 * PAGE - 16, 2 * PAGE - 8, 2 * PAGE - 4, 2 * PAGE - 1, 2 * PAGE, 2 * PAGE + 8, -8, -1];
+const OFFSETS = [0, 4, PAGE, 2 ** 32 - 8];
+const LENGTHS = [0, 1, 8, PAGE, -8];
+
+/** Uses of a memory: what is written before and behind the immediates and operands that vary. */
+const ACCESSES = [
+  ['(drop (i32.atomic.load', '))'],
+  ['(i64.atomic.store', '(i64.const -1))'],
+  ['(drop (i32.atomic.rmw8.xchg_u', '(i32.const 7)))'],
+  ['(drop (i64.atomic.rmw.cmpxchg', '(i64.const 0) (i64.const 3)))'],
+  ['(drop (memory.atomic.notify', '(i32.const 1)))'],
+] as const;
+
+/** All that is done at one place, each by a function that says whether it trapped. */
+function bounds(wide: boolean, place: number): string[] {
+  const type = wide ? 'i64' : 'i32';
+  const at = `(${type}.const ${place})`;
+  const accesses = ACCESSES.flatMap(([before, behind]) =>
+    OFFSETS.map((offset) => `${before} offset=${offset} ${at} ${behind}`),
+  );
+  const bulk = LENGTHS.flatMap((length) => [
+    `(memory.fill ${at} (i32.const 5) (${type}.const ${length}))`,
+    `(memory.copy ${at} (${type}.const 16) (${type}.const ${length}))`,
+    `(memory.copy (${type}.const 16) ${at} (${type}.const ${length}))`,
+    `(memory.init $bytes ${at} (i32.const 0) (i32.const ${length}))`,
+  ]);
+  return [...accesses, ...bulk];
+}
+
 if (!isMainThread && (workerData as Work | null)?.traps !== undefined) use(workerData as Work);
 else {
   for (const wide of [false, true]) {
     test(`what another thread has added can be used at once, by ${wide ? 64 : 32}-bit addresses`, async () => {
       assert.deepEqual(await grow(wide, 20), {});
     });
+
+    test(`what is out of bounds traps as in the original, by ${wide ? 64 : 32}-bit addresses`, () => {
+      for (const place of PLACES) {
+        for (const code of bounds(wide, place)) {
+          // It has grown by one page, in the thread itself.
+          const bytes = assemble(`
+            (module
+              (memory (export "memory") ${wide ? 'i64 ' : ''}1 4 shared)
+              (data $bytes "bytes...")
+              (func (export "run") (result ${wide ? 'i64' : 'i32'})
+                (drop (memory.grow (${wide ? 'i64' : 'i32'}.const 1)))
+                ${code}
+                (memory.size)))`);
+          const one = subject(bytes, 'run', [], () => ({}));
+          const original = runOriginal(one);
+          assert.deepEqual({ ...runCaptured(one, () => true), ticks: 0, captures: 0 }, original, code);
+        }
+      }
+    });
   }
+
+  test('a memory that nobody else can grow is used as it was', () => {
+    const uses = (memory: string): boolean => {
+      const described = new Description(
+        decodeModule(
+          assemble(`(module ${memory} (func (param i32) (result i32)
+            (memory.fill (local.get 0) (i32.const 0) (i32.const 9))
+            (i32.add (memory.size) (i32.atomic.load (local.get 0)))))`),
+        ),
+      );
+      return described.rewritten(0).some(({ text }) => text === 'memory.grow');
+    };
+    assert.equal(uses('(memory 1 2 shared)'), true);
+    for (const memory of ['(memory 2 2 shared)', '(memory 1 2)', '(memory 1)'])
+      assert.equal(uses(memory), false, memory);
+  });
 }

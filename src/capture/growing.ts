@@ -2,15 +2,17 @@
  * Memories that other threads may grow: shared ones that are not of their largest size from the beginning.
  *
  * V8 keeps the size of a memory in every thread. A thread that grows it changes its own; the others change theirs when
- * V8 next looks for interrupts in them, at the entry of most functions and in most loops. Until then what V8 compares with
- * the size itself is wrong in them: bulk instructions, waiting and waking, atomic accesses in its baseline code, and
- * `memory.size`. Plain accesses are not: behind a memory are pages that nobody may touch. So a thread that uses an
- * address right after another one has allocated it and handed it over, by an atomic store or a lock, trapped now and
- * then: V8 14.6 and what is older do that, in programs of pthreads that `malloc` under load once in twenty runs. V8's
- * issues are 529880019 and 533026477, corrected in September 2026; this can go when no Node that Godwit runs on has it.
+ * V8 next looks for interrupts in them: at the entry of most functions, in loops of optimised code, and now and then in
+ * those of baseline code. Until then what V8 compares with the size itself is wrong in them: bulk instructions, waiting
+ * and waking, atomic accesses in baseline code, and `memory.size`. Plain accesses are not: behind a memory are pages that
+ * nobody may touch. So a thread that uses an address right after another one has allocated it and handed it over, by
+ * an atomic store or a lock, traps by chance: with V8 14.6 and before, in programs of pthreads that allocate, once in twenty
+ * runs under load. V8's issues are 529880019 and 533026477, corrected in September 2026 ("Atomic memory.size and dynamic
+ * bounds checks for shared memory"); all of this can go when every Node that Godwit runs on has that.
  *
  * Here each such instruction has a comparison with the same size before it. If that is too small, a `memory.grow` by 0
  * follows, which makes the thread's size what it is by now, and then the instruction traps rightly or not at all.
+ * Nothing of it lives on to a safepoint.
  */
 import type { MemoryType, Module } from '../wasm/module.ts';
 import { signatureOf } from '../wasm/instructions.ts';
@@ -62,8 +64,11 @@ function growingOf({ memories }: Module, { operands, touched }: Touching): Touch
   return growing.length === 0 ? null : { operands, touched: growing };
 }
 
+function bytes(memory: number, address: number): Touched {
+  return { memory, address, extent: { length: 2 } };
+}
+
 function bulkAccess({ memories }: Module, { opcode, immediate, second }: FunctionWalker): Touching {
-  const bytes = (memory: number, address: number): Touched => ({ memory, address, extent: { length: 2 } });
   const type = (memory: number): ValueType => memories[memory]!.address;
   switch (opcode) {
     case OP.memoryInit:
@@ -85,7 +90,7 @@ function atomicAccess({ memories }: Module, { opcode, accessMemory, accessOffset
   const signature = signatureOf[opcode]!;
   // Its bytes are types from the top of the stack on; the deepest one is the address.
   const popped = [signature & 0xff, (signature >> 8) & 0xff, (signature >> 16) & 0xff].filter((type) => type !== 0);
-  const operands = [memories[accessMemory]!.address, ...popped.slice(0, -1).reverse()];
+  const operands = [memories[accessMemory]!.address, ...popped.slice(0, -1).toReversed()];
   return { operands, touched: [accessed(accessMemory, accessOffset)] };
 }
 

@@ -27,7 +27,7 @@ const runOf = (program: FixtureRun['fixture']): FixtureRun =>
   THREAD_RUNS.find((run) => run.fixture === program && run.length === 'long') ?? assert.fail();
 
 /** Threads that wait for each other all the time, and some that come and go. */
-const PROGRAMS = [runOf('prebuilt/sync'), runOf('prebuilt/jobs')];
+const PROGRAMS = [runOf('prebuilt/sync'), runOf('prebuilt/async')];
 
 /** Milliseconds: a process that hops all the time may have a small part of a machine that does other things as well. */
 const LIMIT = 240_000;

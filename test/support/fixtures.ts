@@ -73,6 +73,7 @@ const programs = {
   'threads/pool': { source: 'threads/pool.c', threads: true },
   'threads/mergesort': { source: 'threads/mergesort.c', threads: true },
   // By the libraries that everyone else has for threads, of C, C++ and Rust.
+  'prebuilt/async': { source: 'threads/prebuilt/async.wasm' },
   'prebuilt/jobs': { source: 'threads/prebuilt/jobs.wasm' },
   'prebuilt/local': { source: 'threads/prebuilt/local.wasm' },
   'prebuilt/rust': { source: 'threads/prebuilt/rust.wasm' },
