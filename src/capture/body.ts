@@ -12,7 +12,6 @@
  *   written last.
  */
 import { assert } from '../base/assert.ts';
-import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
@@ -25,6 +24,7 @@ import type { FramePlan } from './frame.ts';
 import { segmentUseAt } from './graph.ts';
 import { closeHandler, openHandler } from './handler.ts';
 import { LoopRewriter } from './loops.ts';
+import { NotMovable } from './not-movable.ts';
 import type { CodeTarget } from './target.ts';
 import { TryWriter } from './tries.ts';
 import { isSafepoint, waitType, waitUseAt } from './waits.ts';
@@ -106,10 +106,7 @@ export class BodyRewriter extends LoopRewriter {
     live.push(...this.spills.values());
     const locals = ownLocals + this.extraLocals.length;
     if (locals > LIMITS.functionLocals - LIMITS.continuationLocals) {
-      throw new GodwitError(
-        'limit',
-        `function ${walker.functionIndex} is too large to be made movable: ${locals} locals`,
-      );
+      throw new NotMovable(`function ${walker.functionIndex} is too large to be made movable: ${locals} locals`);
     }
     return {
       ...planSaving(

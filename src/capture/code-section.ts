@@ -1,9 +1,9 @@
 /** The code of a rewritten module. */
-import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Module } from '../wasm/module.ts';
 import { NON_NULL_PREFIX, NULLABLE_PREFIX } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
+import { NotMovable } from './not-movable.ts';
 
 /** The code section while it grows: bodies with their sizes, and where each poll's `if` is. */
 export class CodeSection {
@@ -22,7 +22,7 @@ export class CodeSection {
   add(index: number, locals: WasmWriter, body: WasmWriter, hints: readonly number[]): void {
     const size = locals.length + body.length;
     if (size > LIMITS.functionBytes) {
-      throw new GodwitError('limit', `function ${index} is too large to be made movable: ${size} bytes`);
+      throw new NotMovable(`function ${index} is too large to be made movable: ${size} bytes`);
     }
     this.code.u32(size);
     this.code.copy(locals.bytes, 0, locals.length);

@@ -12,7 +12,7 @@ import { WAIT_KINDS } from './waits.ts';
 import type { WaitUse } from './waits.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 30;
+export const ENGINE_VERSION = 31;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';

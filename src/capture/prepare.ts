@@ -1,7 +1,7 @@
 /** From a module's bytes to what can be run of it: a program that can be captured, or one that has to stay. */
 import { Program } from './program.ts';
 import { rewrite } from './rewrite.ts';
-import { StayingProgram, canStay, shareMemories } from './staying.ts';
+import { StayingProgram, shareMemories, stayingReason } from './staying.ts';
 
 export type AnyProgram = Program | StayingProgram;
 
@@ -13,8 +13,9 @@ export function prepare(original: Uint8Array): Uint8Array<ArrayBuffer> {
   try {
     return rewrite(original).module;
   } catch (error) {
-    if (canStay(error)) return shareMemories(original);
-    throw error;
+    const reason = stayingReason(error);
+    if (reason === null) throw error;
+    return shareMemories(original, reason);
   }
 }
 

@@ -31,6 +31,7 @@ import { SAVE_BASE } from './frame.ts';
 import { analyse } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { appendedFunctions } from './helpers.ts';
+import { NotMovable } from './not-movable.ts';
 import type { AppendedFunction } from './references.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
 import { MainTarget } from './target.ts';
@@ -152,7 +153,7 @@ class ModuleRewriter {
    */
   #requireContinuations(index: number, { out, mostRepeated }: BodyRewriter): void {
     if (out.length + mostRepeated <= LIMITS.functionBytes) return;
-    throw new GodwitError('limit', `function ${index} nests loops too deeply to be made movable`);
+    throw new NotMovable(`function ${index} nests loops too deeply to be made movable`);
   }
 
   #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {

@@ -63,6 +63,32 @@ async function start(entry: string) {
   return { bytes, program, memories, told, machine, error };
 }
 
+test('a program with a function too large to be made movable runs, and says why it stays', async () => {
+  const locals = 'i32 '.repeat(49_990);
+  const text = (memory: string) => `(module
+    (import "env" "tell" (func $tell (param i32)))
+    ${memory}
+    (func (export "_start") (local ${locals})
+      (loop $again
+        (call $tell (local.get 49989))
+        (local.set 49989 (i32.add (local.get 49989) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get 49989) (i32.const 2))))))`;
+  const bytes = await moduleBytes(text(''));
+  assert.throws(() => rewrite(bytes), { code: 'limit', message: /49991 locals/ });
+  const program = openProgram(bytes, new WebAssembly.Module(prepare(bytes)));
+  assert.ok(program instanceof StayingProgram);
+  assert.equal(program.reason, 'large_function');
+  const told: number[] = [];
+  const imports = { env: { tell: (n: number) => told.push(n) } };
+  assert.equal(new StayingMachine(program, { imports, memories: [] }).start().type, 'returned');
+  assert.deepEqual(told, [0, 1]);
+  const threaded = await moduleBytes(text('(memory 1 2 shared)'));
+  assert.throws(() => prepare(threaded), {
+    code: 'unsupported_feature',
+    message: /threads \(with a function too large/,
+  });
+});
+
 describe('a program with garbage collection', () => {
   test('is refused by the rewriter, and says why it stays', async () => {
     const bytes = await moduleBytes(TEXT);
@@ -117,7 +143,7 @@ describe('a program with garbage collection', () => {
 
   test('is not taken for another one', async () => {
     const bytes = await moduleBytes(TEXT);
-    const prepared = new WebAssembly.Module(shareMemories(bytes));
+    const prepared = new WebAssembly.Module(shareMemories(bytes, 'gc_heap'));
     assert.throws(() => openProgram(bytes.slice(1), prepared), { code: 'corrupt' });
   });
 
@@ -132,7 +158,7 @@ describe('a program with garbage collection', () => {
     const bytes = await moduleBytes('(module (type (struct)) (func (export "_start")))');
     const section = (name: string): number[] => [0, name.length + 3, name.length, ...Buffer.from(name), 1, 2];
     const more = Uint8Array.from([...bytes, ...section('metadata.code.instr_freq'), ...section('producers')]);
-    const shared = readOutline(shareMemories(more));
+    const shared = readOutline(shareMemories(more, 'gc_heap'));
     assert.deepEqual(
       shared.customs.map(({ name }) => name).filter((name) => !name.startsWith('godwit')),
       ['producers'],
@@ -148,7 +174,7 @@ describe('a program with garbage collection', () => {
         for (const [at, value] of list) changed[at] = value;
         try {
           readOutline(changed);
-          WebAssembly.validate(shareMemories(changed));
+          WebAssembly.validate(shareMemories(changed, 'gc_heap'));
         } catch (error) {
           assert.ok(error instanceof GodwitError, String(error));
         }

@@ -1,8 +1,8 @@
 /**
- * Programs that can be run but not captured, since they keep objects of the garbage collector: nothing outside can read
- * those, so no image can hold them (stay reason `gc_heap`). Of such a module only the memories change: they become
- * shared imports like those of rewritten modules, so that calls reach them. Its code is not touched, and so cannot be
- * stopped in between: only a call can.
+ * Programs that can be run but not captured: since they keep objects of the garbage collector, which nothing outside can
+ * read, so that no image can hold them (stay reason `gc_heap`), or since V8 would not take what had to be made of a function
+ * (`large_function`). Of such a module only the memories change: they become shared imports like those of rewritten
+ * modules, so that calls reach them. Its code is not touched, and so cannot be stopped in between: only a call can.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
@@ -19,31 +19,36 @@ import type { Host } from './host.ts';
 import type { Outcome } from './machine.ts';
 import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
+import { NotMovable } from './not-movable.ts';
 
-/** Why a program that cannot be captured cannot. */
-export type StayingReason = 'gc_heap';
+/** Why programs that cannot be captured cannot, and how that is said of a module with threads, which is not even run. */
+const REASONS = { gc_heap: 'with garbage collection', large_function: 'with a function too large to be made movable' };
+export type StayingReason = keyof typeof REASONS;
+/** By their numbers in the custom section. */
+const NUMBERED: readonly StayingReason[] = ['gc_heap', 'large_function'];
 
-/** Name of the custom section: u32 engine version, u32 bytes of the original, i32 how far its code was moved. */
+/** Name of the custom section: u32 engine version, u32 bytes of the original, i32 how far its code was moved, u8 reason. */
 const STAYING = `${GODWIT}.staying`;
 /** Custom sections with hints for the engine that runs a module begin so (branch hinting and compilation hints proposals). */
 const HINTS = 'metadata.code.';
 
 const SECTION = { custom: 0, type: 1, import: 2, memory: 5, code: 10 } as const;
 
-/** Whether the engine refused a module for something with which it can still be run. */
-export function canStay(error: unknown): boolean {
-  return error instanceof UnsupportedFeature && error.feature === GARBAGE_COLLECTION;
+/** Why the engine refused a module that can still be run; null: it cannot, or that was not the engine. */
+export function stayingReason(error: unknown): StayingReason | null {
+  if (error instanceof NotMovable) return 'large_function';
+  return error instanceof UnsupportedFeature && error.feature === GARBAGE_COLLECTION ? 'gc_heap' : null;
 }
 
 /**
- * @param original a module that `rewrite` refuses, see {@link canStay}
+ * @param original a module that `rewrite` refuses, see {@link stayingReason}
  * @returns the module as it is run
  * @throws GodwitError `invalid_module`, `unsupported_feature` or `limit`
  */
-export function shareMemories(original: Uint8Array): Uint8Array<ArrayBuffer> {
+export function shareMemories(original: Uint8Array, reason: StayingReason): Uint8Array<ArrayBuffer> {
   const outline = readOutline(original);
   const shared = outline.memories.find((memory) => memory.shared);
-  if (shared !== undefined) unsupported(shared.at, 'threads', 'with garbage collection');
+  if (shared !== undefined) unsupported(shared.at, 'threads', REASONS[reason]);
   const out = new WasmWriter(original.length + 4096);
   out.copy(PREAMBLE);
   // A node lets V8 read those that the engine writes (node/v8.ts); those of programs stay without effect.
@@ -65,6 +70,7 @@ export function shareMemories(original: Uint8Array): Uint8Array<ArrayBuffer> {
   facts.u32(ENGINE_VERSION);
   facts.u32(original.length);
   facts.u32(shift >>> 0);
+  facts.u8(NUMBERED.indexOf(reason));
   const content = new WasmWriter(16);
   content.copy(facts.done());
   out.custom(STAYING, content);
@@ -82,12 +88,13 @@ function writeImports(out: WasmWriter, { bytes, imports, memories }: Outline): v
 
 /** A program that stays, with what there is to know of it; like a `Program` it can be used by all threads of a process. */
 export class StayingProgram {
-  readonly reason: StayingReason = 'gc_heap';
+  readonly reason: StayingReason;
   readonly outline: Outline;
   readonly rewritten: WebAssembly.Module;
   readonly #shift: number;
 
-  private constructor(outline: Outline, rewritten: WebAssembly.Module, shift: number) {
+  private constructor(outline: Outline, rewritten: WebAssembly.Module, shift: number, reason: StayingReason) {
+    this.reason = reason;
     this.outline = outline;
     this.rewritten = rewritten;
     this.#shift = shift;
@@ -107,7 +114,10 @@ export class StayingProgram {
       throw new GodwitError('version_mismatch', `the module is of engine ${version}; this is ${ENGINE_VERSION}`);
     }
     if (r.u32() !== original.length) throw new GodwitError('corrupt', 'the module was made from another one');
-    return new StayingProgram(readOutline(original), rewritten, r.u32() | 0);
+    const shift = r.u32() | 0;
+    const reason = NUMBERED[r.u8()];
+    if (reason === undefined) throw new GodwitError('corrupt', 'the module says of no known reason why it stays');
+    return new StayingProgram(readOutline(original), rewritten, shift, reason);
   }
 
   /** All imports, with the types of functions as far as they are known. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { GodwitError } from '../base/errors.ts';
 import type { Description } from '../capture/describe.ts';
+import type { StayingReason } from '../capture/staying.ts';
 import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
 import { refusedByV8, withAdvice } from '../wasm/advice.ts';
@@ -37,7 +38,7 @@ export interface Inspection {
     readonly shared: boolean;
   }[];
   /** The stay reason that its processes have for ever; null if they can move. */
-  readonly stays: string | null;
+  readonly stays: StayingReason | null;
   /** What it takes to make it movable; null if that cannot be. */
   readonly rewritten: {
     readonly functions: number;
@@ -73,8 +74,9 @@ async function engineMakes(bytes: Uint8Array): Promise<Made> {
     return { refused: null, stays: null, rewritten: await capturable(bytes) };
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    const { canStay } = await import('../capture/staying.ts');
-    if (canStay(error)) return staying(bytes);
+    const { stayingReason } = await import('../capture/staying.ts');
+    const reason = stayingReason(error);
+    if (reason !== null) return staying(bytes, reason);
     return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
   }
 }
@@ -150,11 +152,11 @@ function compiled(module: Uint8Array<ArrayBuffer>): WebAssembly.Module {
 }
 
 /** A module that can be run but not captured. */
-async function staying(bytes: Uint8Array): Promise<Made> {
-  const { shareMemories, StayingProgram } = await import('../capture/staying.ts');
+async function staying(bytes: Uint8Array, stays: StayingReason): Promise<Made> {
+  const { shareMemories } = await import('../capture/staying.ts');
   try {
-    const module = compiled(shareMemories(bytes));
-    return { refused: null, stays: StayingProgram.open(bytes, module)?.reason ?? null, rewritten: null };
+    compiled(shareMemories(bytes, stays));
+    return { refused: null, stays, rewritten: null };
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
     return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };

@@ -8,6 +8,7 @@ export const STAY_REASONS = {
     'it holds a reference to an object of the host, which has no meaning elsewhere; it may move when it has dropped it',
   gc_heap:
     'its objects are kept by the garbage collector of this machine, where nothing else can read them, until it ends',
+  large_function: 'one of its functions is so large that V8 would not take what moving needs, until it ends',
 } as const;
 
 export type StayReason = keyof typeof STAY_REASONS;

@@ -6,7 +6,7 @@ import { Description } from '../../src/capture/describe.ts';
 import { NOTHING_SEEN } from '../../src/capture/loop-calls.ts';
 import { Program } from '../../src/capture/program.ts';
 import { rewrite } from '../../src/capture/rewrite.ts';
-import { canStay, shareMemories } from '../../src/capture/staying.ts';
+import { shareMemories, stayingReason } from '../../src/capture/staying.ts';
 import { generateModule } from '../../src/capture/testing/generator.ts';
 import { refusalOf } from '../../src/guest/runnable.ts';
 import { decodeModule } from '../../src/wasm/decode.ts';
@@ -74,9 +74,10 @@ export const readModule = (input: Uint8Array): void => {
       program.continuation(index, safepoints.length - 1, OPTIMISED_BYTES, everything);
     }
   } catch (error) {
-    if (!canStay(error)) throw error;
-    // What uses garbage collection is run as it is, but for its memories.
-    const shared = shareMemories(input);
+    const reason = stayingReason(error);
+    if (reason === null) throw error;
+    // Such a module is run as it is, but for its memories.
+    const shared = shareMemories(input, reason);
     if (WebAssembly.validate(Uint8Array.from(input))) assert.ok(WebAssembly.validate(shared), 'shared memories');
   }
 };
