@@ -15,6 +15,10 @@ import { Program } from './program.ts';
 import { CONTROL_PAGES, rewrite } from './rewrite.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 
+const PAGE = 65_536;
+/** Pages that are added each time. */
+const ADDED = 5;
+
 /** What uses an address in the local `$p`, which is at the beginning of a page, and leaves nothing. */
 const USES: Readonly<Record<string, string>> = {
   'atomic load': '(drop (i32.atomic.load (local.get $p)))',
@@ -26,6 +30,7 @@ const USES: Readonly<Record<string, string>> = {
   notify: '(drop (memory.atomic.notify (local.get $p) (i32.const 1)))',
   wait: '(drop (memory.atomic.wait32 (local.get $p) (i32.const 99) (i64.const 0)))',
   fill: '(memory.fill (ADDRESS.sub (local.get $p) (ADDRESS.const 1)) (i32.const 1) (ADDRESS.const 2))',
+  'long fill': `(memory.fill (local.get $p) (i32.const 1) (ADDRESS.const ${ADDED * PAGE}))`,
   'copy to it': '(memory.copy (local.get $p) (ADDRESS.const 16) (ADDRESS.const 8))',
   'copy from it': '(memory.copy (ADDRESS.const 16) (local.get $p) (ADDRESS.const 8))',
   init: '(memory.init $bytes (local.get $p) (i32.const 0) (i32.const 8))',
@@ -121,7 +126,7 @@ async function grow(wide: boolean, rounds: number): Promise<Record<string, numbe
       // oxlint-disable-next-line no-await-in-loop -- one address after the other
       await counted(ASKED, turn);
       const added = memory.buffer.byteLength;
-      growMemory(memory, 1, size);
+      growMemory(memory, ADDED, size);
       Atomics.store(words, ADDRESS, added);
       // oxlint-disable-next-line no-await-in-loop
       await counted(USED, turn);
@@ -131,8 +136,6 @@ async function grow(wide: boolean, rounds: number): Promise<Record<string, numbe
   }
   return Object.fromEntries(NAMES.map((name, i) => [name, traps[i]!] as const).filter(([, count]) => count > 0));
 }
-
-const PAGE = 65_536;
 
 /** Addresses in and around a memory of two pages. */
 const PLACES = [0, 4, PAGE, 2 * PAGE - 16, 2 * PAGE - 8, 2 * PAGE - 4, 2 * PAGE - 1, 2 * PAGE, 2 * PAGE + 8, -8, -1];
