@@ -25,6 +25,7 @@ import type { Agreement, Refusal } from './greeting.ts';
 import { checkHello, checkWelcome, helloOf, welcomeOf } from './greeting.ts';
 import type { LinkConfig, LinkEvents } from './ports.ts';
 import { Redial } from './redial.ts';
+import type { References } from './references.ts';
 import { Session, newSessionId } from './session.ts';
 import { Room } from './room.ts';
 import type { Transport } from './transport.ts';
@@ -40,7 +41,7 @@ export class Link {
 
   readonly #config: LinkConfig;
   readonly #events: LinkEvents;
-  readonly #session = new Session();
+  readonly #session: Session;
   readonly #redial: Redial;
   readonly #owner: ConnectionOwner;
   readonly #acknowledgements: Acknowledgements;
@@ -57,7 +58,8 @@ export class Link {
   #pingedAt: number | null = null;
   readonly #room: Room;
 
-  constructor(peer: NodeId, address: string, config: LinkConfig, events: LinkEvents) {
+  constructor(peer: NodeId, address: string, config: LinkConfig, events: LinkEvents, references: References) {
+    this.#session = new Session(references);
     this.peer = peer;
     this.address = address;
     this.#config = config;

@@ -10,6 +10,7 @@ import type { PeerFrame } from './frames.ts';
 import type { Agreement, Refusal } from './greeting.ts';
 import type { LinkConfig, LinkEvents } from './ports.ts';
 import { Link } from './link.ts';
+import { References } from './references.ts';
 import type { Transport } from './transport.ts';
 
 export type PeerEvent =
@@ -47,6 +48,7 @@ export class Links {
   readonly #events: LinksEvents;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #linkEvents: LinkEvents;
+  readonly #references = new References();
   #closed = false;
 
   constructor(config: LinksConfig, events: LinksEvents) {
@@ -122,6 +124,11 @@ export class Links {
     return this.#link(node).whenRoom(resume);
   }
 
+  /** See {@link References.whenAcknowledged}: of frames to all nodes, those that have left too. */
+  whenAcknowledged(memory: ReadonlySet<ArrayBufferLike>, then: () => void): void {
+    this.#references.whenAcknowledged(memory, then);
+  }
+
   /** The link to a node for what only a display or a test wants to know. */
   get(node: NodeId): Link | undefined {
     return this.#peers.get(node)?.link;
@@ -145,7 +152,7 @@ export class Links {
   }
 
   #open(node: NodeId, address: string): Link {
-    const link = new Link(node, address, this.#config, this.#linkEvents);
+    const link = new Link(node, address, this.#config, this.#linkEvents, this.#references);
     this.#peers.set(node, { link, state: 'new', wasReset: false, silence: null });
     return link;
   }

@@ -11,6 +11,7 @@ import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { EncodedFrame } from './frames.ts';
 import { stamp } from './frames.ts';
+import { References } from './references.ts';
 
 /** Steps from `a` forward to `b` on the circle of 2^32 sequence numbers. */
 function distance(a: number, b: number): number {
@@ -35,6 +36,12 @@ export class Session {
   #everSent = 0;
   #bytes = 0;
   #unsentBytes = 0;
+  readonly #references: References;
+
+  /** @param references is told of memory that frames send by reference */
+  constructor(references = new References()) {
+    this.#references = references;
+  }
 
   /** Bytes of all frames that have not been acknowledged. */
   get unackedBytes(): number {
@@ -60,6 +67,7 @@ export class Session {
     this.id = 0n;
     this.established = false;
     this.received = this.#acked = 0;
+    for (const { parts } of this.#frames) if (parts[1]) this.#references.lost(parts[1].buffer);
     this.#frames = [];
     this.#head = this.#sent = this.#everSent = this.#bytes = this.#unsentBytes = 0;
   }
@@ -71,6 +79,8 @@ export class Session {
 
   push(frame: EncodedFrame): void {
     this.#frames.push(frame);
+    const [, payload] = frame.parts;
+    if (payload) this.#references.add(payload.buffer);
     this.#bytes += frame.bytes;
     this.#unsentBytes += frame.bytes;
   }
@@ -93,12 +103,15 @@ export class Session {
   acknowledged(sequence: number): void {
     const count = distance(this.#acked, sequence);
     // An acknowledgement that is older than the last one came on a connection that has been replaced: nothing new.
-    if (count >= 2 ** 31) return;
+    if (count === 0 || count >= 2 ** 31) return;
     if (count > this.#everSent) {
       throw new GodwitError('protocol', `frame ${sequence} is acknowledged, but has not been sent`);
     }
+    const memories: ArrayBufferLike[] = [];
     for (let i = 0; i < count; i++) {
-      const bytes = this.#frames[this.#head + i]?.bytes ?? 0;
+      const { bytes, parts } = this.#frames[this.#head + i] ?? NOTHING;
+      const [, payload] = parts;
+      if (payload) memories.push(payload.buffer);
       this.#bytes -= bytes;
       // Another connection has sent it.
       if (i >= this.#sent) this.#unsentBytes -= bytes;
@@ -113,6 +126,7 @@ export class Session {
     this.#acked = sequence;
     this.#sent = Math.max(0, this.#sent - count);
     this.#everSent -= count;
+    for (const memory of memories) this.#references.acknowledged(memory);
   }
 
   /** A new connection: everything behind `sequence`, which the peer has, is sent again. */

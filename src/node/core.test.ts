@@ -21,6 +21,7 @@ function setUp() {
   const sent: { readonly to: NodeId; readonly message: Message }[] = [];
   const core = new NodeCore({
     network: { self: SELF, send: (to, message) => void sent.push({ to, message }), hasRoom: () => true },
+    whenAcknowledged: () => {},
     clock: new VirtualClock(),
     random: new SeededRandom(1),
     log: silentLog,

@@ -13,6 +13,7 @@ import type { Message, Network, NodeView, PeerEvent } from '../migration/hosts.t
 import { Roles } from '../migration/roles.ts';
 import { NodeGuests } from './guests.ts';
 import { HomeProcesses } from './home.ts';
+import type { WhenAcknowledged } from './memory-pool.ts';
 import type { LoadedModule } from './modules.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -22,6 +23,8 @@ export interface CoreOptions {
   readonly random: Random;
   readonly log: Log;
   readonly firstSerial: number;
+  /** What has been sent of the memories of guests. */
+  readonly whenAcknowledged: WhenAcknowledged;
   readonly nodes: NodeView;
   readonly module: (hash: Uint8Array, from: NodeId) => Promise<LoadedModule>;
   readonly ended: (process: Process, status: ExitStatus) => void;
@@ -37,7 +40,7 @@ export class NodeCore {
   readonly guests: NodeGuests;
   readonly roles: Roles;
   readonly homeCalls: HomeCalls;
-  readonly #pool = new WorkerPool();
+  readonly #pool: WorkerPool;
   /** Processes that are to be seen already, but have no place yet: their guests are being made ready. */
   readonly #starting = new Map<Pid, Promise<void>>();
   readonly #spawned: (nextSerial: number) => void;
@@ -46,6 +49,7 @@ export class NodeCore {
     const { network, clock, random, log } = options;
     const { self } = network;
     this.#spawned = options.spawned;
+    this.#pool = new WorkerPool(options.whenAcknowledged);
     const roles = (): Roles => this.roles;
     const send = (to: NodeId, message: Message): void => network.send(to, message);
     this.homeCalls = new HomeCalls(send);

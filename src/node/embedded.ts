@@ -24,6 +24,7 @@ export async function startEmbedded(): Promise<Daemon> {
   const modules = new ModuleStore(path.join(cacheDirectory(), 'modules'), log);
   const core = new NodeCore({
     network: { self: SELF, send: () => {}, hasRoom: () => false },
+    whenAcknowledged: (_memory, then) => then(),
     clock: realClock,
     random: realRandom,
     log,

@@ -33,9 +33,6 @@ export interface SharedByThreads {
 /** Pages of 64 KiB that the control memory starts with: the control block and room for some frames. */
 const CONTROL_PAGES = 2;
 
-/** A worker is kept if its guest had less memory: until it next collects garbage it may hold on to it. */
-const WARM_BYTES = 128 * 1024 * 1024;
-
 export class HostedThread {
   /** Its worker has run this program before, and is ready a moment after it is told to {@link prepare}. */
   readonly readySoon: boolean;
@@ -44,6 +41,7 @@ export class HostedThread {
   readonly #worker: Worker;
   readonly #pool: WorkerPool;
   readonly #hash: ModuleHash;
+  readonly #memories: readonly WebAssembly.Memory[];
   readonly #descriptors: MessagePort;
   readonly #ready: Promise<void>;
   /** What the worker has still to be sent. */
@@ -70,7 +68,8 @@ export class HostedThread {
     this.#refresher = new Refresher(this.#control);
     this.#pool = pool;
     this.#hash = hash;
-    const { worker, knows } = pool.take(hash);
+    this.#memories = shared.memories;
+    const { worker, knows } = pool.take(hash, shared.memories);
     this.#worker = worker;
     this.readySoon = knows;
     this.#setup = { hash, original, rewritten, ...shared, control, descriptors: port2 };
@@ -162,9 +161,9 @@ export class HostedThread {
     return this.#cpu.nanos;
   }
 
-  /** Ends the thread wherever it is. No event follows. @param memoryBytes that its guest has */
-  async end(memoryBytes: number): Promise<void> {
-    const warm = this.hasLeft && memoryBytes <= WARM_BYTES;
+  /** Ends the thread wherever it is. No event follows. */
+  async end(): Promise<void> {
+    const warm = this.hasLeft;
     this.#state = 'ended';
     this.#refresher.end();
     this.#control.release();
@@ -175,7 +174,7 @@ export class HostedThread {
     }
     for (const event of ['message', 'error', 'exit'] as const) this.#worker.removeAllListeners(event);
     this.#post({ type: 'forget' });
-    this.#pool.giveBack(this.#worker, this.#hash);
+    this.#pool.giveBack(this.#worker, this.#hash, this.#memories);
   }
 
   /** Tells the thread of a descriptor that it may use itself, or may no longer. Only while it waits or is idle. */

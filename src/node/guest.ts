@@ -19,7 +19,7 @@ import { type Parked, ParkingLot } from '../guest/parking.ts';
 import type { Receiving } from './guest-image.ts';
 import { GuestMembers, type Member } from './guest-members.ts';
 import { HostedThread } from './guest-thread.ts';
-import type { UsedMemory } from './memory-pool.ts';
+import type { Read, UsedMemory } from './memory-pool.ts';
 import type { LoadedModule } from './modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -72,6 +72,7 @@ export class Guest {
   readonly #first: HostedThread;
   /** Prepared, for other threads that are not there yet. */
   readonly #spare: HostedThread[] = [];
+  #read: Read = { buffers: new Set(), share: 1 };
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #ending: Promise<void> | null = null;
   #stopped = false;
@@ -133,6 +134,12 @@ export class Guest {
     return this.#taken;
   }
 
+  /** An image of it, of so many bytes, is about to be sent: its chunks are views of the memories as they are now. */
+  imageRead(bytes: number): void {
+    const buffers = new Set([...this.#read.buffers, ...this.memories.map(({ buffer }) => buffer)]);
+    this.#read = { buffers, share: bytes / this.memoryBytes };
+  }
+
   /** Bytes of all its memories. */
   get memoryBytes(): number {
     return this.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
@@ -183,7 +190,7 @@ export class Guest {
       thread,
       member: this.#members.admit(thread, this.#hostFor(thread.seat)),
     }));
-    for (const hosted of this.#spare.splice(0)) void hosted.end(this.memoryBytes);
+    for (const hosted of this.#spare.splice(0)) void hosted.end();
     // A thread that has taken up its state waits for the others: until then all of this can be given up.
     const attention = threads.length > 1 ? Attention.hold : 0;
     for (const { thread, member } of members) {
@@ -271,9 +278,9 @@ export class Guest {
     const hosted = this.#hosted;
     const allLeft = this.#state === 'idle' && hosted.every(({ hasLeft }) => hasLeft);
     this.#state = 'ended';
-    await Promise.all(hosted.map((one) => one.end(this.memoryBytes)));
+    await Promise.all(hosted.map((one) => one.end()));
     // Not earlier: a worker that is being terminated may still write.
-    if (allLeft) for (const { memory, size } of this.#taken) this.#pool.memories.giveBack(memory, size);
+    if (allLeft) for (const { memory, size } of this.#taken) this.#pool.memories.giveBack(memory, size, this.#read);
   }
 
   /**
@@ -363,7 +370,7 @@ export class Guest {
       this.#leftAt ??= performance.now();
     } else if (report.type === 'returned') {
       this.#members.remove(member);
-      void member.hosted.end(this.memoryBytes);
+      void member.hosted.end();
     } else return this.#finish({ ...report, ...this.#members.used });
     const members = this.#members.all;
     if (members.some(({ phase }) => phase !== 'captured')) return;

@@ -357,6 +357,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       entry.rest = rest;
       const reportedAt = performance.now();
       const image = imageOf(session.spec.module, session.guest.memories, rest);
+      session.guest.imageRead(image.bytes);
       const stoppedMs = report.leavingMs + performance.now() - reportedAt;
       this.#environment.roles().frozen(pid, entry.freezing, image, stoppedMs);
       // Behind the image's first bytes, which are waited for.

@@ -5,10 +5,12 @@ import { MemoryPool } from './memory-pool.ts';
 
 const PAGE_BYTES = 65_536;
 const MB = 16;
+/** Of memories of which nothing is on its way. */
+const newPool = (most?: number): MemoryPool => new MemoryPool((_memory, then) => then(), most);
 const narrow = (initialPages: number, maximumPages = 4096): MemorySize => ({ initialPages, maximumPages, wide: false });
 
 test('a memory that comes back is given out again, without what was in it', () => {
-  const pool = new MemoryPool();
+  const pool = newPool();
   const first = pool.take(narrow(10 * MB));
   new Uint8Array(first.buffer).fill(7);
   pool.giveBack(first, narrow(10 * MB));
@@ -20,7 +22,7 @@ test('a memory that comes back is given out again, without what was in it', () =
 });
 
 test('only one that can have the wanted form', () => {
-  const pool = new MemoryPool();
+  const pool = newPool();
   const grown = pool.take(narrow(10 * MB));
   pool.giveBack(grown, narrow(10 * MB));
   assert.notEqual(pool.take(narrow(9 * MB)), grown, 'memories do not shrink');
@@ -30,7 +32,7 @@ test('only one that can have the wanted form', () => {
 });
 
 test('a wide one too', () => {
-  const pool = new MemoryPool();
+  const pool = newPool();
   const size = { ...narrow(10 * MB), wide: true };
   const memory = pool.take(size);
   pool.giveBack(memory, size);
@@ -38,26 +40,50 @@ test('a wide one too', () => {
   assert.equal(memory.buffer.byteLength, 11 * MB * PAGE_BYTES);
 });
 
-test('one for an image is given as it is, unless it is large', () => {
-  const pool = new MemoryPool();
-  for (const [megabytes, used] of [
-    [4, 4 * MB * PAGE_BYTES],
-    [40, 0],
-  ] as const) {
-    const memory = pool.take(narrow(megabytes * MB));
-    new Uint8Array(memory.buffer).fill(7);
-    pool.giveBack(memory, narrow(megabytes * MB));
-    const again = pool.takeUsed(narrow((megabytes + 1) * MB));
-    assert.equal(again.memory, memory);
-    assert.equal(again.usedBytes, used);
-    assert.ok(new Uint8Array(again.memory.buffer, used).every((byte) => byte === 0));
-  }
+test('one for an image is given as it is', () => {
+  const pool = newPool();
+  const memory = pool.take(narrow(4 * MB));
+  new Uint8Array(memory.buffer).fill(7);
+  pool.giveBack(memory, narrow(4 * MB));
+  const again = pool.takeUsed(narrow(5 * MB));
+  assert.equal(again.memory, memory);
+  assert.equal(again.usedBytes, 4 * MB * PAGE_BYTES);
+  assert.ok(new Uint8Array(again.memory.buffer, again.usedBytes).every((byte) => byte === 0));
   assert.equal(pool.takeUsed(narrow(MB)).usedBytes, 0, 'a fresh one has nothing in it');
+});
+
+test('a large one of which little was used is not kept', () => {
+  const pool = newPool();
+  for (const [megabytes, share, kept] of [
+    [40, 0.4, false],
+    [40, 0.6, true],
+    [4, 0.1, true],
+  ] as const) {
+    const size = narrow(megabytes * MB);
+    const memory = pool.take(size);
+    pool.giveBack(memory, size, { buffers: new Set(), share });
+    assert.equal(pool.take(size) === memory, kept);
+  }
+});
+
+test('one of which something is still to be sent is kept only when that has arrived', () => {
+  const arrived: (() => void)[] = [];
+  const pool = new MemoryPool((memory, then) => {
+    if (memory.size > 0) arrived.push(then);
+    else then();
+  });
+  const size = narrow(MB);
+  const memory = pool.take(size);
+  pool.giveBack(memory, size, { buffers: new Set([memory.buffer]), share: 1 });
+  assert.notEqual(pool.take(size), memory);
+  assert.notEqual(pool.takeUsed(size).memory, memory);
+  arrived.forEach((then) => then());
+  assert.equal(pool.take(size), memory);
 });
 
 test('not too many are kept, not too much, nor for long', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const pool = new MemoryPool(410 * MB * PAGE_BYTES);
+  const pool = newPool(410 * MB * PAGE_BYTES);
   const [first, second] = [narrow(200 * MB), narrow(201 * MB)].map((size) => ({ size, memory: pool.take(size) }));
   const third = { size: narrow(202 * MB), memory: pool.take(narrow(202 * MB)) };
   for (const { memory, size } of [first!, second!, third]) pool.giveBack(memory, size);

@@ -13,18 +13,31 @@ const KEPT_BYTES = Math.min(1024 * 1024 * 1024, totalmem() / 8);
 /** How many are kept: each takes a part of the address space, however small it is. As many as there are warm workers. */
 const KEPT_MEMORIES = 8;
 /** How long one is kept, in milliseconds. */
-const KEPT_MS = 10_000;
+export const KEPT_MS = 10_000;
 /**
- * Up to here whoever loads an image clears only what that leaves out, mostly nothing. A larger memory is cleared before:
- * if its image is sparse, that takes longer than a process should stand still for it.
+ * A larger memory is kept only if its guest had filled half of it. Who comes next has grown as far, so has probably done the
+ * same, and overwrites what is there; of a memory that is mostly empty, fresh pages cost less than clearing.
  */
-const CLEARED_LATER_BYTES = 32 * 1024 * 1024;
+const SPARSE_BYTES = 32 * 1024 * 1024;
 
 interface Kept {
   readonly memory: WebAssembly.Memory;
   readonly size: MemorySize;
   readonly timer: NodeJS.Timeout;
 }
+
+/** What images have been read from a memory before its guest left. */
+export interface Read {
+  /** The buffers that they are views of: those of a memory change when it grows. */
+  readonly buffers: ReadonlySet<ArrayBufferLike>;
+  /** How much of all memories of the guest the last image held, from 0 to 1; 1 if there was none. */
+  readonly share: number;
+}
+
+const NOT_READ: Read = { buffers: new Set(), share: 1 };
+
+/** See `References.whenAcknowledged` (link/references.ts). */
+export type WhenAcknowledged = (memory: ReadonlySet<ArrayBufferLike>, then: () => void) => void;
 
 export interface UsedMemory {
   readonly memory: WebAssembly.Memory;
@@ -35,11 +48,13 @@ export interface UsedMemory {
 export class MemoryPool {
   /** Oldest first. */
   readonly #kept: Kept[] = [];
-  readonly #most: number;
+  /** Bytes that are kept, all together. */
+  readonly most: number;
+  readonly #whenAcknowledged: WhenAcknowledged;
 
-  /** @param most bytes that are kept, all together */
-  constructor(most = KEPT_BYTES) {
-    this.#most = most;
+  constructor(whenAcknowledged: WhenAcknowledged, most = KEPT_BYTES) {
+    this.#whenAcknowledged = whenAcknowledged;
+    this.most = most;
   }
 
   /**
@@ -47,7 +62,7 @@ export class MemoryPool {
    * @throws RangeError if the machine cannot give it
    */
   take(size: MemorySize): WebAssembly.Memory {
-    const { memory, usedBytes } = this.#find(size);
+    const { memory, usedBytes } = this.takeUsed(size);
     clear(memory, usedBytes);
     return memory;
   }
@@ -58,13 +73,6 @@ export class MemoryPool {
    * @throws RangeError if the machine cannot give it
    */
   takeUsed(size: MemorySize): UsedMemory {
-    const found = this.#find(size);
-    if (found.usedBytes <= CLEARED_LATER_BYTES) return found;
-    clear(found.memory, found.usedBytes);
-    return { memory: found.memory, usedBytes: 0 };
-  }
-
-  #find(size: MemorySize): UsedMemory {
     const at = this.#kept.findLastIndex(({ memory, size: { maximumPages, wide } }) => {
       const pages = memory.buffer.byteLength / PAGE_BYTES;
       return maximumPages === size.maximumPages && wide === size.wide && pages <= size.initialPages;
@@ -78,14 +86,22 @@ export class MemoryPool {
     return { memory, usedBytes };
   }
 
-  /** @param memory one that nothing will write or read any more @param size what it was asked for with */
-  giveBack(memory: WebAssembly.Memory, size: MemorySize): void {
+  /**
+   * @param memory one that nothing will write or read any more, but for links which have images of it to send: it is kept
+   *   once they have been acknowledged, or another guest's bytes might be sent instead
+   * @param size what it was asked for with
+   */
+  giveBack(memory: WebAssembly.Memory, size: MemorySize, { buffers, share }: Read = NOT_READ): void {
     const bytes = memory.buffer.byteLength;
-    if (bytes === 0 || bytes > this.#most) return;
+    if (bytes === 0 || bytes > this.most || (bytes > SPARSE_BYTES && share < 0.5)) return;
+    this.#whenAcknowledged(buffers, () => this.#keep(memory, size));
+  }
+
+  #keep(memory: WebAssembly.Memory, size: MemorySize): void {
     const timer = setTimeout(() => this.#remove(this.#kept.indexOf(kept)), KEPT_MS).unref();
     const kept: Kept = { memory, size, timer };
     this.#kept.push(kept);
-    while (this.#kept.length > KEPT_MEMORIES || this.#bytes > this.#most) this.#remove(0);
+    while (this.#kept.length > KEPT_MEMORIES || this.#bytes > this.most) this.#remove(0);
   }
 
   get #bytes(): number {

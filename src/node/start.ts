@@ -198,6 +198,7 @@ async function runNode(
     random,
     log,
     network: cluster.network,
+    whenAcknowledged: (memory, then) => cluster.links.whenAcknowledged(memory, then),
     firstSerial: serials.first,
     nodes: cluster,
     module: (hash, from) => cluster.modules.module(hash, from),

@@ -4,7 +4,7 @@
  * the next of the same program, which may well be that process coming back.
  */
 import type { Worker } from 'node:worker_threads';
-import { MemoryPool } from './memory-pool.ts';
+import { KEPT_MS, MemoryPool, type WhenAcknowledged } from './memory-pool.ts';
 import type { ModuleHash } from './modules.ts';
 import { startWorker } from './start-worker.ts';
 
@@ -15,6 +15,11 @@ const SPARE_WORKERS = 1;
  * holds what it knows of it, for the largest some 20 MB.
  */
 const WARM_WORKERS = 8;
+/**
+ * Until it next collects garbage, a worker may hold on to the memory of the guest that it had, and while it waits it does
+ * not. If that has more bytes than this, it is kept as long as the memory, for a guest that gets the same one.
+ */
+const HELD_BYTES = 128 * 1024 * 1024;
 
 export interface TakenWorker {
   readonly worker: Worker;
@@ -25,6 +30,9 @@ export interface TakenWorker {
 interface Warm {
   readonly worker: Worker;
   readonly hash: ModuleHash;
+  /** Large ones that it may hold on to. */
+  readonly held: readonly WebAssembly.Memory[];
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -34,31 +42,46 @@ interface Warm {
 const REFILL_MS = 100;
 
 export class WorkerPool {
-  readonly memories = new MemoryPool();
+  readonly memories: MemoryPool;
   readonly #spare: Worker[] = [];
   /** Oldest first. */
   readonly #warm: Warm[] = [];
   #closed = false;
 
-  constructor() {
+  /** @param whenAcknowledged what has been sent of memories that come back; the default: nothing is ever sent */
+  constructor(whenAcknowledged: WhenAcknowledged = (_memory, then) => then()) {
+    this.memories = new MemoryPool(whenAcknowledged);
     this.#refill();
   }
 
-  /** A worker that runs guest-worker.ts and waits for its setup. It keeps the daemon alive until it is terminated. */
-  take(hash: ModuleHash): TakenWorker {
-    const at = this.#warm.findLastIndex((one) => one.hash === hash);
+  /**
+   * A worker that runs guest-worker.ts and waits for its setup. It keeps the daemon alive until it is terminated.
+   * @param memories of the guest that it is for
+   */
+  take(hash: ModuleHash, memories: readonly WebAssembly.Memory[]): TakenWorker {
+    const at = this.#warm.findLastIndex(
+      (one) => one.hash === hash && one.held.every((memory) => memories.includes(memory)),
+    );
     const [warm] = this.#warm.splice(at, at === -1 ? 0 : 1);
+    clearTimeout(warm?.timer);
     const worker = warm?.worker ?? this.#spare.pop() ?? startGuestWorker();
     worker.ref();
     setTimeout(() => this.#refill(), REFILL_MS).unref();
     return { worker, knows: warm !== undefined };
   }
 
-  /** A worker that was taken and has no listeners and no guest any more. */
-  giveBack(worker: Worker, hash: ModuleHash): void {
-    const warm = { worker, hash };
+  /** A worker that was taken and has no listeners and no guest any more. @param memories of the guest that it had */
+  giveBack(worker: Worker, hash: ModuleHash, memories: readonly WebAssembly.Memory[]): void {
+    const bytes = memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+    if (bytes > this.memories.most) return void worker.terminate();
+    const large = bytes > HELD_BYTES;
+    const timer = large ? setTimeout(() => void worker.terminate(), KEPT_MS).unref() : undefined;
+    const warm = { worker, hash, held: large ? memories : [], timer };
     worker.on('error', () => {});
-    worker.once('exit', () => remove(this.#warm, warm));
+    worker.once('exit', () => {
+      clearTimeout(timer);
+      remove(this.#warm, warm);
+    });
     worker.unref();
     this.#warm.push(warm);
     if (this.#closed || this.#warm.length > WARM_WORKERS) void this.#warm.shift()?.worker.terminate();
