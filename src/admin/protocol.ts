@@ -24,6 +24,7 @@ import {
   f64,
   list,
   oneOf,
+  osText,
   optional,
   str,
   struct,
@@ -79,11 +80,11 @@ const identity = struct({ id: u32, name: str, address: str });
 const terminalSize = struct({ columns: u16, rows: u16 });
 
 const runSpec = struct({
-  program: str,
-  args: list(str),
-  env: list(str),
-  cwd: str,
-  dirs: list(struct({ host: str, guest: str }), LIMITS.descriptorsPerProcess),
+  program: osText,
+  args: list(osText),
+  env: list(osText),
+  cwd: osText,
+  dirs: list(struct({ host: osText, guest: osText }), LIMITS.descriptorsPerProcess),
   listen: list(str, LIMITS.descriptorsPerProcess),
   pin: bool,
   detach: bool,

@@ -7,6 +7,7 @@
  */
 import { assert } from './assert.ts';
 import { type ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from './bytes.ts';
+import { decodeOsText, encodeOsText } from './os-text.ts';
 import { GodwitError, messageOf } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -76,6 +77,13 @@ export const str: Codec<string> = {
       return refuse('a string is not UTF-8');
     }
   },
+};
+
+/** A text of the operating system, see {@link decodeOsText}: u32 length in bytes, then the bytes. */
+export const osText: Codec<string> = {
+  type: 'text of the operating system (any bytes, u32 length)',
+  write: (w, v) => text.write(w, encodeOsText(v)),
+  read: (r) => decodeOsText(text.read(r)),
 };
 
 /** A number that is not below `least` and not above `most`; so not NaN either. */

@@ -10,6 +10,7 @@ import { commandHelp, overview } from './help.ts';
 import { type Invocation, parseInvocation } from './parse.ts';
 import { asGodwitError, errorJson, errorLine } from './report.ts';
 import { nearest } from './suggest.ts';
+import type { Given } from './words.ts';
 
 function version(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -35,12 +36,14 @@ function findCommand(name: string): Command {
   throw new GodwitError('usage', `unknown command "${name}"; ${hint}`);
 }
 
-function makeContext(invocation: Invocation): Context {
+function makeContext(invocation: Invocation, given: Given): Context {
   const socketPath = controlSocketPath(invocation.value('socket'), process.env);
   return {
-    env: process.env,
+    get env() {
+      return given.environment();
+    },
     get cwd() {
-      return currentDirectory();
+      return currentDirectory(given);
     },
     socketPath,
     out: (text) => void process.stdout.write(`${text}\n`),
@@ -54,15 +57,15 @@ function makeContext(invocation: Invocation): Context {
 }
 
 /** Asked for only by the commands that need it: `ps` works in a directory that has been removed, too. */
-function currentDirectory(): string {
+function currentDirectory(given: Given): string {
   try {
-    return process.cwd();
+    return given.directory();
   } catch (error) {
     throw new GodwitError('io', 'the current directory is not there any more; change to another one', { cause: error });
   }
 }
 
-async function dispatch(name: string | undefined, words: readonly string[]): Promise<number> {
+async function dispatch(name: string | undefined, words: readonly string[], given: Given): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || (name === 'help' && words.length === 0)) {
     const text = `${overview(COMMANDS, version())}\n`;
     if (name !== undefined) process.stdout.write(text);
@@ -83,17 +86,17 @@ async function dispatch(name: string | undefined, words: readonly string[]): Pro
     process.stdout.write(`${commandHelp(command)}\n`);
     return 0;
   }
-  return command.run(invocation, makeContext(invocation));
+  return command.run(invocation, makeContext(invocation, given));
 }
 
 /**
  * Carries out a command.
- * @param line the words behind `godwit`
  * @returns the exit status
  */
-export async function commandLine([name, ...words]: readonly string[]): Promise<number> {
+export async function commandLine(given: Given): Promise<number> {
+  const [name, ...words] = given.words();
   try {
-    return await dispatch(name, words);
+    return await dispatch(name, words, given);
   } catch (error) {
     const known = asGodwitError(error);
     // A bug of ours: with its stack, so that it can be reported.

@@ -5,6 +5,7 @@ import type { Description } from '../capture/describe.ts';
 import type { StayingReason } from '../capture/staying.ts';
 import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
+import { hostPath } from '../vfs/host-path.ts';
 import { refusedByV8, withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
@@ -13,7 +14,7 @@ import { reasonOf } from './report.ts';
 export function readModule(file: string, absolute: string): Uint8Array {
   requireProgramFile('read', file, absolute);
   try {
-    return readFileSync(absolute);
+    return readFileSync(hostPath(absolute));
   } catch (error) {
     throw new GodwitError('not_runnable', `cannot read ${file}: ${reasonOf(error)}; try again`, { cause: error });
   }

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
+import { hostPath } from '../vfs/host-path.ts';
 import { reasonOf } from './report.ts';
 
 /** Names the file for people: what it is for, and as the user wrote it. */
@@ -21,14 +22,14 @@ const failure = ({ what, given }: Output, reason: string): GodwitError =>
 export function requireWritable(output: Output): void {
   const { given, absolute } = output;
   const directory = path.dirname(absolute);
-  const above = fs.statSync(directory, { throwIfNoEntry: false });
+  const above = fs.statSync(hostPath(directory), { throwIfNoEntry: false });
   if (!above?.isDirectory()) {
     throw failure(output, `there is no directory ${path.dirname(given)}; make it first, or name another file`);
   }
-  const there = fs.statSync(absolute, { throwIfNoEntry: false });
+  const there = fs.statSync(hostPath(absolute), { throwIfNoEntry: false });
   if (there?.isDirectory()) throw failure(output, 'it is a directory; name a file in it');
   try {
-    fs.accessSync(there ? absolute : directory, fs.constants.W_OK);
+    fs.accessSync(hostPath(there ? absolute : directory), fs.constants.W_OK);
   } catch (error) {
     throw failure(output, `${reasonOf(error)}; name another file`);
   }
@@ -37,7 +38,7 @@ export function requireWritable(output: Output): void {
 /** @throws GodwitError `io` */
 export function writeOutput(output: Output, content: string | Uint8Array): void {
   try {
-    fs.writeFileSync(output.absolute, content);
+    fs.writeFileSync(hostPath(output.absolute), content);
   } catch (error) {
     throw failure(output, `${reasonOf(error)}; name another file`);
   }

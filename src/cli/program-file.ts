@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type ErrorCode, GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { hostPath } from '../vfs/host-path.ts';
 import { reasonOf } from './report.ts';
 import { nearest } from './suggest.ts';
 
@@ -22,7 +23,7 @@ export function requireProgramFile(purpose: 'run' | 'read', given: string, absol
   if (given === '') refuse('not_found', 'that is no name; give the path of a .wasm file');
   let stat: fs.Stats;
   try {
-    stat = fs.statSync(absolute);
+    stat = fs.statSync(hostPath(absolute));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return refuse('not_found', meant(given, absolute));
@@ -36,7 +37,7 @@ export function requireProgramFile(purpose: 'run' | 'read', given: string, absol
     refuse('not_runnable', `it has ${stat.size} bytes, and ${most}; build it without debug information`);
   }
   try {
-    fs.accessSync(absolute, fs.constants.R_OK);
+    fs.accessSync(hostPath(absolute), fs.constants.R_OK);
   } catch (error) {
     refuse('not_runnable', `${reasonOf(error)}; "chmod u+r" by its owner gives it`);
   }
@@ -44,7 +45,7 @@ export function requireProgramFile(purpose: 'run' | 'read', given: string, absol
 
 function programsIn(directory: string): string[] | null {
   try {
-    return fs.readdirSync(directory).filter((name) => name.endsWith('.wasm'));
+    return fs.readdirSync(hostPath(directory), 'utf8').filter((name) => name.endsWith('.wasm'));
   } catch {
     return null;
   }

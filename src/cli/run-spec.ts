@@ -3,7 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { encodeOsText } from '../base/os-text.ts';
 import type { DirectoryGrant, RunSpec } from '../node/daemon.ts';
+import { hostPath } from '../vfs/host-path.ts';
 import { parseInterval } from './format.ts';
 import type { Invocation } from './parse.ts';
 import { requireProgramFile } from './program-file.ts';
@@ -41,7 +43,7 @@ function requireDirectory(purpose: string, given: string, absolute: string): voi
   };
   let stat: fs.Stats;
   try {
-    stat = fs.statSync(absolute);
+    stat = fs.statSync(hostPath(absolute));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return refuse('there is no such directory; make it, or name another');
@@ -56,7 +58,7 @@ function requireSendable(one: string, many: string, texts: readonly string[]): v
     throw new GodwitError('limit', `run: ${texts.length} ${many}; at most ${LIMITS.listEntries} can be given`);
   }
   for (const text of texts) {
-    const bytes = Buffer.byteLength(text);
+    const bytes = encodeOsText(text).length;
     if (bytes <= LIMITS.stringBytes) continue;
     throw new GodwitError('limit', `run: ${one} of ${bytes} bytes; at most ${LIMITS.stringBytes} can be given`);
   }

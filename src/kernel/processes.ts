@@ -3,11 +3,11 @@
  */
 import type { Signal } from '../abi/signals.ts';
 import { assert } from '../base/assert.ts';
-import { encodeUtf8 } from '../base/bytes.ts';
 import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
 import { incarnation, makePid, type NodeId, type Pid, PIDS_PER_NODE } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
+import { encodeOsText } from '../base/os-text.ts';
 import type { Directory, OpenFile, Socket } from '../vfs/openfile.ts';
 import type { Descriptor } from './descriptors.ts';
 import { Process, type Surroundings } from './process.ts';
@@ -105,8 +105,8 @@ export class Processes {
         pid: this.#newPid(),
         ppid: spec.ppid,
         command: spec.args,
-        args: spec.args.map(encodeUtf8),
-        env: spec.env.map(encodeUtf8),
+        args: spec.args.map(encodeOsText),
+        env: spec.env.map(encodeOsText),
         cwd: spec.cwd,
       },
       surroundings,
@@ -164,7 +164,7 @@ export class Processes {
     if (this.#living >= LIMITS.processesPerNode) {
       throw new GodwitError('limit', `this node is home to ${LIMITS.processesPerNode} processes already`);
     }
-    const bytes = [...spec.args, ...spec.env].reduce((sum, text) => sum + encodeUtf8(text).length + 1, 0);
+    const bytes = [...spec.args, ...spec.env].reduce((sum, text) => sum + encodeOsText(text).length + 1, 0);
     if (bytes > LIMITS.argumentBytes) {
       throw new GodwitError(
         'limit',
@@ -202,6 +202,6 @@ function openInitial({ descriptors }: Process, { stdio, listeners, preopens }: S
   let fd = stdio.length;
   for (const socket of listeners) descriptors.openAt(fd++, socket, LISTENER_RIGHTS);
   for (const { name, directory } of preopens) {
-    descriptors.openAt(fd++, directory, PREOPEN_RIGHTS, encodeUtf8(name));
+    descriptors.openAt(fd++, directory, PREOPEN_RIGHTS, encodeOsText(name));
   }
 }

@@ -82,6 +82,7 @@ export interface DirectoryGrant {
   readonly guest: string;
 }
 
+/** Its texts, but for addresses and the node, are any bytes (base/os-text.ts). */
 export interface RunSpec {
   /** Absolute path of the module, on the node's machine. The node opens it, with the node's rights. */
   readonly program: string;

@@ -15,6 +15,7 @@ import { ENGINE_VERSION } from '../capture/rewrite.ts';
 import type { Log } from '../base/env.ts';
 import { type ErrorCode, GodwitError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { hostPath } from '../vfs/host-path.ts';
 import { refusedByV8, withAdvice } from '../wasm/advice.ts';
 import { makePrivateDirectory } from './paths.ts';
 import { startWorker } from './start-worker.ts';
@@ -230,14 +231,14 @@ async function compile(module: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Mod
 /** What the command has looked at already may have changed, or not be there for the node. */
 function readProgram(file: string): Uint8Array {
   try {
-    const stat = statSync(file);
+    const stat = statSync(hostPath(file));
     if (stat.isDirectory()) throw unrunnable(file, 'it is a directory; give the path of a .wasm file');
     // A pipe or a device might never end, and the node would wait with all else that it does.
     if (!stat.isFile()) throw unrunnable(file, 'it is no regular file; give one that holds the program');
     if (stat.size > LIMITS.moduleBytes) {
       throw unrunnable(file, `it has ${stat.size} bytes, and a program may have ${LIMITS.moduleBytes}`);
     }
-    return readFileSync(file);
+    return readFileSync(hostPath(file));
   } catch (error) {
     if (error instanceof GodwitError) throw error;
     const { code } = error as NodeJS.ErrnoException;

@@ -12,6 +12,7 @@
 import { closeSync, constants, existsSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
+import { hostPath } from './host-path.ts';
 import { host } from './hosterror.ts';
 
 export interface Spot {
@@ -91,9 +92,9 @@ export const canHold: boolean = process.platform === 'linux' && existsSync('/pro
  * @param held false forces the weaker way that other systems than Linux have to take
  * @throws the error of the operating system as Node reports it
  */
-export function openSpot(hostPath: string, held: boolean = canHold): Spot {
-  if (held) return new HeldSpot(openSync(hostPath, O_PATH | constants.O_DIRECTORY));
-  const path = realpathSync(hostPath);
+export function openSpot(name: string, held: boolean = canHold): Spot {
+  if (held) return new HeldSpot(openSync(hostPath(name), O_PATH | constants.O_DIRECTORY));
+  const path = realpathSync(hostPath(name));
   if (!statSync(path).isDirectory()) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR', errno: -20 });
   // `//name` means something else on some systems.
   return new NamedSpot(path === '/' ? '/.' : path);
