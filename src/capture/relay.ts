@@ -21,7 +21,7 @@ const NOTHING: ReadonlyMap<ValueType, (code: Assembler) => Assembler> = new Map(
   [I64, (code) => code.raw(OP.i64Const, 0)],
   [F32, (code) => code.raw(OP.f32Const, 0, 0, 0, 0)],
   [F64, (code) => code.real(0)],
-  [V128, (code) => code.op(OP.v128Const).raw(...new Array<number>(16).fill(0))],
+  [V128, (code) => code.op(OP.v128Const).raw(...new Uint8Array(16))],
   [FUNCREF, (code) => code.raw(OP.refNull, FUNCREF)],
   [EXTERNREF, (code) => code.raw(OP.refNull, EXTERNREF)],
   [EXNREF, (code) => code.raw(OP.refNull, EXNREF)],
@@ -113,7 +113,7 @@ function moduleFor(results: TypeList): Uint8Array<ArrayBuffer> {
       s.raw(...type);
     }
   });
-  section(3, (s) => s.raw(3, NUMBER!, GIVEN!, GIVEN!));
+  section(3, (s) => s.raw(3, NUMBER, GIVEN, GIVEN));
   section(6, (s) => {
     s.u32(results.length);
     for (const type of results) {
@@ -130,19 +130,17 @@ function moduleFor(results: TypeList): Uint8Array<ArrayBuffer> {
       ['fail', FAIL],
     ] as const) {
       s.name(name);
-      s.raw(0, index!);
+      s.raw(0, index);
     }
   });
-  const run = new Assembler(64).get(0).op(OP.callIndirect, GIVEN!, 0);
+  const run = new Assembler(64).get(0).op(OP.callIndirect, GIVEN, 0);
   const give = new Assembler(64);
-  // It stands for a frame whose record is a trailer alone, the first one in the save area.
-  const taken = (code: Assembler): Assembler => code.constant(SAVE_BASE).op(OP.globalSet, 0);
-  taken(give);
+  writeTaken(give);
   for (let i = 0; i < results.length; i++) {
     run.op(OP.globalSet, first + results.length - 1 - i);
     give.op(OP.globalGet, first + i);
   }
-  const fail = taken(new Assembler(16)).op(OP.call, RAISE!).op(OP.unreachable);
+  const fail = writeTaken(new Assembler(16)).op(OP.call, RAISE).op(OP.unreachable);
   section(10, (s) => {
     s.u8(3);
     for (const code of [run, give, fail]) {
@@ -153,4 +151,9 @@ function moduleFor(results: TypeList): Uint8Array<ArrayBuffer> {
   });
   writeModuleName(out, RELAY);
   return out.done();
+}
+
+/** It stands for a frame whose record is a trailer alone, the first one in the save area. */
+function writeTaken(code: Assembler): Assembler {
+  return code.constant(SAVE_BASE).op(OP.globalSet, 0);
 }
