@@ -36,8 +36,11 @@ function head(kind: number, argument: number, content: Uint8Array): Uint8Array {
   return w.done();
 }
 
+/** Bytes of memory that are looked through at a time, whole records: 20 ms where the system has to provide each page first. */
+const PART_BYTES = 8 * 2 ** 20;
+
 /** A piece of a memory that has content. */
-interface Run {
+export interface Run {
   readonly memory: number;
   readonly start: number;
   readonly end: number;
@@ -55,12 +58,12 @@ export class ImageWriter {
   #current: Uint8Array = new Uint8Array(0);
   #final: Uint8Array | null = null;
 
-  /** Looks through the memory for pages with content. */
-  constructor(source: ImageSource, hasher: ImageHasher) {
+  /** @param runs the pages with content, from {@link contentOf} */
+  constructor(source: ImageSource, hasher: ImageHasher, runs: readonly Run[] = allContentOf(source)) {
     this.#source = source;
     this.#hasher = hasher;
     this.#digest = hasher.digest();
-    this.#runs = source.memories.flatMap(({ bytes }, memory) => [...nonZeroRuns(memory, bytes)]);
+    this.#runs = runs;
     const contents = [
       headerBytes(source.memories.length),
       ...source.threads.map(({ length }) => length),
@@ -143,12 +146,35 @@ function encodeHeader({ moduleHash, memories }: ImageSource): Uint8Array {
   return w.done();
 }
 
-/** The pages with content, joined where they touch, cut at LIMITS.imageRecordBytes. `bytes` are whole 64 KiB pages. */
-function* nonZeroRuns(memory: number, bytes: Uint8Array): Generator<Run, void> {
+/**
+ * Looks through the memories for pages with content, which may take seconds: pages that nobody has used yet come into
+ * being by that. Yields after each part.
+ */
+export function* contentOf({ memories }: Pick<ImageSource, 'memories'>): Generator<undefined, readonly Run[]> {
+  const runs: Run[] = [];
+  for (const [memory, { bytes }] of memories.entries()) {
+    for (let at = 0; at < bytes.length; at += PART_BYTES) {
+      runs.push(...nonZeroRuns(memory, bytes, at, Math.min(at + PART_BYTES, bytes.length)));
+      yield;
+    }
+  }
+  return runs;
+}
+
+function allContentOf(source: ImageSource): readonly Run[] {
+  const parts = contentOf(source);
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done === true) return value;
+  }
+}
+
+/** The pages with content of a part, joined where they touch, cut at LIMITS.imageRecordBytes. */
+function* nonZeroRuns(memory: number, bytes: Uint8Array, from: number, to: number): Generator<Run, void> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const wordsPerPage = IMAGE_PAGE_BYTES / 4;
   let start = -1;
-  for (let at = 0; at < bytes.length; at += IMAGE_PAGE_BYTES) {
+  for (let at = from; at < to; at += IMAGE_PAGE_BYTES) {
     const empty = isZero(words, at / 4, at / 4 + wordsPerPage);
     if (start >= 0 && (empty || at - start >= LIMITS.imageRecordBytes)) {
       yield { memory, start, end: at };
@@ -156,7 +182,7 @@ function* nonZeroRuns(memory: number, bytes: Uint8Array): Generator<Run, void> {
     }
     if (start < 0 && !empty) start = at;
   }
-  if (start >= 0) yield { memory, start, end: bytes.length };
+  if (start >= 0) yield { memory, start, end: to };
 }
 
 function isZero(words: Int32Array, from: number, to: number): boolean {

@@ -2,33 +2,47 @@
  * The image of one guest (capture/image.ts) as it is sent and received when the guest moves: with this daemon's
  * checksums, and what the guest takes along (node/guest-baggage.ts) as the part that is opaque to the engine.
  */
+import { setImmediate } from 'node:timers/promises';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { hasher } from '../capture/hasher.ts';
 import { ImageReader } from '../capture/image-reader.ts';
-import { ImageWriter } from '../capture/image-writer.ts';
+import { ImageWriter, contentOf } from '../capture/image-writer.ts';
 import { growMemory, type MemorySize } from '../capture/memory.ts';
 import type { ImageSource } from '../migration/hosts.ts';
 import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
 import type { LoadedModule } from './modules.ts';
 import { Remains } from './remains.ts';
 
+/** Milliseconds for which a large memory may be looked through before everything else of the node has its turn. */
+const TURN_MS = 10;
+
 /**
  * The image of a guest that is frozen: read piece by piece from the live memory.
  * @throws GodwitError `cannot_move` if a thread's state holds a host reference
  */
-export function imageOf(module: LoadedModule, memories: readonly WebAssembly.Memory[], rest: GuestRest): ImageSource {
-  return new ImageWriter(
-    {
-      moduleHash: Buffer.from(module.hash, 'hex'),
-      memories: memories.map(({ buffer }) => ({
-        bytes: new Uint8Array(buffer),
-        maximumPages: LIMITS.wideMemoryPages,
-      })),
-      ...encodeRest(rest),
-    },
-    hasher,
-  );
+export async function imageOf(
+  module: LoadedModule,
+  memories: readonly WebAssembly.Memory[],
+  rest: GuestRest,
+): Promise<ImageSource> {
+  const source = {
+    moduleHash: Buffer.from(module.hash, 'hex'),
+    memories: memories.map(({ buffer }) => ({
+      bytes: new Uint8Array(buffer),
+      maximumPages: LIMITS.wideMemoryPages,
+    })),
+    ...encodeRest(rest),
+  };
+  const parts = contentOf(source);
+  let turn = performance.now();
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done === true) return new ImageWriter(source, hasher, value);
+    if (performance.now() - turn < TURN_MS) continue;
+    await setImmediate();
+    turn = performance.now();
+  }
 }
 
 /** A memory that an image comes into. */

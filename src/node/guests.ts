@@ -328,6 +328,20 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     this.#environment.roles().started(pid);
   }
 
+  /** It has left its code for a move, and its image is made. Meanwhile the move may be called off, or the guest end. */
+  async #image(entry: Entry, move: MoveId, rest: GuestRest, leavingMs: number): Promise<void> {
+    const { session } = entry;
+    const { pid, module } = session.spec;
+    const reportedAt = performance.now();
+    const image = await imageOf(module, session.guest.memories, rest);
+    if (this.#entries.get(pid) !== entry || entry.rest !== rest) return;
+    session.guest.imageRead(image.bytes);
+    const roles = this.#environment.roles();
+    roles.frozen(pid, move, image, leavingMs + performance.now() - reportedAt);
+    // Behind the image's first bytes, which are waited for.
+    roles.reportUsage(pid, session.usage(session.finalCpuMs));
+  }
+
   #reported(pid: Pid, report: GuestReport): void {
     const entry = this.#entries.get(pid);
     if (!entry) return;
@@ -355,13 +369,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         return;
       }
       entry.rest = rest;
-      const reportedAt = performance.now();
-      const image = imageOf(session.spec.module, session.guest.memories, rest);
-      session.guest.imageRead(image.bytes);
-      const stoppedMs = report.leavingMs + performance.now() - reportedAt;
-      this.#environment.roles().frozen(pid, entry.freezing, image, stoppedMs);
-      // Behind the image's first bytes, which are waited for.
-      this.#environment.roles().reportUsage(pid, session.usage(session.finalCpuMs));
+      void this.#image(entry, entry.freezing, rest, report.leavingMs);
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });

@@ -195,15 +195,15 @@ class Chain {
       const memory = new Uint8Array(guest.memory.buffer).slice();
       const { nextThreadId } = guest;
       const baggage = { ...before, cpuNanos: report.cpuNanos, nextThreadId };
-      const next = report.type === 'captured' ? this.#image(guest, { threads: report.threads, baggage }) : null;
+      const next = report.type === 'captured' ? await this.#image(guest, { threads: report.threads, baggage }) : null;
       return { report, memory, baggage, image: next, inCall: left };
     } finally {
       await guest.end();
     }
   }
 
-  #image(guest: Guest, rest: GuestRest): Image {
-    const source = imageOf(this.#module, guest.memories, rest);
+  async #image(guest: Guest, rest: GuestRest): Promise<Image> {
+    const source = await imageOf(this.#module, guest.memories, rest);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
     const pages = guest.memories.map(({ buffer }) => buffer.byteLength / 65_536);
