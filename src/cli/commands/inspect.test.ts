@@ -31,7 +31,7 @@ describe('godwit inspect', () => {
     assert.equal(lines[0], file);
     for (const line of [
       '  runs        yes',
-      '  memory      1 pages',
+      '  memory      1 page',
       '  imports     1, 0 of them unknown',
       '  functions   3, 2 can be on a captured stack',
       '  safepoints  2, 0 of them polls',

@@ -75,7 +75,7 @@ function inspectionLines(file: string, inspection: Inspection): string[] {
 
 function memoryText({ minimum, maximum, address, shared }: Inspection['memories'][number]): string {
   const most = maximum === null ? '' : `, at most ${maximum}`;
-  return `${minimum} pages${most}${shared ? ', shared' : ''}${address === 'i64' ? ', 64-bit addresses' : ''}`;
+  return `${minimum} page${minimum === 1 ? '' : 's'}${most}${shared ? ', shared' : ''}${address === 'i64' ? ', 64-bit addresses' : ''}`;
 }
 
 type LargestFrame = NonNullable<NonNullable<Inspection['rewritten']>['largest_frame']>;
