@@ -15,6 +15,7 @@ import type { Certifier } from './founder.ts';
 import { Founder } from './founder.ts';
 import { JoinServer, join } from './join.ts';
 import type { Joined } from './join.ts';
+import type { Member } from './members.ts';
 import { MemoryStore } from './store.ts';
 import { formatToken, parseToken } from './tokens.ts';
 
@@ -72,18 +73,18 @@ async function settled(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-function setUp(): { clock: VirtualClock; joins: JoinServer; token: () => Promise<FrameOf<'join'>> } {
+function setUp(size = 1): { clock: VirtualClock; joins: JoinServer; token: () => Promise<FrameOf<'join'>> } {
   const clock = new VirtualClock();
   const store = new MemoryStore();
-  const founding = {
-    node: nodeId(1),
-    name: 'first',
-    address: 'host1:1',
+  const members = Array.from({ length: size }, (_, i): Member => ({
+    node: nodeId(i + 1),
+    name: `host${i + 1}`,
+    address: `host${i + 1}:1`,
     fingerprint: FINGERPRINT,
     boot: 0n,
     state: 'down',
-  } as const;
-  store.save({ memberList: { version: 1n, founder: founding.node, members: [founding] } });
+  }));
+  store.save({ memberList: { version: 1n, founder: nodeId(1), members } });
   const founder = new Founder({ clock, random: new SeededRandom(1), log: silentLog, store, certifier: CERTIFIER });
   const joins = new JoinServer({
     clock,
@@ -209,6 +210,13 @@ test('an address that guesses is heard again after a minute, and so many guesser
   assert.equal(await code(guess, 'bad'), 'limit');
   for (let i = 0; i < 1024; i++) assert.equal(await code(guess, `other ${i}`), 'token_invalid');
   assert.equal(await code(asked, 'bad'), 'joined', 'forgotten for newer ones');
+});
+
+test('a cluster that has had as many nodes as it can takes no more', async () => {
+  const { joins, token } = setUp(LIMITS.members);
+  const reply = await answerTo(joins, await token());
+  assert(reply?.frame === 'join_refused');
+  assert.deepEqual([reply.code, reply.reason.includes(`${LIMITS.members} nodes`)], ['limit', true]);
 });
 
 function asks(): { clock: VirtualClock; channel: TestChannel; joined: Promise<Joined> } {

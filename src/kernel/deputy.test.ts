@@ -75,6 +75,17 @@ test('a number that is left out is a broken peer', () => {
   assert.throws(() => call(0, 'a'), { code: 'protocol' }, 'the number before the first is no call');
 });
 
+test('a thread that makes its next call while one is under way is a broken peer; another thread may', () => {
+  const { call, executed, waiting, replies } = setUp();
+  call(1, 'wait');
+  assert.throws(() => call(2, 'b'), { code: 'protocol', message: /call 2 .* while call 1 is under way/ });
+  call(1, 'c', AWAY, FIRST, seat(FIRST_SEAT + 1));
+  waiting.get('wait')?.settle(bytes('x'));
+  call(2, 'b');
+  assert.deepEqual(executed, ['wait', 'c', 'b']);
+  assert.deepEqual(replies(), ['2: 1 done c', '2: 1 x', '2: 2 done b']);
+});
+
 test('numbers go on over the point where they begin again', () => {
   const { call, deputy, executed, replies } = setUp(callNumber(0xffff_fffe));
   for (const number of [0xffff_ffff, 0xffff_ffff, 0, 0xffff_ffff, 1]) call(number, String(number));

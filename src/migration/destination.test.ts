@@ -41,7 +41,7 @@ function reserved() {
   roles.receive(HOME, { frame: 'prepare', pid, move, incarnation: incarnation(1), source: SOURCE, spec });
   const failures = (): string[] =>
     sent.flatMap(([to, message]) => (message.frame === 'failed' && to === HOME ? [message.reason] : []));
-  return { roles, clock, done, failures };
+  return { roles, clock, done, failures, sent };
 }
 
 const start = (bytes: bigint): RoleMessage => ({ frame: 'image_start', pid, move, bytes, waitedMs: 0 });
@@ -91,4 +91,31 @@ test('a source that sends nothing costs the move', () => {
   clock.advance(TIMES.stallMs + 1);
   assert.deepEqual(done, ['given up']);
   assert.match(failures()[0]!, /node 2 sent nothing for/);
+});
+
+test('an order to run what is not here is answered, and runs nothing', () => {
+  const commit = (id: number): RoleMessage => ({
+    frame: 'commit',
+    pid,
+    move: moveId(id),
+    incarnation: incarnation(2),
+    stopped: false,
+    frozenMs: 0,
+  });
+  const failed = { frame: 'start_failed', pid, incarnation: 2, reason: 'the reservation is gone' };
+  // Not ready, of another move, and of a reservation that was given up.
+  for (const [orders, answers] of [
+    [[commit(5)], 1],
+    [[commit(6)], 1],
+    [[{ frame: 'give_up', pid, move }, commit(5), commit(5)], 2],
+  ] as const) {
+    const { roles, sent } = reserved();
+    sent.length = 0;
+    for (const order of orders) roles.receive(HOME, order);
+    const told = sent.flatMap(([to, message]) => (message.frame === 'start_failed' ? [[to, { ...message }]] : []));
+    assert.deepEqual(
+      told,
+      Array.from({ length: answers }, () => [HOME, failed]),
+    );
+  }
 });

@@ -141,6 +141,17 @@ test('a module that is not there, a node that is lost, and wrong bytes are failu
   assert.equal(store.modules.size, 0);
 });
 
+test('a module that goes away while it is sent is a failure, and is not waited for', () => {
+  const { pair, hash, results, fetch, store } = setUp();
+  fetch();
+  pair.step();
+  pair.step();
+  (pair.stores[THERE] as MemoryStore).modules.delete(hash.toHex());
+  pair.run();
+  assert.deepEqual(results, ['node 2 does not have the module']);
+  assert.equal(store.open, 0);
+});
+
 test('a peer that sends what does not fit is refused', () => {
   const big = BigInt(LIMITS.moduleBytes) + 1n;
   const payload = new Uint8Array(10);

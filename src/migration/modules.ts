@@ -74,8 +74,7 @@ export class Modules {
   ask(from: NodeId, { module, offset }: Named<MigrationMessage, 'module_ask'>): void {
     const found = this.#store.find(module);
     if (!found || offset > BigInt(found.bytes)) {
-      const payload = new Uint8Array();
-      this.#network.send(from, { frame: 'module_chunk', module: module.slice(), total: 0n, offset, payload });
+      this.#sendNone(from, module.slice(), offset);
       return;
     }
     const sending: Sending = { to: from, module: module.slice(), offset: Number(offset) };
@@ -136,6 +135,7 @@ export class Modules {
     const found = this.#store.find(module);
     if (!found) {
       this.#sending.delete(keyOf(to, module));
+      this.#sendNone(to, module, BigInt(sending.offset));
       return;
     }
     // `hasRoom` last: when it says no, `room` will be called.
@@ -147,6 +147,11 @@ export class Modules {
       this.#network.send(to, { frame: 'module_chunk', ...place, payload });
     }
     if (sending.offset >= found.bytes) this.#sending.delete(keyOf(to, module));
+  }
+
+  /** There is no such module here, or not any more. */
+  #sendNone(to: NodeId, module: Uint8Array, offset: bigint): void {
+    this.#network.send(to, { frame: 'module_chunk', module, total: 0n, offset, payload: new Uint8Array() });
   }
 
   #end(fetch: Fetch, failure: string | null): void {

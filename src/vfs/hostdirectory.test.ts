@@ -181,6 +181,14 @@ each('readdir: dots, inode numbers, stable cookies', ({ root }) => {
   });
 });
 
+each('readdir: names that are not UTF-8 are left out, and nothing beside them', ({ root, inside }) => {
+  if (process.platform !== 'linux') return;
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${inside}/`), Buffer.from([0xff, 0xfe])]), '');
+  for (const name of ['a', 'ü']) touch(root, name);
+  const names = [...root.entries(0n)].map(({ name }) => name);
+  assert.deepEqual(names.sort(), ['.', '..', 'a', 'ü']);
+});
+
 each('a directory that is removed while it is open', ({ root }) => {
   root.makeDirectory('dir');
   use(openDirectory(root, 'dir'), (dir) => {
