@@ -214,13 +214,13 @@ test('a stopped guest does nothing with any thread until it is continued', async
   host.guest.start(CONTEXT);
   await host.until(WORD.counter, (value) => value > 1000);
   host.guest.stop();
-  // Each thread counts on until its next safepoint.
-  for (let last = -1; last !== host.word(WORD.counter); await sleep(20)) last = host.word(WORD.counter);
   const stopped = host.word(WORD.counter);
-  await sleep(20);
-  assert.equal(host.word(WORD.counter), stopped);
+  await sleep(40);
+  // Each thread counts on until its next safepoint, which is in the same round or the next, whenever it gets there.
+  const most = stopped + 2 * 2;
+  assert.ok(host.word(WORD.counter) <= most);
   host.guest.cont();
-  await host.until(WORD.counter, (value) => value !== stopped);
+  await host.until(WORD.counter, (value) => value > most);
   // It is captured while it is stopped too.
   host.guest.stop();
   assert.ok('baggage' in (await host.capture()));
