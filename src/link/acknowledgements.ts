@@ -25,6 +25,11 @@ export class Acknowledgements {
     else this.#timer ??= this.#clock.after(TIMING.ackDelayMs, () => this.#due());
   }
 
+  /** For all that has been received, unless one has gone out since. */
+  now(): void {
+    if (this.#bytes > 0) this.#send();
+  }
+
   /** A frame has gone out, whatever it is: every header acknowledges. */
   sent(): void {
     this.#bytes = 0;
@@ -38,6 +43,6 @@ export class Acknowledgements {
   /** The timer runs on when an acknowledgement rides on a frame: to stop it each time would cost more than this. */
   #due(): void {
     this.#timer = null;
-    if (this.#bytes > 0) this.#send();
+    this.now();
   }
 }

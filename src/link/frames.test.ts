@@ -90,6 +90,7 @@ test('the header has the documented size', () => {
     sequence: 0x0102_0304,
     acknowledged: 0x0506_0708,
     transient: false,
+    prompt: false,
   });
 });
 

@@ -68,8 +68,9 @@ export interface FrameHeader {
   readonly type: number;
   readonly sequence: number;
   readonly acknowledged: number;
-  /** See {@link FrameSpec}. */
+  /** See {@link FrameSpec} for both. */
   readonly transient: boolean;
+  readonly prompt: boolean;
 }
 
 interface FrameCodec {
@@ -188,6 +189,7 @@ export function decodeHeader(bytes: Uint8Array, at: number, limit: number): Fram
     sequence: u32At(bytes, at + SEQUENCE_AT),
     acknowledged: u32At(bytes, at + ACKNOWLEDGED_AT),
     transient: codec.spec.transient === true,
+    prompt: codec.spec.prompt === true,
   };
 }
 

@@ -310,6 +310,7 @@ export class Link {
     } else {
       this.#acknowledgements.received(HEADER_BYTES + header.length);
       if (this.#session.accept(header.sequence)) this.#events.onFrame(this.peer, frame);
+      if (header.prompt) this.#acknowledgements.now();
     }
     this.#room.offer();
   }

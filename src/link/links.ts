@@ -109,7 +109,7 @@ export class Links {
     this.#link(node).send(frame);
   }
 
-  /** Like {@link send} for bulk data, see {@link Link.sendBulk}. */
+  /** Like {@link send} for bulk data, see {@link Link.sendBulk}; {@link whenAcknowledged} tells when it may be changed. */
   sendBulk(node: NodeId, frame: PeerFrame): void {
     this.#link(node).sendBulk(frame);
   }

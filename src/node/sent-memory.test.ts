@@ -44,10 +44,14 @@ function setUp(t: TestContext) {
   const clock = new VirtualClock();
   const network = new VirtualNetwork(clock, new SeededRandom(1));
   const sent = new Set<string>();
-  const near = linksOf(network, SELF, (frame) => core.receive(OTHER, frame as ProcessFrame));
+  const near = linksOf(network, SELF, (frame) => {
+    core.receive(OTHER, frame as ProcessFrame);
+    heard.add(frame.frame);
+  });
+  /** What either has heard from the other. */
+  const heard = new Set<string>();
   /** What node 2 has got of images: each byte that occurs. */
   const received = new Set<number>();
-  const heard = new Set<string>();
   const far = linksOf(network, OTHER, (frame) => {
     heard.add(frame.frame);
     if (frame.frame === 'prepare') far.send(SELF, { frame: 'reserved', pid: frame.pid, move: frame.move });
@@ -75,12 +79,10 @@ function setUp(t: TestContext) {
   });
   near.add(OTHER, 'node2');
   far.add(SELF, 'node1');
-  /** Time passes for the network, and for the workers of guests. */
+  const untilHeard = (frame: string): void => assert.ok(clock.runUntil(() => heard.has(frame), 60_000));
+  /** What workers do takes real time, in which none passes for the network and for home. */
   const until = async (holds: () => boolean): Promise<void> => {
-    while (!holds()) {
-      clock.advance(10);
-      await sleep(1);
-    }
+    while (!holds()) await sleep(1);
   };
   /** A process whose memory is full of this byte. */
   const start = async (content: number): Promise<[Process, WebAssembly.Memory]> => {
@@ -107,15 +109,16 @@ function setUp(t: TestContext) {
     await session?.end();
   };
   t.after(() => core.close());
-  return { network, near, core, sent, heard, received, until, start, kill };
+  return { clock, network, near, core, sent, heard, received, until, untilHeard, start, kill };
 }
 
 /** A process is killed whose image waits for a connection. @returns its memory */
-async function killedUnderWay({ network, near, core, sent, until, start, kill }: ReturnType<typeof setUp>) {
-  await until(() => near.isUp(OTHER));
+async function killedUnderWay(world: ReturnType<typeof setUp>): Promise<WebAssembly.Memory> {
+  const { clock, network, near, core, sent, until, untilHeard, start, kill } = world;
+  assert.ok(clock.runUntil(() => near.isUp(OTHER), 60_000));
   const [process, memory] = await start(0x11);
   core.receive(OTHER, { frame: 'request', ticket: 5, pid: process.pid, target: OTHER });
-  await until(() => sent.has('image_start'));
+  untilHeard('reserved');
   network.part(SELF, OTHER);
   await until(() => sent.has('image_end'));
   await kill(process);
@@ -124,17 +127,17 @@ async function killedUnderWay({ network, near, core, sent, until, start, kill }:
 
 test('memory of which chunks wait for a connection becomes nobody else’s before they have arrived', async (t) => {
   const world = setUp(t);
-  const { network, near, heard, received, until, start } = world;
+  const { clock, network, near, heard, received, untilHeard, start } = world;
   const first = await killedUnderWay(world);
   const [, memory] = await start(0x22);
   assert.ok(!heard.has('image_end'));
   network.heal(SELF, OTHER);
-  await until(() => heard.has('image_end'));
+  untilHeard('image_end');
   assert.ok(received.has(0x11) && !received.has(0x22));
   assert.notEqual(memory, first);
   let acknowledged = false;
   near.whenAcknowledged(new Set([first.buffer]), () => (acknowledged = true));
-  await until(() => acknowledged);
+  assert.ok(clock.runUntil(() => acknowledged, 60_000));
   const [, again] = await start(0x33);
   assert.equal(again, first, 'now it can be');
 });

@@ -90,6 +90,7 @@ export const MIGRATION_FRAMES = {
     type: 0x69,
     doc: 'S to D: that was all; SHA-256 of the image.',
     fields: { pid: pidField, move: moveField, digest: hash },
+    prompt: true,
   },
   ready: {
     type: 0x6a,

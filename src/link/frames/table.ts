@@ -12,6 +12,8 @@ export interface FrameSpec {
   readonly fields: FrameFields;
   /** The frame's byte strings are valid only until its handler returns, because their memory is used for the next one. */
   readonly transient?: true;
+  /** Acknowledged at once: what was sent by reference before it is then free, and the sender has a use for it. */
+  readonly prompt?: true;
 }
 
 export type FrameTable = Readonly<Record<string, FrameSpec>>;
