@@ -7,6 +7,7 @@ import { functionName } from '../wasm/names.ts';
 import { WasmReader } from '../wasm/reader.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { onlyCall } from './call-sites.ts';
 import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
 import { GODWIT } from './facts.ts';
@@ -21,7 +22,7 @@ export interface Location {
   /** The function's index in the original module, and its name if the module gives one. */
   readonly index: number;
   readonly name: string | null;
-  /** Byte offset of the instruction in the original module. */
+  /** Byte offset of the instruction in the original module; of the function's body where V8 does not say (call-sites.ts). */
   readonly offset: number;
 }
 
@@ -37,6 +38,8 @@ const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-
  */
 export function locate(program: Program, error: Error): Location[] {
   const locations: Location[] = [];
+  /** What the frame above is of, by its index in the rewritten module. */
+  let above: number | null = null;
   for (const [, url = '', functionText, offsetText] of (error.stack ?? '').matchAll(STACK_ENTRY)) {
     if (NOT_THE_PROGRAM.some((name) => url.startsWith(`${name}-`))) continue;
     const index = Number(functionText);
@@ -46,12 +49,27 @@ export function locate(program: Program, error: Error): Location[] {
       continuation === null
         ? inRewritten(program, index, offset)
         : inContinuation(program, continuation, index, offset);
-    if (found !== null) locations.push({ ...found, name: functionName(program.original, found.index) });
+    if (found !== null) {
+      const { index: of, offset: place } = found;
+      const name = functionName(program.original, of);
+      locations.push({ index: of, name, offset: place ?? calledFrom(program, of, above) });
+    }
+    above = found?.index ?? index;
   }
   return locations;
 }
 
-type Place = Pick<Location, 'index' | 'offset'>;
+/** Where a function was whose place is not known. @returns its beginning if that cannot be told either */
+function calledFrom({ original, numbering }: Program, index: number, called: number | null): number {
+  const call = called === null ? null : onlyCall(original, numbering, index, called);
+  return call ?? original.bodyStarts[index - original.importedFunctions]!;
+}
+
+interface Place {
+  readonly index: number;
+  /** null if V8 gives the beginning of the function, where no instruction is. */
+  readonly offset: number | null;
+}
 
 function inRewritten(program: Program, index: number, offset: number): Place | null {
   const { original, numbering, facts } = program;
@@ -70,7 +88,7 @@ function inRewritten(program: Program, index: number, offset: number): Place | n
   const from = original.bodyStarts[body]!;
   return {
     index,
-    offset: changed ? originalOffset(rewriter.copies ?? [], within - locals.length, from) : from + within,
+    offset: changed ? originalOffset(rewriter.copies ?? [], within - locals.length) : from + within,
   };
 }
 
@@ -97,12 +115,11 @@ function inContinuation(program: Program, { index, site, seen }: Continued, own:
   if (index < original.importedFunctions || index >= program.numbering.functions) return null;
   const traced = linker.traced(index, site, own, seen);
   if (traced === null) return null;
-  const start = original.bodyStarts[traced.index - original.importedFunctions]!;
-  return { index: traced.index, offset: originalOffset(traced.copies, offset - traced.codeStart, start) };
+  return { index: traced.index, offset: originalOffset(traced.copies, offset - traced.codeStart) };
 }
 
 /** Code that was written in place of an instruction, or before it, counts as that instruction. */
-function originalOffset(copies: readonly CopiedRange[], written: number, start: number): number {
+function originalOffset(copies: readonly CopiedRange[], written: number): number | null {
   const copied = copies.findLast((range) => range.written <= written);
-  return copied === undefined ? start : copied.original + Math.min(written - copied.written, copied.size);
+  return copied === undefined ? null : copied.original + Math.min(written - copied.written, copied.size);
 }
