@@ -75,6 +75,8 @@ export class Process {
   readonly counters = new ProcessCounters();
   /** Why it may not move now. Written by whoever holds or gives up a reason. */
   readonly stay = new Set<StayReason>();
+  /** Why it could not be captured when that was last tried; whether it still is so, only the next try shows. Written by the migration's home role. */
+  heldBy: readonly StayReason[] = [];
 
   /** Where its guest is. Written by the migration's home role, in one step with {@link incarnation}. */
   node: NodeId;

@@ -13,6 +13,11 @@ export const STAY_REASONS = {
 
 export type StayReason = keyof typeof STAY_REASONS;
 
+/** The reasons among names that a node has told; a newer one may know others. */
+export function stayReasonsOf(names: readonly string[]): StayReason[] {
+  return names.filter((name): name is StayReason => Object.hasOwn(STAY_REASONS, name));
+}
+
 /** One sentence for people; names that this build does not know (from a newer node) stay as they are. */
 export function explainStay(names: readonly string[]): string {
   const known = new Map<string, string>(Object.entries(STAY_REASONS));

@@ -170,6 +170,7 @@ export class Home {
     const process = this.#steps.get(pid);
     const move = process?.move;
     if (!process || move?.id !== id || move.source !== from || move.phase !== 'freeze') return;
+    this.#host.heldBy(pid, reasons);
     this.#steps.abort(process, move, ['cannot_move', explainStay(reasons)]);
   }
 

@@ -134,6 +134,8 @@ export interface HomeHost extends NodeView {
   placed(pid: Pid, node: NodeId, incarnation: Incarnation): void;
   /** A move to this node is under way; null: none is. */
   moving(pid: Pid, target: NodeId | null): void;
+  /** It could not be captured, for these reasons (names of stay reasons), which may be over by the next time. */
+  heldBy(pid: Pid, reasons: readonly string[]): void;
   /** A move is done: the process runs at its new place. */
   moved(pid: Pid, stats: MoveStats): void;
   /** Exactly once for each process; everything else about it is over before this is called. */

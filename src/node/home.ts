@@ -18,6 +18,7 @@ import { type CallResult, Kernel } from '../kernel/kernel.ts';
 import { ONE_THREAD, type Process, type Surroundings, type Threads } from '../kernel/process.ts';
 import type { ProcessEvents } from '../kernel/processes.ts';
 import type { ExitStatus } from '../kernel/status.ts';
+import { stayReasonsOf } from '../kernel/stay.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import type { HomeHost, NodeView, ProcessEnd, ProcessSpec, Usage } from '../migration/hosts.ts';
 import type { Roles } from '../migration/roles.ts';
@@ -75,7 +76,12 @@ export class HomeProcesses implements HomeSide {
       silence: (other) => environment.nodes.silence(other),
       placed: (pid, node, incarnation) => this.#placed(pid, node, incarnation),
       moving: (pid, target) => {
-        this.#resident(pid).process.movingTo = target;
+        const { process } = this.#resident(pid);
+        process.movingTo = target;
+        if (target !== null) process.heldBy = [];
+      },
+      heldBy: (pid, reasons) => {
+        this.#resident(pid).process.heldBy = stayReasonsOf(reasons);
       },
       moved: (pid, { freezeMs, imageBytes }) => this.#resident(pid).process.counters.moved(freezeMs, imageBytes),
       ended: (pid, end) => this.#roleEnded(pid, end),

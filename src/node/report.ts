@@ -41,7 +41,7 @@ export function processInfo(process: Process, memory: number, threads: Threads, 
     memory,
     cpu_ms: process.counters.cpuTotalMs,
     moves: process.counters.moves,
-    stay: [...process.stay],
+    stay: [...process.stay, ...process.heldBy],
     command,
   };
 }

@@ -1,4 +1,4 @@
-/** A program whose objects the garbage collector keeps: it runs on its home like any other, and never moves. */
+/** Programs that stay: one whose objects the garbage collector keeps, for ever, and one that lets go of what holds it. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,6 @@ import { after, before, describe, test } from 'node:test';
 import { moduleBytes } from '../spec/text.ts';
 import { eventually, Lab } from '../support/lab.ts';
 
-const SOURCE = path.join(import.meta.dirname, '../programs/collected.wat');
 const SUM = 'the sum is 55\n';
 
 let lab: Lab;
@@ -15,14 +14,20 @@ let directory: string;
 let program: string;
 before(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'godwit-staying-'));
-  program = path.join(directory, 'collected.wasm');
-  await writeFile(program, await moduleBytes(await readFile(SOURCE, 'utf8')));
+  program = await assembled('collected');
   lab = await Lab.start({ nodes: 2 });
 });
 after(async () => {
   await lab.stop();
   await rm(directory, { recursive: true });
 });
+
+async function assembled(name: string): Promise<string> {
+  const file = path.join(directory, `${name}.wasm`);
+  const source = path.join(import.meta.dirname, '../programs', `${name}.wat`);
+  await writeFile(file, await moduleBytes(await readFile(source, 'utf8')));
+  return file;
+}
 
 async function untilState(pid: number, state: string): Promise<void> {
   await eventually(`${pid} ${state}`, async () => {
@@ -89,8 +94,30 @@ describe('a program with garbage collection', () => {
     assert.deepEqual({ stays, refused, rewritten }, { stays: 'gc_heap', refused: null, rewritten: null });
     assert.equal((imports as string[]).length, 4);
   });
+});
 
-  test('the nodes have nothing to complain about', async () => {
-    assert.equal(await lab.complaints(), '');
+test('a program that could not be captured says why until it can', async () => {
+  const held = await assembled('held');
+  const running = lab.spawn(['run', held]);
+  const { pid } = await lab.process(held);
+  await untilState(pid, 'blocked');
+  for (let i = 0; i < 2; i++) {
+    const move = await lab.run(['migrate', String(pid), 'node2']);
+    assert.match(move.stderr, /^godwit: [^\n]*host_reference \([^\n]*\n$/);
+    assert.equal(move.status, 1);
+    assert.deepEqual((await lab.process(held)).stay, ['host_reference']);
+  }
+  running.write('x');
+  await eventually('it to have let go', async () => {
+    const move = await lab.run(['migrate', String(pid), 'node2']);
+    return move.status === 0 ? true : null;
   });
+  const { stay, moves } = await lab.process(held);
+  assert.deepEqual([stay, moves], [[], 1]);
+  running.endInput('y');
+  assert.equal((await running.result()).status, 0);
+});
+
+test('the nodes have nothing to complain about', async () => {
+  assert.equal(await lab.complaints(), '');
 });

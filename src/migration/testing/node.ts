@@ -329,6 +329,7 @@ export class SimNode implements Peer {
       nameOf: String,
       silence: (node) => `node ${node} does not answer`,
       moving() {},
+      heldBy() {},
       moved() {},
       placed: (pid, node, incarnation) => {
         const deputy = this.deputies.get(pid);

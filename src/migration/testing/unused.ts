@@ -14,6 +14,7 @@ export const NO_HOME: HomeHost = {
   silence: unused,
   placed: unused,
   moving: unused,
+  heldBy: unused,
   moved: unused,
   ended: unused,
   usage: unused,

@@ -1,0 +1,22 @@
+;; Holds an exception that carries another one, which no image can hold, until a byte of input has come; ends with the second one.
+(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (tag $inner)
+  (tag $outer (param exnref))
+  (global $held (mut exnref) (ref.null exn))
+  (func $thrown (param $nested i32) (result exnref)
+    (block $caught (result exnref)
+      (try_table (catch_all_ref $caught)
+        (if (local.get $nested) (then (throw $outer (call $thrown (i32.const 0)))))
+        (throw $inner))
+      (unreachable)))
+  (func $byte
+    (i32.store (i32.const 0) (i32.const 16))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (global.set $held (call $thrown (i32.const 1)))
+    (call $byte)
+    (global.set $held (ref.null exn))
+    (call $byte)))
