@@ -13,24 +13,18 @@
  */
 import { assert } from '../base/assert.ts';
 import { LIMITS } from '../base/limits.ts';
-import { typeOf } from '../wasm/module.ts';
 import type { Module } from '../wasm/module.ts';
 import { OP, PREFIX_FC, PREFIX_FE } from '../wasm/opcodes.ts';
 import { EXNREF, I32 } from '../wasm/types.ts';
-import type { TypeList, ValueType } from '../wasm/types.ts';
-import type { Facts } from './facts.ts';
+import type { ValueType } from '../wasm/types.ts';
+import { CallRewriter } from './calls.ts';
+import type { CallFacts } from './calls.ts';
 import { planSaving } from './frame.ts';
 import type { FramePlan } from './frame.ts';
-import { segmentUseAt } from './graph.ts';
 import { closeHandler, openHandler } from './handler.ts';
-import { LoopRewriter } from './loops.ts';
 import { NotMovable } from './not-movable.ts';
 import type { CodeTarget } from './target.ts';
 import { TryWriter } from './tries.ts';
-import { isSafepoint, waitType, waitUseAt } from './waits.ts';
-
-/** What the rewriter of bodies must know about the functions that it meets. */
-export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPolls'>;
 
 /** Position of the spill locals for caught exceptions, by frame depth: far above any operand. */
 export const CAUGHT: number = 1 << 20;
@@ -38,15 +32,13 @@ export const CAUGHT: number = 1 << 20;
 /** Where dead code ends within a construct. */
 const CLAUSES: ReadonlySet<number> = new Set([OP.else, OP.catch, OP.catchAll]);
 
-export class BodyRewriter extends LoopRewriter {
-  protected readonly facts: CallFacts;
+export class BodyRewriter extends CallRewriter {
   /** False for a function that is only patched. */
   protected wrapped = true;
   protected readonly tries: TryWriter;
 
   constructor(module: Module, facts: CallFacts, target: CodeTarget) {
-    super(module, target);
-    this.facts = facts;
+    super(module, facts, target);
     this.tries = new TryWriter(module, this.out, target, this.labels, (frame) =>
       this.added(this.spills, CAUGHT + frame, EXNREF),
     );
@@ -230,21 +222,21 @@ export class BodyRewriter extends LoopRewriter {
       case OP.call:
       case OP.callIndirect:
       case OP.callRef:
-        this.#call(opcode);
+        this.call(opcode);
         return false;
       case OP.returnCall:
-        this.#reference(OP.returnCall);
+        this.reference(OP.returnCall);
         return true;
       case OP.returnCallIndirect:
       case OP.returnCallRef:
         return true;
       case OP.refFunc:
-        this.#reference(OP.refFunc);
+        this.reference(OP.refFunc);
         return false;
       default:
         this.learnSize();
-        if (opcode >= PREFIX_FE) this.#wait();
-        else if (opcode >= PREFIX_FC) this.#segment();
+        if (opcode >= PREFIX_FE) this.wait();
+        else if (opcode >= PREFIX_FC) this.bulk();
         return false;
     }
   }
@@ -306,91 +298,11 @@ export class BodyRewriter extends LoopRewriter {
     return true;
   }
 
-  #call(opcode: number): void {
-    const { walker, facts, module } = this;
-    const { immediate } = walker;
-    const indirect = opcode !== OP.call;
-    const isSite = indirect ? facts.capturableTypes[immediate] === 1 : facts.capturable[immediate] === 1;
-    if (!isSite) {
-      this.#writeCall(opcode);
-      return;
-    }
-    const type = indirect ? module.types[immediate]! : typeOf(module, immediate);
-    let args: ArrayLike<ValueType> = type.params;
-    if (opcode === OP.callRef) args = [...type.params, module.references.type(immediate, true)];
-    else if (indirect) args = [...type.params, module.tables[walker.second]!.address];
-    if (!this.#callAsSite(args, type.results)) this.#writeCall(opcode);
-  }
-
-  #writeCall(opcode: number): void {
-    if (opcode === OP.callIndirect) this.indirectCall();
-    if (opcode !== OP.call) return;
-    const copy = this.copyOf(this.walker.immediate);
-    if (copy === null) return this.#reference(OP.call);
-    this.copy(this.walker.start);
-    this.callCopy(copy);
-    this.replaced();
-  }
-
-  /** Prepares a call that is a site. @returns true if it has been written */
-  #callAsSite(args: ArrayLike<ValueType>, results: TypeList): boolean {
-    if (this.watermark < this.walker.low) this.spill(args);
-    else this.copy(this.walker.start);
-    const site = this.site();
-    if (this.callSite(site, results)) return true;
-    this.setPc(site);
-    return false;
-  }
-
   /** A local that cannot be null in the original can be here: the handler reads it, whether it has been set or not. */
   #notNull(): void {
     const { walker } = this;
     if (this.module.references.isDefaultable(walker.locals[walker.immediate]!)) return;
     this.copy(walker.pos);
     this.out.u8(OP.refAsNonNull);
-  }
-
-  /** A continuation begins its code at one site. @returns true if the call itself has been written */
-  protected callSite(_site: number, _results: Uint8Array): boolean {
-    return false;
-  }
-
-  /** The number of a copy of the function in the target, which is called here instead of the function. */
-  protected copyOf(_index: number): number | null {
-    return null;
-  }
-
-  /** For a `call_indirect` that the walker has just passed: a continuation may write something before or instead of it. */
-  protected indirectCall(): void {}
-
-  /** `call`, `return_call` or `ref.func` with the function's number in the target. */
-  #reference(opcode: number): void {
-    const { walker, target } = this;
-    const index = target.functionIndex(walker.immediate);
-    if (index !== walker.immediate) this.#writeInstead(opcode, index);
-  }
-
-  /** A wait or a notify is a call of its helper. */
-  #wait(): void {
-    const { walker, module } = this;
-    const use = waitUseAt(walker);
-    if (use === null) return;
-    const { params, results } = waitType(module, use);
-    if (isSafepoint(module, use) && this.#callAsSite(params, results)) return;
-    this.#writeInstead(OP.call, this.target.waitHelper(use));
-  }
-
-  #segment(): void {
-    const use = segmentUseAt(this.walker);
-    const helper = use === null ? null : this.target.segmentHelper(use);
-    if (helper !== null) this.#writeInstead(OP.call, helper);
-  }
-
-  /** In place of the instruction that has just been passed. */
-  #writeInstead(opcode: number, index: number): void {
-    this.copy(this.walker.start);
-    this.out.u8(opcode);
-    this.out.u32(index);
-    this.replaced();
   }
 }

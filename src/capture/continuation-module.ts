@@ -9,6 +9,8 @@ import { OP } from '../wasm/opcodes.ts';
 import { FUNCREF, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
+import { bulkType } from './bulk.ts';
+import type { BulkUse } from './bulk.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { GODWIT } from './facts.ts';
 import { SAVED_TYPES } from './frame.ts';
@@ -81,6 +83,10 @@ export class ContinuationTarget implements CodeTarget {
 
   waitHelper(use: WaitUse): number {
     return this.rewrittenFunction(this.#n.waitHelper(use));
+  }
+
+  bulkHelper(use: BulkUse): number {
+    return this.rewrittenFunction(this.#n.bulkHelper(use));
   }
 }
 
@@ -268,6 +274,8 @@ function helperType(module: Module, n: Numbering, index: number): FunctionType {
   }
   const wait = n.waitUse(index);
   if (wait !== undefined) return waitType(module, wait);
+  const bulk = n.bulkUse(index);
+  if (bulk !== undefined) return bulkType(module, bulk);
   if (index >= n.firstSegmentHelper) {
     return { params: segmentParams(module, n.segmentUses[index - n.firstSegmentHelper]!), results: NO_TYPES };
   }

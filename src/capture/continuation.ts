@@ -27,7 +27,7 @@ import type { FunctionType, TypeList } from '../wasm/types.ts';
 import type { WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
 import { BodyRewriter } from './body.ts';
-import type { CallFacts } from './body.ts';
+import type { CallFacts } from './calls.ts';
 import type { Written } from './copier.ts';
 import { savedSize } from './frame.ts';
 import type { FramePlan } from './frame.ts';
@@ -349,8 +349,8 @@ function restoreFrame(
 }
 
 /**
- * The continuation of the frame of an import's wrapper or of a helper that waits: it is called again with its saved
- * arguments.
+ * The continuation of the frame of an import's wrapper or of a helper that waits or does a bulk instruction: it is called
+ * again with its saved arguments.
  * @param called its number in the continuation module
  */
 export function recallBody(

@@ -53,6 +53,27 @@ test('a tree of calls without loops is polled where it has become large', () => 
   }
 });
 
+test('bulk instructions count by what they may do without a poll', () => {
+  const fills = (count: number, length: number | null): number => {
+    const b = new ModuleBuilder();
+    b.memories.push({ minimum: 1, maximum: 1 });
+    const code = new Assembler();
+    for (let i = 0; i < count; i++) {
+      code.constant(0).constant(0);
+      if (length === null) code.get(0);
+      else code.constant(length);
+      code.op(OP.memoryFill, 0);
+    }
+    b.define([I32], [], [], code.done());
+    return polls(b.build());
+  };
+  assert.equal(fills(120, null), 0);
+  assert.equal(fills(130, null), 1);
+  assert.equal(fills(130, 1 << 20), 1);
+  assert.equal(fills(1000, 4096), 0);
+  assert.equal(fills(10_000, 100), 0);
+});
+
 test('a tree of calls without loops is captured on its way', () => {
   const program = subject(tree(20), 'run', [], () => ({}));
   const original = runOriginal(program);

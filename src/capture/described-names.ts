@@ -98,6 +98,9 @@ export class DescribedNames {
     if (at < n.firstSegmentHelper) return `$${n.fixedHelpers[at - n.firstFixed]}`;
     const wait = n.waitUse(at);
     if (wait !== undefined) return `$${wait.kind}.${wait.memory}.${wait.offset}`;
+    const bulk = n.bulkUse(at);
+    if (bulk !== undefined)
+      return `$${bulk.kind}.${bulk.memory}${bulk.kind === 'memory.fill' ? '' : `.${bulk.source}`}`;
     if (at < n.firstSaveHelper) {
       const use = n.segmentUses[at - n.firstSegmentHelper]!;
       return `$${use.kind}.${use.segment}`;

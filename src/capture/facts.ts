@@ -5,6 +5,8 @@
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
+import { BULK_KINDS } from './bulk.ts';
+import type { BulkUse } from './bulk.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
@@ -12,7 +14,7 @@ import { WAIT_KINDS } from './waits.ts';
 import type { WaitUse } from './waits.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 31;
+export const ENGINE_VERSION = 21;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';
@@ -30,6 +32,9 @@ export interface Facts {
   readonly exceptions: boolean;
   readonly segmentUses: readonly SegmentUse[];
   readonly waitUses: readonly WaitUse[];
+  readonly bulkUses: readonly BulkUse[];
+  /** The most bytes that a bulk instruction does at once. */
+  readonly bulkPiece: number;
   readonly saveHelpers: readonly SaveSignature[];
 }
 
@@ -69,6 +74,13 @@ export function encodeFacts(facts: Facts): Uint8Array {
     w.u32(memory);
     w.f64(offset);
   }
+  w.u32(facts.bulkPiece);
+  w.u32(facts.bulkUses.length);
+  for (const { kind, memory, source } of facts.bulkUses) {
+    w.u8(BULK_KINDS.indexOf(kind));
+    w.u32(memory);
+    w.u32(source);
+  }
   w.u32(facts.saveHelpers.length);
   for (const { counts, ends } of facts.saveHelpers) {
     for (const count of counts) w.u8(count);
@@ -103,6 +115,12 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     if (kind === undefined) throw new GodwitError('corrupt', 'unknown wait in a rewritten module');
     return { kind, memory: r.u32(), offset: r.f64() };
   });
+  const bulkPiece = r.u32();
+  const bulkUses = Array.from({ length: boundedCount(r, 9) }, () => {
+    const kind = BULK_KINDS[r.u8()];
+    if (kind === undefined) throw new GodwitError('corrupt', 'unknown bulk instruction in a rewritten module');
+    return { kind, memory: r.u32(), source: r.u32() };
+  });
   const saveHelpers = Array.from({ length: boundedCount(r, SAVED_TYPES.length + 1) }, () => ({
     counts: SAVED_TYPES.map(() => r.u8()),
     ends: r.u8() === 1,
@@ -116,6 +134,8 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     exceptions,
     segmentUses,
     waitUses,
+    bulkUses,
+    bulkPiece,
     saveHelpers,
   };
 }

@@ -3,7 +3,8 @@
  * validates them) collects the calls; the rest is graph work on them.
  *
  * A function can be on a captured stack if a safepoint can be reached from it: it has a loop (polled at its head),
- * a poll at its entry, a wait, or a call to an imported function or to such a function, indirect calls by signature.
+ * a poll at its entry, a wait, a bulk instruction of no small constant length, or a call to an imported function or to such a
+ * function, indirect calls by signature.
  * All other functions stay as they are. A tail call counts like any call: its function is not on the stack then, but
  * what called that function must know that the callee can unwind.
  *
@@ -16,7 +17,9 @@ import { OP } from '../wasm/opcodes.ts';
 import { EXNREF, sameTypes } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
-import { pollExpensive } from './costs.ts';
+import { BULK_PIECE, bulkKey, bulkUseAt } from './bulk.ts';
+import type { BulkUse } from './bulk.ts';
+import { bulkCost, pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
 import { Edges } from './edges.ts';
 import { comparesSize } from './growing.ts';
@@ -37,6 +40,9 @@ export interface Graph {
   readonly segmentUses: readonly SegmentUse[];
   /** What code waits on and wakes. */
   readonly waitUses: readonly WaitUse[];
+  /** Bulk instructions that can be longer than a piece, and how long that is in bytes. */
+  readonly bulkUses: readonly BulkUse[];
+  readonly bulkPiece: number;
   /** By table: 1 if code can change its entries or its size. */
   readonly changedTables: Uint8Array;
   /** Whether code handles exceptions, so that a frame can hold one. */
@@ -79,10 +85,11 @@ function canonicalTypes(module: Module): Uint32Array {
 
 /**
  * Validates every function body and analyses the calls.
+ * @param bulkPiece bytes that a bulk instruction does at once
  * @throws GodwitError `invalid_module` or `unsupported_feature`
  */
-export function analyse(module: Module): Graph {
-  return new Analysis(module).result();
+export function analyse(module: Module, bulkPiece: number = BULK_PIECE): Graph {
+  return new Analysis(module, bulkPiece).result();
 }
 
 /** Whether exceptions are passed to functions or kept in globals or tables. */
@@ -97,6 +104,7 @@ function declaresExceptions({ globals, tables, types, references }: Module): boo
 
 class Analysis {
   readonly #module: Module;
+  readonly #bulkPiece: number;
   readonly #functions: number;
   readonly #canonical: Uint32Array;
   /** Nodes: functions, then one for each type (all functions of that type that can be called indirectly). */
@@ -105,20 +113,22 @@ class Analysis {
   readonly #looping: Uint8Array;
   /** By function: its instructions outside of loops. */
   readonly #straight: Uint32Array;
-  /** By function: 1 if it waits. */
-  readonly #waiting: Uint8Array;
+  /** By function: 1 if it waits, or has a bulk instruction that can be longer than a piece. */
+  readonly #pausing: Uint8Array;
   readonly #patched: Uint8Array;
   readonly #uses = new Map<string, SegmentUse>();
   readonly #waits = new Map<string, WaitUse>();
+  readonly #bulks = new Map<string, BulkUse>();
   readonly #changedTables: Uint8Array;
 
-  constructor(module: Module) {
+  constructor(module: Module, bulkPiece: number) {
     this.#module = module;
+    this.#bulkPiece = bulkPiece;
     this.#functions = module.functionTypes.length;
     this.#canonical = canonicalTypes(module);
     this.#looping = new Uint8Array(this.#functions);
     this.#straight = new Uint32Array(this.#functions);
-    this.#waiting = new Uint8Array(this.#functions);
+    this.#pausing = new Uint8Array(this.#functions);
     this.#patched = new Uint8Array(this.#functions);
     this.#changedTables = new Uint8Array(module.tables.length);
   }
@@ -140,6 +150,8 @@ class Analysis {
       patched: this.#patched,
       segmentUses: [...this.#uses.values()],
       waitUses: [...this.#waits.values()],
+      bulkUses: [...this.#bulks.values()],
+      bulkPiece: this.#bulkPiece,
       changedTables: this.#changedTables,
       exceptions: walker.hasExceptions || declaresExceptions(module),
     };
@@ -182,7 +194,7 @@ class Analysis {
           if (walker.immediate < this.#module.importedFunctions) this.#patched[index] = 1;
           break;
         default:
-          if (walker.opcode >= OP.tableSet) this.#bulk(walker, index);
+          if (walker.opcode >= OP.tableSet) this.#rare(walker, index, loops);
       }
     }
   }
@@ -192,7 +204,7 @@ class Analysis {
     if (unguarded) this.#unguarded.add(from, to);
   }
 
-  #bulk(walker: FunctionWalker, index: number): void {
+  #rare(walker: FunctionWalker, index: number, loops: number): void {
     switch (walker.opcode) {
       case OP.tableSet:
       case OP.tableGrow:
@@ -203,9 +215,11 @@ class Analysis {
       case OP.tableInit:
         this.#changedTables[walker.second] = 1;
         return this.#use(walker);
+      case OP.memoryFill:
+      case OP.memoryCopy:
       case OP.memoryInit:
         if (comparesSize(this.#module, walker)) this.#patched[index] = 1;
-        return this.#use(walker);
+        return this.#bulk(walker, index, loops);
       case OP.dataDrop:
       case OP.elemDrop:
         this.#patched[index] = 1;
@@ -219,12 +233,21 @@ class Analysis {
     }
   }
 
+  #bulk(walker: FunctionWalker, index: number, loops: number): void {
+    const use = bulkUseAt(this.#module, walker, this.#bulkPiece);
+    const { length } = walker;
+    if (loops === 0) this.#straight[index]! += bulkCost(Math.min(length ?? this.#bulkPiece, this.#bulkPiece));
+    if (use === null) return this.#use(walker);
+    this.#bulks.set(bulkKey(use), use);
+    this.#pausing[index] = 1;
+  }
+
   #wait(walker: FunctionWalker, index: number): void {
     const use = waitUseAt(walker);
     if (use === null) return;
     this.#patched[index] = 1;
     this.#waits.set(waitKey(use), use);
-    if (isSafepoint(this.#module, use)) this.#waiting[index] = 1;
+    if (isSafepoint(this.#module, use)) this.#pausing[index] = 1;
   }
 
   #use(walker: FunctionWalker): void {
@@ -254,7 +277,7 @@ class Analysis {
     const todo = new Uint32Array(nodes);
     let pending = 0;
     for (let node = 0; node < this.#functions; node++) {
-      const own = this.#looping[node] === 1 || this.#waiting[node] === 1 || entryPolls[node] === 1;
+      const own = this.#looping[node] === 1 || this.#pausing[node] === 1 || entryPolls[node] === 1;
       if (node < this.#module.importedFunctions || own) {
         reached[node] = 1;
         todo[pending++] = node;

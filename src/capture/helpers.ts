@@ -5,6 +5,7 @@ import { OP } from '../wasm/opcodes.ts';
 import { I32, NO_TYPES } from '../wasm/types.ts';
 import type { TypeList } from '../wasm/types.ts';
 import { Assembler } from './assembler.ts';
+import { bulkHelper } from './bulk.ts';
 import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, savedSize } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
@@ -22,10 +23,11 @@ export function appendedFunctions(module: Module, n: Numbering, types: TypeTable
   const wrappers = Array.from({ length: n.imports }, (_, index) => wrapper(module, n, types, index));
   const segments = n.segmentUses.map((use) => segmentHelper(module, n, use));
   const waits = n.waitUses.map((use) => waitHelper(module, n, types, use));
+  const bulks = n.bulkUses.map((use) => bulkHelper(module, n, types, use));
   const saving = n.saveSignatures.map((signature) => saveHelper(n, signature));
   // The number of functions is known only here; `place` reaches all of them.
   const fixed = fixedHelpers(module, n, types);
-  return [...wrappers, ...fixed, ...segments, ...waits, ...saving];
+  return [...wrappers, ...fixed, ...segments, ...waits, ...bulks, ...saving];
 }
 
 function wrapper(module: Module, n: Numbering, types: TypeTable, index: number): AppendedFunction {

@@ -11,6 +11,7 @@ import { NO_TYPES, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { bulkType } from './bulk.ts';
 import { Callees } from './callees.ts';
 import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
@@ -113,11 +114,13 @@ export class Linker {
     return plan;
   }
 
-  /** The type of the wrapper of an import or of a helper that waits, which have frames too; null if it is neither. */
+  /** The type of the wrapper of an import or of a helper with a frame of its own; null if it is neither. */
   #callerType(index: number): FunctionType | null {
     if (index < this.#n.imports) return typeOf(this.#module, index);
     const use = this.#n.waitUse(index);
-    return use !== undefined && isSafepoint(this.#module, use) ? waitType(this.#module, use) : null;
+    if (use !== undefined) return isSafepoint(this.#module, use) ? waitType(this.#module, use) : null;
+    const bulk = this.#n.bulkUse(index);
+    return bulk === undefined ? null : bulkType(this.#module, bulk);
   }
 
   /**
@@ -144,7 +147,7 @@ export class Linker {
     return plan;
   }
 
-  /** True if the site is a poll, an import's wrapper or a wait: only such a frame can be the innermost one. */
+  /** True if the site is a poll, an import's wrapper or such a helper: only such a frame can be the innermost one. */
   isInnermost(index: number, site: number): boolean {
     return this.#callerType(index) !== null || this.plan(index).polls.has(site);
   }
@@ -173,7 +176,7 @@ export class Linker {
     return plan;
   }
 
-  /** For the frame of a wrapper or of a helper that waits. */
+  /** For the frame of a wrapper or of a helper. */
   #recall(index: number, site: number, caller: FunctionType): Written {
     const target = new ContinuationTarget(this.#module, this.#n);
     const called = target.rewrittenFunction(this.#n.wrapper(index));

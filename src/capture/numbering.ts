@@ -7,6 +7,8 @@ import type { Module } from '../wasm/module.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
 import { I32 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
+import { bulkKey } from './bulk.ts';
+import type { BulkUse } from './bulk.ts';
 import type { Facts } from './facts.ts';
 import { signatureKey } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
@@ -71,6 +73,7 @@ export class Numbering {
   readonly firstFixed: number;
   readonly firstSegmentHelper: number;
   readonly firstWaitHelper: number;
+  readonly firstBulkHelper: number;
   readonly firstSaveHelper: number;
   readonly unwindTag: number;
   readonly exceptions: boolean;
@@ -83,11 +86,18 @@ export class Numbering {
   readonly #drops: readonly SegmentUse[];
   readonly waitUses: readonly WaitUse[];
   readonly #waitHelpers: ReadonlyMap<string, number>;
+  readonly bulkUses: readonly BulkUse[];
+  /** Bytes: see bulk.ts. */
+  readonly bulkPiece: number;
+  readonly #bulkHelpers: ReadonlyMap<string, number>;
   readonly #saveHelpers = new Map<string, number>();
   readonly #saveSignatures: SaveSignature[] = [];
   readonly stateGlobals: readonly StateGlobal[];
 
-  constructor(module: Module, facts: Pick<Facts, 'segmentUses' | 'waitUses' | 'saveHelpers' | 'exceptions'>) {
+  constructor(
+    module: Module,
+    facts: Pick<Facts, 'segmentUses' | 'waitUses' | 'bulkUses' | 'bulkPiece' | 'saveHelpers' | 'exceptions'>,
+  ) {
     this.references = module.references;
     this.functions = module.functionTypes.length;
     this.imports = module.importedFunctions;
@@ -100,7 +110,11 @@ export class Numbering {
     this.firstWaitHelper = this.firstSegmentHelper + this.#uses.length;
     this.waitUses = facts.waitUses;
     this.#waitHelpers = new Map(this.waitUses.map((use, i) => [waitKey(use), this.firstWaitHelper + i]));
-    this.firstSaveHelper = this.firstWaitHelper + this.waitUses.length;
+    this.firstBulkHelper = this.firstWaitHelper + this.waitUses.length;
+    this.bulkUses = facts.bulkUses;
+    this.bulkPiece = facts.bulkPiece;
+    this.#bulkHelpers = new Map(this.bulkUses.map((use, i) => [bulkKey(use), this.firstBulkHelper + i]));
+    this.firstSaveHelper = this.firstBulkHelper + this.bulkUses.length;
     this.controlMemory = module.memories.length;
     this.savePointer = module.globals.length;
     this.firstTable = module.tables.length;
@@ -150,6 +164,17 @@ export class Numbering {
   /** What the helper with this number in the rewritten module is for; undefined if it is another function. */
   waitUse(helper: number): WaitUse | undefined {
     return this.waitUses[helper - this.firstWaitHelper];
+  }
+
+  bulkHelper(use: BulkUse): number {
+    const helper = this.#bulkHelpers.get(bulkKey(use));
+    assert(helper !== undefined, 'a bulk instruction that the analysis has not seen');
+    return helper;
+  }
+
+  /** As {@link waitUse}. */
+  bulkUse(helper: number): BulkUse | undefined {
+    return this.bulkUses[helper - this.firstBulkHelper];
   }
 
   /** The appended tables that hold saved references. */

@@ -10,7 +10,12 @@ import type { CodeTarget } from './target.ts';
  *
  * @returns the offset of the `if`, for the hint
  */
-export function writePoll(out: WasmWriter, { controlMemory, poll }: CodeTarget, pcLocal: number, site: number): number {
+export function writePoll(
+  out: WasmWriter,
+  { controlMemory, poll }: Pick<CodeTarget, 'controlMemory' | 'poll'>,
+  pcLocal: number,
+  site: number,
+): number {
   out.raw(OP.i32Const, 0, OP.i32Load);
   if (controlMemory === 0) out.u8(2);
   else {

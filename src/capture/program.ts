@@ -11,6 +11,7 @@ import { GodwitError } from '../base/errors.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { importsOf } from '../wasm/module.ts';
 import type { Export, Import, Imported, Module } from '../wasm/module.ts';
+import { isUseOf } from './bulk.ts';
 import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';
@@ -75,7 +76,8 @@ export class Program {
     if (
       facts.capturable.length !== module.functionTypes.length ||
       facts.capturableTypes.length !== module.types.length ||
-      facts.waitUses.some(({ memory }) => memory >= module.memories.length)
+      facts.waitUses.some(({ memory }) => memory >= module.memories.length) ||
+      facts.bulkUses.some((use) => !isUseOf(module, use))
     ) {
       throw new GodwitError('corrupt', 'the module was rewritten from another one');
     }

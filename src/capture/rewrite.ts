@@ -2,7 +2,8 @@
  * Rewrites a module so that it can be captured and resumed (src/capture/body.ts for functions). What changes besides:
  * - memories become imports, shared; the control memory is one more behind them;
  * - references to imported functions go to wrappers, which save their arguments when an import unwinds;
- * - waiting and waking go through helper functions to the host (waits.ts);
+ * - waiting and waking go through helper functions to the host (waits.ts), long bulk instructions through helpers that
+ *   do them piece by piece (bulk.ts);
  * - active segments become passive and are applied by helper functions; the start function is exported instead;
  * - helper functions, tables, globals and the unwind tag are appended and exported under names that begin with
  *   `godwit:`;
@@ -23,6 +24,7 @@ import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
+import { BULK_PIECE } from './bulk.ts';
 import { CodeSection, writeLocals } from './code-section.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
@@ -69,9 +71,10 @@ function refersToCode(name: string): boolean {
 
 /**
  * @param original a core module in the binary format
+ * @param bulkPiece the most bytes that a bulk instruction does between two looks, 1 to 2^31 - 1; tests have small ones
  * @throws GodwitError `not_a_module`, `invalid_module`, `unsupported_feature` or `limit`
  */
-export function rewrite(original: Uint8Array): Rewritten {
+export function rewrite(original: Uint8Array, bulkPiece: number = BULK_PIECE): Rewritten {
   const module = decodeModule(original);
   for (const { name } of module.exports) {
     if (name.startsWith(`${GODWIT}:`)) {
@@ -81,7 +84,7 @@ export function rewrite(original: Uint8Array): Rewritten {
       );
     }
   }
-  return new ModuleRewriter(module, analyse(module)).rewrite();
+  return new ModuleRewriter(module, analyse(module, bulkPiece)).rewrite();
 }
 
 class ModuleRewriter {

@@ -5,6 +5,7 @@
 import type { Module } from '../wasm/module.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
+import type { BulkUse } from './bulk.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import type { Numbering } from './numbering.ts';
@@ -21,6 +22,8 @@ export interface CodeTarget {
   segmentHelper(use: SegmentUse): number | null;
   /** The helper that waits or wakes in place of an instruction. */
   waitHelper(use: WaitUse): number;
+  /** The helper that carries out a bulk instruction of more than a piece. */
+  bulkHelper(use: BulkUse): number;
   readonly unwindTag: number;
   readonly controlMemory: number;
 }
@@ -109,5 +112,9 @@ export class MainTarget implements CodeTarget {
 
   waitHelper(use: WaitUse): number {
     return this.#n.waitHelper(use);
+  }
+
+  bulkHelper(use: BulkUse): number {
+    return this.#n.bulkHelper(use);
   }
 }

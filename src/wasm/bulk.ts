@@ -8,6 +8,10 @@ import type { ValueType } from './types.ts';
 export class BulkRules extends ReferenceRules {
   /** The second index where there is one (call_indirect and table.init: table; memory.init: memory; copies: source). */
   second = 0;
+  /** What the last memory.init, memory.copy or memory.fill takes as its length, if that is a small constant before it. */
+  length: number | null = null;
+  /** Where an integer constant ended that is in `immediate`, if nothing has overwritten it. */
+  protected constantEnd = 0;
 
   /** Destination, source and length of a bulk instruction. */
   #pop3(destination: ValueType, source: ValueType, length: ValueType): void {
@@ -21,10 +25,15 @@ export class BulkRules extends ReferenceRules {
     this.#pop3(destination, source, destination === I64 ? source : I32);
   }
 
+  #readLength(): void {
+    this.length = this.constantEnd === this.start && this.immediate >= 0 ? this.immediate : null;
+  }
+
   protected bulk(opcode: number): void {
     const { memories, tables, elements, references } = this.module;
     switch (opcode) {
       case OP.memoryInit:
+        this.#readLength();
         this.immediate = this.dataIndex();
         this.second = this.memoryIndex();
         return this.#pop3(memories[this.second]!.address, I32, I32);
@@ -32,10 +41,12 @@ export class BulkRules extends ReferenceRules {
         this.immediate = this.dataIndex();
         return;
       case OP.memoryCopy:
+        this.#readLength();
         this.immediate = this.memoryIndex();
         this.second = this.memoryIndex();
         return this.#popCopy(memories[this.immediate]!.address, memories[this.second]!.address);
       case OP.memoryFill: {
+        this.#readLength();
         this.immediate = this.memoryIndex();
         const { address } = memories[this.immediate]!;
         return this.#pop3(address, I32, address);

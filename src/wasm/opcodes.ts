@@ -75,6 +75,7 @@ export const OP = {
   i32ShrU: 0x76,
   i64Eq: 0x51,
   i64GtU: 0x56,
+  i64LeU: 0x58,
   i64GeU: 0x5a,
   i64Add: 0x7c,
   i64Sub: 0x7d,

@@ -75,9 +75,12 @@ export class FunctionWalker extends BulkRules {
         return;
       case IMMEDIATE.i32:
         this.immediate = this.signed(32);
+        this.constantEnd = this.pos;
         return;
       case IMMEDIATE.i64:
-        this.signed(64);
+        this.immediate = this.signed(64);
+        // Of one in four bytes the low 32 bits are all that there is.
+        if (this.pos - this.start <= 5) this.constantEnd = this.pos;
         return;
       case IMMEDIATE.f32:
         return this.skip(4);

@@ -131,6 +131,8 @@ const factsTarget: Target = {
       exceptions: true,
       segmentUses: [],
       waitUses: [],
+      bulkUses: [{ kind: 'memory.copy', memory: 0, source: 1 }],
+      bulkPiece: 1 << 18,
       saveHelpers: [],
     }),
   ],

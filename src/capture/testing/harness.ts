@@ -3,6 +3,7 @@
  * with a copy of memory, and describes the run in a form that can be compared.
  */
 import { waitingAlone } from '../alone.ts';
+import { BULK_PIECE } from '../bulk.ts';
 import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
 import { createMemory } from '../memory.ts';
@@ -100,8 +101,9 @@ export function subject(
   args: readonly unknown[],
   imports: MakeImports,
   module = 'env',
+  bulkPiece: number = BULK_PIECE,
 ): Subject {
-  const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
+  const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes, bulkPiece).module));
   return { bytes, program, entry, args, module, imports };
 }
 
