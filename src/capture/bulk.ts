@@ -151,7 +151,8 @@ function writePiece(code: Assembler, { params }: FunctionType, use: BulkUse, pie
     if (use.kind !== 'memory.fill') move(FROM, true);
     move(LENGTH, false);
   };
-  if (use.kind !== 'memory.copy' || use.memory !== use.source) return forwards();
+  // Two memories may be one that was imported twice.
+  if (use.kind !== 'memory.copy' || params[TO] !== params[FROM]) return forwards();
   const [greater, add] = params[TO] === I64 ? [OP.i64GtU, OP.i64Add] : [OP.i32GtU, OP.i32Add];
   code.get(TO).get(FROM).op(greater).raw(OP.if, 0x40);
   move(LENGTH, false);

@@ -6,12 +6,13 @@ import { StayingProgram, shareMemories, stayingReason } from './staying.ts';
 export type AnyProgram = Program | StayingProgram;
 
 /**
+ * @param bulkPiece as for `rewrite`
  * @returns the module as it is run: rewritten, or with no more than its memories shared
  * @throws GodwitError as `rewrite` does, for modules that cannot even be run
  */
-export function prepare(original: Uint8Array): Uint8Array<ArrayBuffer> {
+export function prepare(original: Uint8Array, bulkPiece?: number): Uint8Array<ArrayBuffer> {
   try {
-    return rewrite(original).module;
+    return rewrite(original, bulkPiece).module;
   } catch (error) {
     const reason = stayingReason(error);
     if (reason === null) throw error;

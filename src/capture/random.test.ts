@@ -39,6 +39,8 @@ const RUNS = Number(process.env['GODWIT_RANDOM_RUNS'] ?? 60);
 const QUICK_RUNS = Number(process.env['GODWIT_RANDOM_QUICK_RUNS'] ?? 2500);
 /** The same programs in every test run, so that none fails by chance; others in `npm run torture`. */
 const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
+/** Bytes of bulk instructions that are done at once: of those in random programs, which are short, some take several pieces. */
+const PIECE = 6;
 /** Safepoints of one program that are captured one by one. */
 const SINGLE_CAPTURES = 12;
 
@@ -52,7 +54,7 @@ test('many random programs run alike, captured at a few safepoints', (t) => {
   let captures = 0;
   fc.assert(
     fc.property(random(500), fc.nat(40), fc.integer({ min: 1, max: 60 }), (choices, from, step) => {
-      const program = subject(generateModule(choices), 'run', [], imports);
+      const program = subject(generateModule(choices), 'run', [], imports, 'env', PIECE);
       const original = runOriginal(program);
       const wanted = (tick: number): boolean => tick > from && (tick - from) % step === 0 && tick < from + 4 * step;
       const inSegments = from % 2 === 1;
@@ -74,7 +76,7 @@ test('random programs run alike, rewritten and captured anywhere', (t) => {
     fc.property(random(1200), (choices) => {
       const bytes = generateModule(choices);
       assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
-      const program = subject(bytes, 'run', [], imports);
+      const program = subject(bytes, 'run', [], imports, 'env', PIECE);
       const unmoved = runOriginal(program);
       const original = observable(unmoved);
       const uncaptured = runCaptured(program, () => false);

@@ -14,6 +14,9 @@ import type { Guest } from './world.ts';
 /** An entry that no module has: nothing is run behind the start function. */
 const NO_ENTRY = 'spec-no-entry';
 
+/** Bytes that a bulk instruction does at once: those of the scripts are short. */
+const PIECE = 5;
+
 export class RewrittenWorld extends World {
   /** Null in a world without captures. */
   readonly captor: Captor | null;
@@ -84,7 +87,7 @@ const programs = new WeakMap<ModulePlan, AnyProgram>();
 function programOf(module: ModulePlan): AnyProgram {
   let program = programs.get(module);
   if (program === undefined) {
-    program = openProgram(module.bytes, new WebAssembly.Module(prepare(module.bytes)));
+    program = openProgram(module.bytes, new WebAssembly.Module(prepare(module.bytes, PIECE)));
     programs.set(module, program);
   }
   return program;

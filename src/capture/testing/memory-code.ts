@@ -48,20 +48,41 @@ export function writeAtomic(at: Writing, type: ValueType, leaf: () => void): voi
   if (choices.below(8) === 7) code.op(OP.atomicFence, 0);
 }
 
+/** The length of a bulk instruction, as a constant or not. @param most all bits of it set; seldom it is more */
+function writeLength({ code, choices, value }: Writing, wide: boolean, most: number): void {
+  const kind = choices.below(3);
+  if (kind < 2) {
+    writeAddressed(code, wide, kind === 0 ? 5 : choices.below(most + 1));
+    return;
+  }
+  value(I32);
+  if (choices.below(16) < 15) code.constant(most).op(OP.i32And);
+  if (wide) code.op(OP.i64ExtendI32U);
+}
+
 /** An instruction on a range of memory, or on the size of one. */
 export function writeBulk(at: Writing): void {
-  const { code, choices, module } = at;
-  const kind = choices.below(4);
+  const { code, choices, module, value } = at;
+  const kind = choices.below(5);
   if (kind === 0) {
     const memory = pickMemory(at);
     writeAddress(at, memory);
-    code.constant(3).constant(5).op(OP.memoryInit, 1, memory);
+    code.constant(3);
+    writeLength(at, false, 15);
+    code.op(OP.memoryInit, 1, memory);
   } else if (kind === 1) code.op(OP.dataDrop, 1);
   else if (kind === 2) {
     const [to, from] = [pickMemory(at), pickMemory(at)];
     writeAddress(at, to);
     writeAddress(at, from);
-    writeAddressed(code, module.memories[to]! && module.memories[from]!, 20).op(OP.memoryCopy, to, from);
+    writeLength(at, module.memories[to]! && module.memories[from]!, 63);
+    code.op(OP.memoryCopy, to, from);
+  } else if (kind === 3) {
+    const memory = pickMemory(at);
+    writeAddress(at, memory);
+    value(I32);
+    writeLength(at, module.memories[memory]!, 63);
+    code.op(OP.memoryFill, memory);
   } else {
     const memory = pickMemory(at);
     writeAddressed(code, module.memories[memory]!, 1).op(OP.memoryGrow, memory).op(OP.drop);
