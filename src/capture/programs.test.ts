@@ -166,6 +166,7 @@ after(() => raiser.stop());
 
 const LONG: ReadonlySet<string> = new Set([
   'awk',
+  'blocks',
   'lisp',
   'ray',
   'simd',

@@ -52,6 +52,7 @@ const programs = {
   naps: { source: 'naps.c' },
   sort: { source: 'sort.c' },
   sieve: { source: 'sieve.c' },
+  blocks: { source: 'blocks.c' },
   sha256: { source: 'sha256.c' },
   matmul: { source: 'matmul.c' },
   i64: { source: 'i64.c' },
