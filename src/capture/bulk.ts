@@ -17,6 +17,7 @@ import { I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, ValueType } from '../wasm/types.ts';
 import type { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';
+import { isGrowing, writeLearnSize } from './growing.ts';
 import type { Numbering } from './numbering.ts';
 import { writePoll } from './polls.ts';
 import type { AppendedFunction } from './references.ts';
@@ -113,6 +114,7 @@ export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: 
   const length = type.params[LENGTH]!;
   const { bulkPiece: piece } = n;
   const code = new Assembler();
+  writeLearnSizes(code, module, use);
   guardedCall(code, n, types, type, n.bulkHelper(use), () => {
     code.raw(OP.block, 0x40);
     writeIsInBounds(code, module, n, use);
@@ -125,6 +127,17 @@ export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: 
     writeInstruction(code.get(TO).get(FROM).get(LENGTH), use);
   });
   return { ...type, body: code.body(oneType(I32)) };
+}
+
+/** In another instance the helper is what first asks for the sizes. */
+function writeLearnSizes(code: Assembler, module: Module, use: BulkUse): void {
+  const { params } = bulkType(module, use);
+  const learn = (memory: number, address: number): void => {
+    if (!isGrowing(module.memories[memory]!)) return;
+    writeLearnSize(code, module, { memory, address, extent: { length: LENGTH } }, params, (operand) => operand);
+  };
+  learn(use.memory, TO);
+  if (use.kind === 'memory.copy') learn(use.source, FROM);
 }
 
 function writeInstruction(code: Assembler, { kind, memory, source }: BulkUse): Assembler {

@@ -18,7 +18,7 @@ describe('a description', () => {
       const defined = Array.from(module.bodyStarts, (_, body) => description.describe(body + module.importedFunctions));
       const safepoints = defined.flatMap((found) => found.safepoints);
       assert.equal(safepoints.length, stats.sites);
-      assert.equal(safepoints.filter(({ kind }) => kind !== 'call').length, stats.polls);
+      assert.equal(safepoints.filter(({ kind }) => kind === 'entry' || kind === 'loop').length, stats.polls);
       assert.equal(Math.max(...defined.map(({ frameBytes }) => frameBytes)), stats.largestFrame?.bytes);
       for (const { index, frame, frameBytes, safepoints } of defined) {
         assert.deepEqual(
@@ -48,6 +48,22 @@ describe('a description', () => {
         assert.ok(lines.some(({ text }) => text === 'global.set $savePointer'));
       }
     }
+  });
+
+  test('tells calls, waits and long bulk instructions apart', async () => {
+    const text = `(module (import "m" "f" (func $f)) (memory 1 1 shared)
+      (func $all (param i32)
+        (call $f)
+        (drop (memory.atomic.wait32 (local.get 0) (i32.const 0) (i64.const 0)))
+        (memory.fill (local.get 0) (i32.const 0) (i32.const 100))
+        (memory.fill (local.get 0) (i32.const 0) (local.get 0))
+        (loop)))`;
+    const description = new Description(decodeModule(await moduleBytes(text)));
+    const { safepoints } = description.describe(description.find('all'));
+    assert.deepEqual(
+      safepoints.map(({ kind, text: instruction }) => `${kind} ${instruction}`),
+      ['call call $f', 'wait memory.atomic.wait32', 'bulk memory.fill', 'loop loop'],
+    );
   });
 
   test('finds functions by index, name and export', async () => {

@@ -10,6 +10,7 @@ import type { Module } from '../wasm/module.ts';
 import { functionName, functionNamed } from '../wasm/names.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
 import { BodyRewriter } from './body.ts';
+import { bulkUseAt } from './bulk.ts';
 import { ContinuationRewriter, recallCode } from './continuation.ts';
 import { DescribedNames } from './described-names.ts';
 import { TRAILER_BYTES, savedSize } from './frame.ts';
@@ -25,8 +26,11 @@ import { callerPlan, waitUseAt } from './waits.ts';
 export interface Safepoint {
   /** Its number in the function: what a frame record keeps. */
   readonly site: number;
-  /** A poll at the beginning of a function or a loop, a call, a wait for other threads, an imported function itself. */
-  readonly kind: 'entry' | 'loop' | 'call' | 'wait' | 'import';
+  /**
+   * A poll at the beginning of a function or a loop, a call, a wait for other threads, a bulk instruction that can be long,
+   * an imported function itself.
+   */
+  readonly kind: 'entry' | 'loop' | 'call' | 'wait' | 'bulk' | 'import';
   /** Byte offset of the instruction in the original module; null for an imported function. */
   readonly offset: number | null;
   /** The instruction. */
@@ -74,9 +78,13 @@ class SiteRecorder extends BodyRewriter {
   }
 
   protected override callSite(site: number, results: Uint8Array): boolean {
-    const kind = waitUseAt(this.walker) === null ? 'call' : 'wait';
-    this.found.set(site, { kind, offset: this.walker.start });
+    this.found.set(site, { kind: this.#kind(), offset: this.walker.start });
     return super.callSite(site, results);
+  }
+
+  #kind(): Safepoint['kind'] {
+    if (waitUseAt(this.walker) !== null) return 'wait';
+    return bulkUseAt(this.module, this.walker, this.facts.bulkPiece) === null ? 'call' : 'bulk';
   }
 }
 

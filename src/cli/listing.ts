@@ -59,6 +59,7 @@ const KINDS: Readonly<Record<Safepoint['kind'], string>> = {
   loop: 'poll',
   call: 'call',
   wait: 'wait',
+  bulk: 'bulk',
   import: 'import',
 };
 
