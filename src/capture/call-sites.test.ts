@@ -28,18 +28,37 @@ const trapping = (last: string) =>
     (func $reads (param i32) (result i32) (i32.load (local.get 0)))
     (func $other (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`);
 
+/** Where its trap is. */
+function locatedIn(program: Program): string {
+  try {
+    new Execution(program, { imports: () => ({ env: imports() }), entry: 'run' }).start();
+  } catch (error) {
+    assert.ok(error instanceof WebAssembly.RuntimeError);
+    return locate(program, error)
+      .map(({ index, offset }) => `${index}@0x${offset.toString(16)}`)
+      .join(' ');
+  }
+  return assert.fail('it does not trap');
+}
+
 test('the caller of an inlined function is located if it calls it in one place only', () => {
   const program = subject(trapping('(i32.add (i32.const 1) (call $reads (i32.const 66000)))'), 'run', [], imports);
   const { where } = runOriginal(program);
   assert.match(where, /^2@0x\w+ 1@0x\w+$/);
-  const run = (): unknown =>
-    new Execution(program.program, { imports: () => ({ env: imports() }), entry: 'run' }).start();
-  assert.throws(run, (error) => {
-    assert.ok(error instanceof WebAssembly.RuntimeError);
-    const found = locate(program.program, error).map(({ index, offset }) => `${index}@0x${offset.toString(16)}`);
-    assert.equal(found.join(' '), where);
-    return true;
-  });
+  assert.equal(locatedIn(program.program), where);
+});
+
+test('an instruction that a helper carries out is located', () => {
+  const bytes = assemble(`(module
+    (import "env" "tick" (func $tick (param i32) (result i32)))
+    (memory (export "memory") 1 1)
+    (func (export "run") (local i32)
+      (local.set 0 (call $tick (i32.const 1000)))
+      (memory.fill (i32.const 0) (i32.const 1) (local.get 0))
+      (memory.copy (i32.const 0) (i32.const 1) (i32.mul (local.get 0) (local.get 0)))))`);
+  const program = subject(bytes, 'run', [], imports);
+  const { where } = runOriginal(program);
+  assert.equal(locatedIn(program.program), where);
 });
 
 test('which instruction called', () => {

@@ -8,6 +8,7 @@ import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { sameTypes } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
+import { bulkKey, bulkUseAt } from './bulk.ts';
 import type { Numbering } from './numbering.ts';
 import { waitKey, waitUseAt } from './waits.ts';
 
@@ -30,15 +31,26 @@ export function onlyCall(module: Module, numbering: Numbering, caller: number, c
   return found;
 }
 
+/** For a helper, which stands for all instructions of one use. */
+function sameUse<T>(
+  wanted: T,
+  useAt: (walker: FunctionWalker) => T | null,
+  keyOf: (use: T) => string,
+): (walker: FunctionWalker) => boolean {
+  const key = keyOf(wanted);
+  return (walker) => {
+    const use = useAt(walker);
+    return use !== null && keyOf(use) === key;
+  };
+}
+
 /** Whether the instruction that a walker has just passed can have called it. */
 function matching(module: Module, numbering: Numbering, callee: number): (walker: FunctionWalker) => boolean {
   const wait = numbering.waitUse(callee);
-  if (wait !== undefined) {
-    const key = waitKey(wait);
-    return (walker) => {
-      const use = waitUseAt(walker);
-      return use !== null && waitKey(use) === key;
-    };
+  if (wait !== undefined) return sameUse(wait, waitUseAt, waitKey);
+  const bulk = numbering.bulkUse(callee);
+  if (bulk !== undefined) {
+    return sameUse(bulk, (walker) => bulkUseAt(module, walker, numbering.bulkPiece), bulkKey);
   }
   const index = callee < numbering.functions ? callee : callee - numbering.firstWrapper;
   if (index < 0 || index >= module.functionTypes.length) return () => false;
