@@ -23,6 +23,8 @@ export interface Kernel extends Sizes {
   readonly name: string;
   /** Builds the program, or finds it in the cache. */
   readonly load: () => Promise<Fixture>;
+  /** Its source in bench/kernels/, if it has one of its own. */
+  readonly file?: string;
   /** Given to it as `.`; the current directory if missing. */
   readonly directory?: string;
 }
@@ -36,7 +38,8 @@ const directory = path.join(import.meta.dirname, 'kernels');
 
 /** A program of bench/kernels/. */
 function own(name: string, sizes: Sizes, ...flags: readonly string[]): Kernel {
-  return { name, ...sizes, load: () => build(directory, name, { source: `${name}.c`, flags }) };
+  const file = `${name}.c`;
+  return { name, ...sizes, file, load: () => build(directory, name, { source: file, flags }) };
 }
 
 /** A program of test/programs/, in a size worth measuring. */

@@ -102,8 +102,8 @@ describe('programs of single features captured at their safepoints', () => {
     test(name, async () => {
       const module = await modules.loadBytes(assemble(text));
       const common = { args: ['feature'], env: [], stdin: '', directory: null };
-      const plain = await runChain(module, pool, { ...common, delay: () => null });
-      const chain = await runChain(module, pool, { ...common, delay: (n) => (n < CAPTURES ? 0 : null) });
+      const plain = await runChain(module, pool, { ...common, when: () => null });
+      const chain = await runChain(module, pool, { ...common, when: (n) => (n < CAPTURES ? { skip: 0 } : null) });
       for (const end of [plain, chain]) {
         assert.equal(
           end.report.type,

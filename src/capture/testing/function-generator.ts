@@ -136,7 +136,12 @@ export class FunctionGenerator {
   #tailCall(depth: number): void {
     const { functions, table } = this.#m;
     const wanted = this.#signature.results.join();
-    const callee = this.#c.pick(functions.filter(({ results }) => results.join() === wanted));
+    const alike = functions.filter(({ results }) => results.join() === wanted);
+    if (alike.length === 0) {
+      this.#a.op(OP.unreachable);
+      return;
+    }
+    const callee = this.#c.pick(alike);
     for (const type of callee.params) this.#value(type, depth + 1);
     const signature = this.#m.type(callee.params, callee.results);
     if (signature === this.#m.referred.type && this.#c.below(2) === 1) {

@@ -10,12 +10,15 @@ import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../assembler.ts';
 import { Choices } from './choices.ts';
 import { FunctionGenerator } from './function-generator.ts';
+import { LoopGenerator } from './loop-generator.ts';
 import type { Signature, Surroundings } from './surroundings.ts';
 import { constantOf } from './operations.ts';
 
 const NUMBERS = [I32, I64, F32, F64];
 const TYPES = [I32, I64, F64, F32, V128, FUNCREF];
 const FUEL = 60;
+/** Of each function that a loop calls: what is larger than a certain size has no copies. */
+const CALLEE_CHOICES = 40;
 const TAGS: readonly (readonly ValueType[])[] = [[I32], [], [F64, I64, I32, F64], [V128, FUNCREF]];
 /** The function that typed references are to at first; all others of its type can follow. */
 const REFERRED = 0;
@@ -25,9 +28,16 @@ const IMPORTS: readonly (readonly [string, ValueType[], ValueType[]])[] = [
   ['pair', [I32], [I64, F64]],
 ];
 
+/**
+ * `any`: functions that call each other in any way. `loop`: `run` is a loop that calls small functions, directly and
+ * through a table that never changes; these call only each other, the later ones the earlier ones.
+ */
+export type ModuleShape = 'any' | 'loop';
+
 /** A module that exports `run` (no parameters), its memories and its tags, and imports {@link IMPORTS} from `env`. */
-export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+export function generateModule(bytes: ArrayLike<number>, shape: ModuleShape = 'any'): Uint8Array<ArrayBuffer> {
   const c = new Choices(bytes);
+  const loops = shape === 'loop';
   const b = new ModuleBuilder();
   const imported = IMPORTS.map(([name, params, results]): Signature => ({
     index: b.importFunction('env', name, params, results),
@@ -40,7 +50,7 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     b.memories.push({ minimum: 1, maximum: 2, wide, shared: shared[i]! });
     b.export(i === 0 ? 'memory' : `memory${i}`, 'memory', i);
   });
-  const wideTable = c.below(4) === 3;
+  const wideTable = !loops && c.below(4) === 3;
   const exceptions = c.pick(['none', 'references', 'legacy'] as const);
   const step = b.type(imported[REFERRED]!.params, imported[REFERRED]!.results);
   const referred = { type: step, orNull: b.references.type(step, true), exact: b.references.type(step, false) };
@@ -48,7 +58,7 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
   tags.forEach((payload, i) => b.export(`tag${i}`, 'tag', b.tag(payload)));
   const plain = [...TYPES, referred.orNull, referred.exact];
   const types = exceptions === 'references' ? [...plain, EXNREF] : plain;
-  const defined = functions(c, b.nextFunction, types);
+  const defined = loops ? callees(c, b.nextFunction, types) : functions(c, b.nextFunction, types);
   const surroundings: Surroundings = {
     functions: [...imported, ...defined],
     fuel: b.global(I32, true, new Assembler().constant(FUEL).done()),
@@ -57,7 +67,7 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     table: b.table(imported.length + defined.length + 2, null, FUNCREF, wideTable),
     wideTable,
     tableSize: imported.length + defined.length + 2,
-    changesTable: c.below(2) === 0,
+    changesTable: !loops && c.below(2) === 0,
     memories,
     shared,
     references: b.references,
@@ -67,13 +77,28 @@ export function generateModule(bytes: ArrayLike<number>): Uint8Array<ArrayBuffer
     type: (params, results) => b.type(params, results),
   };
   segments(b, surroundings);
-  b.export('run', 'function', defined[0]!.index);
-  for (const signature of defined) {
-    const locals = c.types(4, types);
-    const body = new FunctionGenerator(c, surroundings, signature, [...signature.params, ...locals]);
+  defined.forEach((signature, i) => {
+    const own = loops ? new Choices(Array.from({ length: CALLEE_CHOICES }, () => c.below(256))) : c;
+    const known = loops ? { ...surroundings, functions: [...imported, ...defined.slice(0, i)] } : surroundings;
+    const locals = own.types(4, types);
+    const body = new FunctionGenerator(own, known, signature, [...signature.params, ...locals]);
     b.define(signature.params, signature.results, locals, body.code());
-  }
+  });
+  b.export('run', 'function', loops ? defineLoop(b, c, surroundings, defined) : defined[0]!.index);
   return b.build();
+}
+
+/** @returns the function that calls the others */
+function defineLoop(b: ModuleBuilder, c: Choices, module: Surroundings, defined: readonly Signature[]): number {
+  const loop = new LoopGenerator(c, module, defined);
+  return b.define([], [I32], LoopGenerator.locals, loop.code());
+}
+
+/** Small functions of two types, those of one behind those of the other. */
+function callees(c: Choices, first: number, types: readonly ValueType[]): Signature[] {
+  const kinds = [0, 1].map(() => ({ params: c.types(2, [I32, ...types]), results: c.types(2, [I32, I32, ...types]) }));
+  const [one, other] = [1 + c.below(4), 1 + c.below(4)];
+  return Array.from({ length: one + other }, (_, i) => ({ index: first + i, ...kinds[i < one ? 0 : 1]! }));
 }
 
 function initial(b: ModuleBuilder, { exact }: Surroundings['referred'], type: ValueType): Uint8Array {

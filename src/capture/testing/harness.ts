@@ -135,14 +135,15 @@ export function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAss
 }
 
 /**
- * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes; a safepoint that was
- *   captured counts again when it is passed after the resume, but is not captured twice in a row
+ * @param wanted tells whether to capture at the n-th safepoint (from 1) that the run passes, or to have the stack
+ *   taken up again, as better code, at the next poll; a safepoint that was captured counts again when it is passed after
+ *   the resume, but is not captured twice in a row
  * @param polls whether polls are safepoints too: then each of them, even one that is not wanted, unwinds the stack
  * @param segmentBytes of stack for frames that are taken up at once
  */
 export function runCaptured(
   subject: Subject,
-  wanted: (tick: number) => boolean,
+  wanted: (tick: number) => boolean | 'refresh',
   polls = true,
   segmentBytes: number = SEGMENT_BYTES,
 ): Run {
@@ -155,20 +156,24 @@ export function runCaptured(
   /** An import that was captured is called again by the resume; a poll is passed over by the machine itself. */
   let calledAgain = false;
   let machine: Machine | null = null;
+  let attention: Int32Array = new Int32Array(1);
   const safepoint = (isImport: boolean): void => {
     if (isImport && calledAgain) {
       calledAgain = false;
       return;
     }
     ticks++;
-    if (!wanted(ticks)) return;
+    const wish = wanted(ticks);
+    if (wish === 'refresh') attention[0] = 1;
+    if (wish !== true) return;
     captures++;
     calledAgain = isImport;
     machine!.unwind();
   };
   const make = (): Machine => {
     const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
-    new Int32Array(control.buffer)[0] = polls ? 1 : 0;
+    attention = new Int32Array(control.buffer, 0, 1);
+    attention[0] = polls ? 1 : 0;
     const watched = Object.fromEntries(
       Object.entries(imports(log, () => memories[0] ?? null)).map(([name, call]) => [
         name,
@@ -182,7 +187,10 @@ export function runCaptured(
       () => memories,
       () => safepoint(true),
     );
-    const poll = (): void => safepoint(false);
+    const poll = (): void => {
+      if (polls) safepoint(false);
+      else attention[0] = 0;
+    };
     machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting, segmentBytes });
     return machine;
   };

@@ -1,0 +1,119 @@
+/**
+ * Random loops that call small functions, captured and refreshed: the continuation that has noted the calls of the loop is
+ * replaced by one that guesses them and has copies of the functions, and that is captured in turn, at every safepoint,
+ * most of which are in copies.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { setEngineOptions } from '../node/v8.ts';
+import { Program } from './program.ts';
+import type { CompiledContinuation } from './program.ts';
+import { generateModule } from './testing/generator.ts';
+import { runCaptured, runOriginal, subject } from './testing/harness.ts';
+import type { MakeImports, Run, Subject } from './testing/harness.ts';
+
+// So that V8 inlines the copies, as it does on a node.
+setEngineOptions();
+
+const RUNS = Number(process.env['GODWIT_RANDOM_COPIES_RUNS'] ?? 40);
+const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
+/** Safepoints behind the refresh that are captured in a run of their own each; all of them are in one of three runs. */
+const AGAIN = 12;
+/** How far apart captures are in such a run: a refresh comes before each. */
+const STRIDE = 3;
+
+const imports: MakeImports = (log) => ({
+  tick: (n: number): number => {
+    log.push(`tick ${n}`);
+    return (Math.imul(n, 31) + log.length) | 0;
+  },
+  mix: (a: number, b: bigint): number => {
+    log.push(`mix ${a} ${b}`);
+    return a / 3 + Number(b % 1000n);
+  },
+  pair: (n: number): [bigint, number] => {
+    log.push(`pair ${n}`);
+    return [BigInt(n) * 3n, n / 7];
+  },
+});
+
+/** Of the places of a trap the innermost one: of callers, V8's optimised code often names another instruction. */
+function observable({ log, end, where, memory }: Run): unknown {
+  return { log, end, where: where.split(' ')[0], memory };
+}
+
+/** What continuations there were. */
+class Tally {
+  noted = 0;
+  guessing = 0;
+  copying = 0;
+
+  /** A program anew, which knows no continuation, and whose continuations are counted. */
+  fresh(of: Subject): Subject {
+    const program = Program.open(of.bytes, of.program.rewritten);
+    const make = program.continuation.bind(program);
+    program.continuation = (index, site, most, seen): CompiledContinuation => {
+      const made = make(index, site, most, seen);
+      if (made.speed === 'slow' && made.notes.length > 0) this.noted++;
+      if (made.speed === 'optimised') {
+        if (Array.from(seen.values()).some((entries) => entries !== 0n)) this.guessing++;
+        // Calls worth inlining are hinted at, and no others.
+        if (WebAssembly.Module.customSections(made.module, 'metadata.code.instr_freq').length > 0) this.copying++;
+      }
+      return made;
+    };
+    return { ...of, program };
+  }
+}
+
+/** The list of random choices, and where among its safepoints a run is captured first and then refreshed. */
+const cases = fc.tuple(fc.array(fc.nat(255), { minLength: 250, maxLength: 500, size: 'max' }), fc.nat(30), fc.nat(30));
+
+test(`random loops with noted calls and copies run alike, captured anywhere in them, seed ${SEED}`, (t) => {
+  const tally = new Tally();
+  let captures = 0;
+  let safepoints = 0;
+  fc.assert(
+    fc.property(cases, ([choices, first, later]) => {
+      const bytes = generateModule(choices, 'loop');
+      assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
+      const program = subject(bytes, 'run', [], imports);
+      const original = observable(runOriginal(program));
+      const plain = runCaptured(program, () => false, false);
+      assert.deepEqual(observable(plain), original);
+      const capture = 1 + (first % Math.max(1, plain.ticks));
+      // A captured call is a safepoint once more.
+      const refresh = capture + 2 + later;
+      const run = (again: number | null): Run =>
+        runCaptured(
+          tally.fresh(program),
+          (tick) => (tick === refresh ? 'refresh' : tick === capture || tick === again),
+          false,
+        );
+      const refreshed = run(null);
+      assert.deepEqual(observable(refreshed), original, 'captured and refreshed');
+      for (let shift = 0; shift < STRIDE; shift++) {
+        const often = runCaptured(
+          tally.fresh(program),
+          (tick) => (tick % STRIDE === shift ? true : (tick + 1) % STRIDE === shift ? 'refresh' : false),
+          false,
+        );
+        captures += often.captures;
+        assert.deepEqual(observable(often), original, `refreshed and captured by turns from ${shift} on`);
+      }
+      safepoints += Math.max(0, refreshed.ticks - refresh);
+      const step = Math.max(1, Math.ceil((refreshed.ticks - refresh) / AGAIN));
+      for (let again = refresh + 1; again <= refreshed.ticks; again += step) {
+        const { captures: made, ...captured } = run(again);
+        captures += made;
+        assert.deepEqual(observable({ ...captured, captures: made }), original, `captured once more at ${again}`);
+      }
+    }),
+    { numRuns: RUNS, seed: SEED, endOnFailure: true },
+  );
+  t.diagnostic(`${RUNS} modules, ${captures} captures at ${safepoints} safepoints behind a refresh`);
+  const { noted, guessing, copying } = tally;
+  t.diagnostic(`${noted} noting, ${guessing} guessing, ${copying} with copies`);
+  assert.ok(captures > RUNS && guessing > RUNS && copying > RUNS, `${captures} captures, ${guessing}, ${copying}`);
+});
