@@ -34,6 +34,7 @@ export interface ProofRun {
 
 /** Programs whose memory cannot be compared, by source. */
 export const VARYING: Readonly<Record<string, string>> = {
+  'test/programs/naps.c': 'it measures by clocks how long its waits take, and keeps the times',
   'test/programs/wasi/calls.c': 'it wants random numbers that are different, and keeps them',
   'test/programs/wasi/poll.c': 'it measures by clocks how long its waits take, and keeps the times',
 };
@@ -41,6 +42,7 @@ export const VARYING: Readonly<Record<string, string>> = {
 /** Programs that are not in the proof. */
 export const ABSENT: Readonly<Record<string, string>> = {
   'test/programs/collected.wat': 'its data is kept by the garbage collector: it cannot be captured (stay reason)',
+  'test/programs/held.wat': 'it holds an exception that no image can hold (stay reason)',
   'test/programs/real/lacks.c': 'a part of Lua',
   'bench/programs/dirty.c': 'it does not end',
 };
@@ -103,6 +105,14 @@ const others: readonly ProofRun[] = [
     args: [],
     stdin: 'one\ntwo\n',
     ...PLAIN,
+  },
+  {
+    title: 'naps 20 1',
+    source: sourceOf('naps'),
+    load: () => fixture('naps'),
+    args: ['20', '1'],
+    ...PLAIN,
+    ...varying(sourceOf('naps')),
   },
   {
     title: 'homecall',
