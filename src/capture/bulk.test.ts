@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { fixture } from '../../test/support/build.ts';
 import { moduleBytes } from '../../test/spec/text.ts';
 import { decodeModule } from '../wasm/decode.ts';
-import { BULK_PIECE } from './bulk.ts';
+import { BULK_PIECE } from './bulk-uses.ts';
 import { readFrames } from './frames.ts';
 import { analyse } from './graph.ts';
 import { Machine } from './machine.ts';

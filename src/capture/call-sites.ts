@@ -8,9 +8,9 @@ import type { Module } from '../wasm/module.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { sameTypes } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
-import { bulkKey, bulkUseAt } from './bulk.ts';
+import { bulkKey, bulkUseAt } from './bulk-uses.ts';
 import type { Numbering } from './numbering.ts';
-import { waitKey, waitUseAt } from './waits.ts';
+import { waitKey, waitUseAt } from './wait-uses.ts';
 
 /**
  * @param caller index of a defined function of the original

@@ -8,13 +8,14 @@ import { OP } from '../wasm/opcodes.ts';
 import { NO_TYPES } from '../wasm/types.ts';
 import type { TypeList, ValueType } from '../wasm/types.ts';
 import { Assembler } from './assembler.ts';
-import { bulkType, bulkUseAt, isSeldomLong, writeIsLong } from './bulk.ts';
-import type { BulkUse } from './bulk.ts';
+import { bulkType, bulkUseAt, isSeldomLong } from './bulk-uses.ts';
+import { writeIsLong } from './bulk.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import type { Facts } from './facts.ts';
 import { segmentUseAt } from './graph.ts';
 import { LoopRewriter } from './loops.ts';
 import type { CodeTarget } from './target.ts';
-import { isSafepoint, waitType, waitUseAt } from './waits.ts';
+import { isSafepoint, waitType, waitUseAt } from './wait-uses.ts';
 
 /** What the rewriter of bodies must know about the functions that it meets. */
 export type CallFacts = Pick<Facts, 'capturable' | 'capturableTypes' | 'entryPolls' | 'bulkPiece'>;

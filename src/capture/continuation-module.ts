@@ -9,8 +9,8 @@ import { OP } from '../wasm/opcodes.ts';
 import { FUNCREF, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
 import type { FunctionType, ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
-import { bulkType } from './bulk.ts';
-import type { BulkUse } from './bulk.ts';
+import { bulkType } from './bulk-uses.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { GODWIT } from './facts.ts';
 import { SAVED_TYPES } from './frame.ts';
@@ -21,8 +21,8 @@ import type { Numbering } from './numbering.ts';
 import { REFERENCE_HELPERS } from './references.ts';
 import { TypeTable } from './target.ts';
 import type { CodeTarget } from './target.ts';
-import { waitType } from './waits.ts';
-import type { WaitUse } from './waits.ts';
+import { waitType } from './wait-uses.ts';
+import type { WaitUse } from './wait-uses.ts';
 
 /** Name under which a continuation module exports its function, and the globals in which it notes calls, with a number. */
 export const CONTINUATION_EXPORT = 'c';

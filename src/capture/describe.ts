@@ -10,7 +10,7 @@ import type { Module } from '../wasm/module.ts';
 import { functionName, functionNamed } from '../wasm/names.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
 import { BodyRewriter } from './body.ts';
-import { bulkUseAt } from './bulk.ts';
+import { bulkUseAt } from './bulk-uses.ts';
 import { ContinuationRewriter, recallCode } from './continuation.ts';
 import { DescribedNames } from './described-names.ts';
 import { TRAILER_BYTES, savedSize } from './frame.ts';
@@ -20,7 +20,8 @@ import type { Graph } from './graph.ts';
 import { ContinuationTarget } from './continuation-module.ts';
 import { Numbering } from './numbering.ts';
 import { MainTarget } from './target.ts';
-import { callerPlan, waitUseAt } from './waits.ts';
+import { waitUseAt } from './wait-uses.ts';
+import { callerPlan } from './waits.ts';
 
 /** Where a function can be captured. */
 export interface Safepoint {

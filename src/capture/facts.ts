@@ -5,13 +5,13 @@
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
-import { BULK_KINDS } from './bulk.ts';
-import type { BulkUse } from './bulk.ts';
+import { BULK_KINDS } from './bulk-uses.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import { SAVED_TYPES } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
-import { WAIT_KINDS } from './waits.ts';
-import type { WaitUse } from './waits.ts';
+import { WAIT_KINDS } from './wait-uses.ts';
+import type { WaitUse } from './wait-uses.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
 export const ENGINE_VERSION = 21;

@@ -17,14 +17,14 @@ import { OP } from '../wasm/opcodes.ts';
 import { EXNREF, sameTypes } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { FunctionWalker } from '../wasm/walker.ts';
-import { BULK_PIECE, bulkKey, bulkUseAt } from './bulk.ts';
-import type { BulkUse } from './bulk.ts';
+import { BULK_PIECE, bulkKey, bulkUseAt } from './bulk-uses.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import { bulkCost, pollExpensive } from './costs.ts';
 import { cyclicNodes } from './cycles.ts';
 import { Edges } from './edges.ts';
 import { comparesSize } from './growing.ts';
-import { isSafepoint, waitKey, waitUseAt } from './waits.ts';
-import type { WaitUse } from './waits.ts';
+import { isSafepoint, waitKey, waitUseAt } from './wait-uses.ts';
+import type { WaitUse } from './wait-uses.ts';
 
 /** What the rewriter has to know about the whole module before it can rewrite one function. */
 export interface Graph {

@@ -11,7 +11,7 @@ import { NO_TYPES, sameTypes } from '../wasm/types.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
-import { bulkType } from './bulk.ts';
+import { bulkType } from './bulk-uses.ts';
 import { Callees } from './callees.ts';
 import { writeLocals } from './code-section.ts';
 import type { CopiedRange } from './copier.ts';
@@ -25,7 +25,8 @@ import { InlinedCalls, NOTHING_SEEN, NotedCalls } from './loop-calls.ts';
 import type { LoopCalls, SeenCalls } from './loop-calls.ts';
 import type { Numbering } from './numbering.ts';
 import { MainTarget } from './target.ts';
-import { callerPlan, isSafepoint, waitType } from './waits.ts';
+import { isSafepoint, waitType } from './wait-uses.ts';
+import { callerPlan } from './waits.ts';
 
 /** A continuation module, and which functions of the rewritten module it imports as `godwit` `f0`, `f1`, … */
 export interface ContinuationModule {

@@ -7,14 +7,14 @@ import type { Module } from '../wasm/module.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
 import { I32 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
-import { bulkKey } from './bulk.ts';
-import type { BulkUse } from './bulk.ts';
+import { bulkKey } from './bulk-uses.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import type { Facts } from './facts.ts';
 import { signatureKey } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
-import { waitKey } from './waits.ts';
-import type { WaitUse } from './waits.ts';
+import { waitKey } from './wait-uses.ts';
+import type { WaitUse } from './wait-uses.ts';
 
 /** Appended functions that every rewritten module has, in their order behind the import wrappers. */
 export const FIXED_HELPERS = [

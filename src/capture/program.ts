@@ -11,7 +11,7 @@ import { GodwitError } from '../base/errors.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { importsOf } from '../wasm/module.ts';
 import type { Export, Import, Imported, Module } from '../wasm/module.ts';
-import { isUseOf } from './bulk.ts';
+import { isUseOf } from './bulk-uses.ts';
 import { GODWIT, decodeFacts } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { Linker } from './link.ts';

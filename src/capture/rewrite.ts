@@ -24,7 +24,7 @@ import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
-import { BULK_PIECE } from './bulk.ts';
+import { BULK_PIECE } from './bulk-uses.ts';
 import { CodeSection, writeLocals } from './code-section.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from './entries.ts';
 import { GODWIT, encodeFacts } from './facts.ts';
@@ -37,7 +37,7 @@ import { NotMovable } from './not-movable.ts';
 import type { AppendedFunction } from './references.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from './numbering.ts';
 import { MainTarget } from './target.ts';
-import { HOST_FUNCTIONS } from './waits.ts';
+import { HOST_FUNCTIONS } from './wait-uses.ts';
 
 export { CONTROL_PAGES } from './entries.ts';
 export { ENGINE_VERSION } from './facts.ts';

@@ -5,11 +5,11 @@
 import type { Module } from '../wasm/module.ts';
 import type { FunctionType, TypeList } from '../wasm/types.ts';
 import { WasmWriter } from '../wasm/writer.ts';
-import type { BulkUse } from './bulk.ts';
+import type { BulkUse } from './bulk-uses.ts';
 import type { SaveSignature } from './frame.ts';
 import type { SegmentUse } from './graph.ts';
 import type { Numbering } from './numbering.ts';
-import type { WaitUse } from './waits.ts';
+import type { WaitUse } from './wait-uses.ts';
 
 export interface CodeTarget {
   readonly types: TypeTable;

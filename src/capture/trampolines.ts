@@ -7,8 +7,8 @@ import { OP } from '../wasm/opcodes.ts';
 import { PREAMBLE, WasmWriter } from '../wasm/writer.ts';
 import { Assembler } from './assembler.ts';
 import { GODWIT } from './facts.ts';
-import { HOST_FUNCTIONS, hostType } from './waits.ts';
-import type { HostFunction } from './waits.ts';
+import { HOST_FUNCTIONS, hostType } from './wait-uses.ts';
+import type { HostFunction } from './wait-uses.ts';
 
 const MODULE = 'host';
 

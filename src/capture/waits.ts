@@ -12,9 +12,8 @@ import type { Module } from '../wasm/module.ts';
 import { alignmentOf } from '../wasm/instructions.ts';
 import { OP } from '../wasm/opcodes.ts';
 import type { ReferenceTypes } from '../wasm/references.ts';
-import { F64, I32, I64, NO_TYPES, oneType } from '../wasm/types.ts';
+import { I32, I64, oneType } from '../wasm/types.ts';
 import type { FunctionType, TypeList, ValueType } from '../wasm/types.ts';
-import type { FunctionWalker } from '../wasm/walker.ts';
 import { Assembler } from './assembler.ts';
 import { accessed, isGrowing, writeLearnSize } from './growing.ts';
 import { closeHandler, openHandler } from './handler.ts';
@@ -23,63 +22,8 @@ import type { FramePlan } from './frame.ts';
 import type { Numbering } from './numbering.ts';
 import type { AppendedFunction } from './references.ts';
 import type { TypeTable } from './target.ts';
-
-export const WAIT_KINDS = ['wait32', 'wait64', 'notify'] as const;
-export type WaitKind = (typeof WAIT_KINDS)[number];
-
-/** One instruction with its immediates. */
-export interface WaitUse {
-  readonly kind: WaitKind;
-  readonly memory: number;
-  /** From 2^53 on the nearest number: no memory reaches so far. */
-  readonly offset: number;
-}
-
-/** What the table of the host's functions holds, in its order; only `poll` in modules that neither wait nor wake. */
-export const HOST_FUNCTIONS = ['poll', ...WAIT_KINDS, 'forbiddenWait'] as const;
-export type HostFunction = (typeof HOST_FUNCTIONS)[number];
-
-interface WaitRule {
-  readonly opcode: number;
-  /** The load of the same size. */
-  readonly load: number;
-  /** The operands above the address. */
-  readonly operands: TypeList;
-}
-
-const RULES: Readonly<Record<WaitKind, WaitRule>> = {
-  wait32: { opcode: OP.atomicWait32, load: OP.i32AtomicLoad, operands: Uint8Array.of(I32, I64) },
-  wait64: { opcode: OP.atomicWait64, load: OP.i64AtomicLoad, operands: Uint8Array.of(I64, I64) },
-  notify: { opcode: OP.atomicNotify, load: OP.i32AtomicLoad, operands: Uint8Array.of(I32) },
-};
-
-const KIND_OF: ReadonlyMap<number, WaitKind> = new Map(WAIT_KINDS.map((kind) => [RULES[kind].opcode, kind]));
-
-/** The use at the instruction that the walker has just passed; null if it is another instruction. */
-export function waitUseAt({ opcode, accessMemory, accessOffset }: FunctionWalker): WaitUse | null {
-  const kind = KIND_OF.get(opcode);
-  return kind === undefined ? null : { kind, memory: accessMemory, offset: accessOffset };
-}
-
-export function waitKey({ kind, memory, offset }: WaitUse): string {
-  return `${kind} ${memory} ${offset}`;
-}
-
-/** Whether the thread can be captured there. */
-export function isSafepoint({ memories }: Module, { kind, memory }: WaitUse): boolean {
-  return kind !== 'notify' && memories[memory]!.shared;
-}
-
-/** The type of the helper: that of the instruction. */
-export function waitType({ memories }: Module, { kind, memory }: WaitUse): FunctionType {
-  return { params: Uint8Array.of(memories[memory]!.address, ...RULES[kind].operands), results: oneType(I32) };
-}
-
-/** The type of the host's function: the number of the memory, the address in bytes, and the other operands. */
-export function hostType(name: HostFunction): FunctionType {
-  if (name === 'poll' || name === 'forbiddenWait') return { params: NO_TYPES, results: NO_TYPES };
-  return { params: Uint8Array.of(I32, F64, ...RULES[name].operands), results: oneType(I32) };
-}
+import { HOST_FUNCTIONS, WAIT_RULES, hostType, isSafepoint, waitType } from './wait-uses.ts';
+import type { HostFunction, WaitUse } from './wait-uses.ts';
 
 /** The plan of the frame of a function that does nothing but call something with its parameters: those, and a pc of 0. */
 export function callerPlan(params: TypeList, references: ReferenceTypes): FramePlan {
@@ -124,7 +68,7 @@ export function waitHelper(module: Module, n: Numbering, types: TypeTable, use: 
   const askHost = (): void => {
     code.constant(memory);
     writeAddress(code, address, use.offset);
-    RULES[kind].operands.forEach((_, i) => code.get(1 + i));
+    WAIT_RULES[kind].operands.forEach((_, i) => code.get(1 + i));
     writeHostCall(code, n, types, kind);
   };
   if (isSafepoint(module, use)) guardedCall(code, n, types, type, n.waitHelper(use), askHost);
@@ -137,7 +81,7 @@ export function waitHelper(module: Module, n: Numbering, types: TypeTable, use: 
 /** Traps if the address is none of the memory, or not a multiple of the access's size. */
 function writeCheck(code: Assembler, module: Module, use: WaitUse): void {
   const { kind, memory, offset } = use;
-  const { opcode, load } = RULES[kind];
+  const { opcode, load } = WAIT_RULES[kind];
   const { params } = waitType(module, use);
   if (isGrowing(module.memories[memory]!)) {
     writeLearnSize(code, module, accessed(memory, offset), params, (operand) => operand);

@@ -3,7 +3,7 @@
  * with a copy of memory, and describes the run in a form that can be compared.
  */
 import { waitingAlone } from '../alone.ts';
-import { BULK_PIECE } from '../bulk.ts';
+import { BULK_PIECE } from '../bulk-uses.ts';
 import { locate } from '../locate.ts';
 import { Machine } from '../machine.ts';
 import { createMemory } from '../memory.ts';
