@@ -1,9 +1,9 @@
 /** What a deep stack costs: to unwind it into a state, and to take that state up again. Memory is not copied. */
-import { Assembler } from '../src/capture/assembler.ts';
-import { Machine } from '../src/capture/machine.ts';
-import { Program } from '../src/capture/program.ts';
-import { rewrite } from '../src/capture/rewrite.ts';
-import type { MachineState } from '../src/capture/state.ts';
+import { Assembler } from '../src/capture/code/assembler.ts';
+import { Machine } from '../src/capture/running/machine.ts';
+import { Program } from '../src/capture/running/program.ts';
+import { rewrite } from '../src/capture/rewriting/rewrite.ts';
+import type { MachineState } from '../src/capture/running/state.ts';
 import { setEngineOptions } from '../src/node/v8.ts';
 import { OP } from '../src/wasm/opcodes.ts';
 import { ModuleBuilder } from '../src/wasm/testing/builder.ts';

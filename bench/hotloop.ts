@@ -1,11 +1,11 @@
 /**
  * How fast a program runs on that was captured in the middle of its loops. V8 begins with its baseline code and does not
- * replace what runs; a node therefore refreshes what has just arrived (src/node/refresh.ts).
+ * replace what runs; a node therefore refreshes what has just arrived (src/node/guests/refresh.ts).
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
-import { REFRESH_MS } from '../src/node/refresh.ts';
+import { REFRESH_MS } from '../src/node/guests/refresh.ts';
 import { GUEST_OPTIONS } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
 import type { HotJob, HotTimes } from './engine/hot.ts';

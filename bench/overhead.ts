@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { GodwitError } from '../src/base/errors.ts';
-import { rewrite } from '../src/capture/rewrite.ts';
+import { rewrite } from '../src/capture/rewriting/rewrite.ts';
 import { GUEST_OPTIONS } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
 import { answerOf } from './child.ts';

@@ -1,7 +1,7 @@
 /** How long it takes from the wish to capture a program until it is captured, at random moments of its run. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { rewrite } from '../src/capture/rewrite.ts';
+import { rewrite } from '../src/capture/rewriting/rewrite.ts';
 import { setEngineOptions } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
 import { BOARD, STATE } from './engine/captor.ts';

@@ -24,6 +24,10 @@ const LAYERS = [
   'abi',
   'base',
 ];
+/** The same for the directories inside of one; what stands in none of them is above them all. */
+const INNER = {
+  capture: ['description', 'running', 'image', 'continuation', 'rewriting', 'layout', 'analysis', 'code'],
+};
 /** Directories whose files import nothing from `node:` … */
 const PURE = new Set(['balance', 'migration', 'ipc', 'kernel', 'cluster', 'link', 'capture', 'wasm', 'abi', 'base']);
 /** … but for these, which are the real transport, storage, certificates and hashes behind an interface of their directory. */
@@ -32,7 +36,7 @@ const EDGES = new Set([
   'src/link/receive-buffer.ts',
   'src/cluster/sqlite.ts',
   'src/cluster/authority.ts',
-  'src/capture/hasher.ts',
+  'src/capture/image/hasher.ts',
 ]);
 
 const breaches = [];
@@ -47,6 +51,9 @@ for (const file of globSync('src/**/*.ts')) {
       const to = path.relative('src', imported).split(path.sep)[0];
       if (isForTests(imported)) breaches.push(`${file} imports ${imported}, which is for tests`);
       if (LAYERS.indexOf(to) < level) breaches.push(`${file}: ${from} imports ${to}, which is above it`);
+      else if (to === from && INNER[from] && inner(file) > inner(imported)) {
+        breaches.push(`${file} imports ${imported}, which is above it`);
+      }
     } else if (PURE.has(from) && !EDGES.has(file) && target.startsWith('node:')) {
       breaches.push(`${file}: ${from} is pure and imports ${target}`);
     }
@@ -55,6 +62,12 @@ for (const file of globSync('src/**/*.ts')) {
 for (const breach of breaches) console.error(breach);
 console.log(breaches.length === 0 ? 'layers: every import goes down' : `layers: ${breaches.length} breaches`);
 process.exitCode = breaches.length === 0 ? 0 : 1;
+
+/** The level of a file inside of its layer; 0 is the highest. */
+function inner(file) {
+  const [, layer, directory] = file.split(path.sep);
+  return INNER[layer].indexOf(directory) + 1;
+}
 
 function isForTests(file) {
   return file.endsWith('.test.ts') || file.split(path.sep).includes('testing');

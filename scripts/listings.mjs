@@ -8,7 +8,7 @@
  *                                     is the same in every function: the handler, and in a continuation the restoring
  */
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { Description } from '../src/capture/describe.ts';
+import { Description } from '../src/capture/description/describe.ts';
 import { changes, frameLines, listing, safepointLines } from '../src/cli/listing.ts';
 import { decodeModule } from '../src/wasm/decode.ts';
 

@@ -26,7 +26,7 @@ async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise
 const ATTEMPTS = 5;
 
 /**
- * V8 traps by chance in threads that use memory right after another one has added it (src/capture/growing.ts): such a run
+ * V8 traps by chance in threads that use memory right after another one has added it (src/capture/code/growing.ts): such a run
  * tells nothing of the program. One in twenty is, on a busy machine.
  */
 async function untrapped(once: () => Promise<Outcome>): Promise<Outcome> {

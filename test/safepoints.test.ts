@@ -16,7 +16,7 @@ import path from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { silentLog } from '../src/base/env.ts';
 import { SeededRandom } from '../src/base/virtual.ts';
-import { ModuleStore } from '../src/node/modules.ts';
+import { ModuleStore } from '../src/node/modules/modules.ts';
 import { setEngineOptions } from '../src/node/v8.ts';
 import { CACHE } from './support/build.ts';
 import { type ChainEnd, type Moment, runChain } from './support/chain.ts';

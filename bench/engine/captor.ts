@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Program } from '../../src/capture/program.ts';
-import { warmUp } from '../../src/capture/warm.ts';
+import { Program } from '../../src/capture/running/program.ts';
+import { warmUp } from '../../src/capture/running/warm.ts';
 import { EngineRun } from './runs.ts';
 import { threadNumber } from './waiting.ts';
 

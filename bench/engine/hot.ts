@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Outcome } from '../../src/capture/machine.ts';
-import { Program } from '../../src/capture/program.ts';
-import { rewrite } from '../../src/capture/rewrite.ts';
+import type { Outcome } from '../../src/capture/running/machine.ts';
+import { Program } from '../../src/capture/running/program.ts';
+import { rewrite } from '../../src/capture/rewriting/rewrite.ts';
 import { CAPTURE, EngineRun, GO_ON, SLOW, controlMemory } from './runs.ts';
 
 export interface HotJob {

@@ -1,8 +1,8 @@
 /** The process of `rewrite` that loads one program as a node does, and says what that took. Arguments: file, directory. */
 import { readFileSync } from 'node:fs';
 import { silentLog } from '../../src/base/env.ts';
-import { rewrite } from '../../src/capture/rewrite.ts';
-import { ModuleStore } from '../../src/node/modules.ts';
+import { rewrite } from '../../src/capture/rewriting/rewrite.ts';
+import { ModuleStore } from '../../src/node/modules/modules.ts';
 import { setEngineOptions } from '../../src/node/v8.ts';
 
 export interface Loading {

@@ -2,12 +2,12 @@
 import { openSync } from 'node:fs';
 import os from 'node:os';
 import { WASI } from 'node:wasi';
-import { Machine } from '../../src/capture/machine.ts';
-import type { Host } from '../../src/capture/host.ts';
-import type { Outcome } from '../../src/capture/machine.ts';
-import { createMemory } from '../../src/capture/memory.ts';
-import type { Program } from '../../src/capture/program.ts';
-import { CONTROL_PAGES } from '../../src/capture/rewrite.ts';
+import { Machine } from '../../src/capture/running/machine.ts';
+import type { Host } from '../../src/capture/running/host.ts';
+import type { Outcome } from '../../src/capture/running/machine.ts';
+import { createMemory } from '../../src/capture/layout/memory.ts';
+import type { Program } from '../../src/capture/running/program.ts';
+import { CONTROL_PAGES } from '../../src/capture/rewriting/rewrite.ts';
 
 /** Bits of the attention word, as these runs use them. */
 export const CAPTURE = 1;

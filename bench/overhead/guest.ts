@@ -10,9 +10,9 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WASI } from 'node:wasi';
-import { Machine } from '../../src/capture/machine.ts';
-import { Program } from '../../src/capture/program.ts';
-import { CONTROL_PAGES } from '../../src/capture/rewrite.ts';
+import { Machine } from '../../src/capture/running/machine.ts';
+import { Program } from '../../src/capture/running/program.ts';
+import { CONTROL_PAGES } from '../../src/capture/rewriting/rewrite.ts';
 
 export interface Job {
   readonly kind: 'plain' | 'godwit';

@@ -1,9 +1,9 @@
 /**
  * Puts polls into a module exactly where Godwit's rewriter has them, and nothing else: at each loop head and at the
- * entry of the functions that src/capture/graph.ts names. Asyncify then makes the result unwindable, so the two ways
+ * entry of the functions that src/capture/analysis/graph.ts names. Asyncify then makes the result unwindable, so the two ways
  * to unwind are compared with equal chances to do it.
  */
-import { analyse } from '../../src/capture/graph.ts';
+import { analyse } from '../../src/capture/analysis/graph.ts';
 import { decodeModule } from '../../src/wasm/decode.ts';
 import type { Module } from '../../src/wasm/module.ts';
 import { OP } from '../../src/wasm/opcodes.ts';

@@ -34,7 +34,7 @@ import {
   u8,
   within,
 } from '../base/schema.ts';
-import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/codecs.ts';
+import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/cluster/codecs.ts';
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */

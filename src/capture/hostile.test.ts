@@ -9,12 +9,12 @@ import { GodwitError } from '../base/errors.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { F64, FUNCREF, I32, I64, V128 } from '../wasm/types.ts';
 import { ModuleBuilder } from '../wasm/testing/builder.ts';
-import { Assembler } from './assembler.ts';
-import { Machine } from './machine.ts';
-import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
-import { decodeState, encodeState } from './state.ts';
-import type { MachineState } from './state.ts';
+import { Assembler } from './code/assembler.ts';
+import { Machine } from './running/machine.ts';
+import { Program } from './running/program.ts';
+import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { decodeState, encodeState } from './running/state.ts';
+import type { MachineState } from './running/state.ts';
 import { fuzzed } from '../base/testing/fuzzed.ts';
 
 /** The host stops a program that runs on for ever, as forged counters make it. */

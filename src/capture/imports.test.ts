@@ -7,12 +7,12 @@ import { test } from 'node:test';
 import { OP } from '../wasm/opcodes.ts';
 import { F64, FUNCREF, I32, I64 } from '../wasm/types.ts';
 import { ModuleBuilder } from '../wasm/testing/builder.ts';
-import { Assembler } from './assembler.ts';
-import { Machine } from './machine.ts';
-import type { Outcome } from './machine.ts';
-import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
-import { decodeState, encodeState } from './state.ts';
+import { Assembler } from './code/assembler.ts';
+import { Machine } from './running/machine.ts';
+import type { Outcome } from './running/machine.ts';
+import { Program } from './running/program.ts';
+import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { decodeState, encodeState } from './running/state.ts';
 
 type Values = Readonly<Record<string, WebAssembly.ImportValue>>;
 

@@ -13,23 +13,23 @@
  *
  * Below that are the parts: a {@link Machine} runs one thread on memories of the host's and is what nodes use.
  */
-export { CONTROL_PAGES, ENGINE_VERSION, rewrite } from './rewrite.ts';
-export type { RewriteStats, Rewritten } from './rewrite.ts';
-export { Execution, capture, createControl, resume } from './execution.ts';
-export type { Embedding, Ended } from './execution.ts';
+export { CONTROL_PAGES, ENGINE_VERSION, rewrite } from './rewriting/rewrite.ts';
+export type { RewriteStats, Rewritten } from './rewriting/rewrite.ts';
+export { Execution, capture, createControl, resume } from './running/execution.ts';
+export type { Embedding, Ended } from './running/execution.ts';
 export { GodwitError } from '../base/errors.ts';
-export { Program } from './program.ts';
-export { Machine } from './machine.ts';
-export type { Outcome } from './machine.ts';
-export type { Host, Waiting } from './host.ts';
-export { decodeState, encodeState } from './state.ts';
-export type { MachineState } from './state.ts';
-export { createMemory, growMemory } from './memory.ts';
-export type { MemorySize } from './memory.ts';
-export { locate } from './locate.ts';
-export type { Location } from './locate.ts';
-export { ImageReader } from './image-reader.ts';
-export type { LoadedImage } from './image-reader.ts';
-export { ImageWriter } from './image-writer.ts';
-export type { ImageSource } from './image-writer.ts';
-export type { Digest, ImageHasher, ImageHeader, ImageMemory } from './image.ts';
+export { Program } from './running/program.ts';
+export { Machine } from './running/machine.ts';
+export type { Outcome } from './running/machine.ts';
+export type { Host, Waiting } from './running/host.ts';
+export { decodeState, encodeState } from './running/state.ts';
+export type { MachineState } from './running/state.ts';
+export { createMemory, growMemory } from './layout/memory.ts';
+export type { MemorySize } from './layout/memory.ts';
+export { locate } from './running/locate.ts';
+export type { Location } from './running/locate.ts';
+export { ImageReader } from './image/image-reader.ts';
+export type { LoadedImage } from './image/image-reader.ts';
+export { ImageWriter } from './image/image-writer.ts';
+export type { ImageSource } from './image/image-writer.ts';
+export type { Digest, ImageHasher, ImageHeader, ImageMemory } from './image/image.ts';

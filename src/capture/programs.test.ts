@@ -6,11 +6,11 @@ import { Worker } from 'node:worker_threads';
 import { fixture } from '../../test/support/build.ts';
 import { RUNS } from '../../test/support/runs.ts';
 import type { FixtureRun } from '../../test/support/runs.ts';
-import { Machine } from './machine.ts';
-import type { Outcome } from './machine.ts';
-import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
-import { decodeState, encodeState } from './state.ts';
+import { Machine } from './running/machine.ts';
+import type { Outcome } from './running/machine.ts';
+import { Program } from './running/program.ts';
+import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { decodeState, encodeState } from './running/state.ts';
 import { checksum } from './testing/harness.ts';
 import { ProgramExit, wasiShim } from './testing/wasi.ts';
 

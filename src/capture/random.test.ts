@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SEGMENT_BYTES } from './segments.ts';
+import { SEGMENT_BYTES } from './running/segments.ts';
 import { generateModule } from './testing/generator.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 import type { MakeImports, Run } from './testing/harness.ts';

@@ -6,10 +6,10 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
 import { ModuleBuilder } from '../wasm/testing/builder.ts';
-import { Assembler } from './assembler.ts';
-import { Machine } from './machine.ts';
-import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
+import { Assembler } from './code/assembler.ts';
+import { Machine } from './running/machine.ts';
+import { Program } from './running/program.ts';
+import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
 
 interface Work {
   readonly bytes: Uint8Array;

@@ -8,7 +8,7 @@ import { moduleBytes } from '../../test/spec/text.ts';
 import { decodeModule } from '../wasm/decode.ts';
 import { HEAP } from '../wasm/references.ts';
 import { FUNCREF, I32 } from '../wasm/types.ts';
-import { rewrite } from './rewrite.ts';
+import { rewrite } from './rewriting/rewrite.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 
 /** Functions of one type to refer to; the rest of the module goes behind. */

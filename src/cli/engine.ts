@@ -1,8 +1,8 @@
 /** What the commands ask of the capture engine, which is loaded only by those that need it. */
 import { readFileSync } from 'node:fs';
 import { GodwitError } from '../base/errors.ts';
-import type { Description } from '../capture/describe.ts';
-import type { StayingReason } from '../capture/staying.ts';
+import type { Description } from '../capture/description/describe.ts';
+import type { StayingReason } from '../capture/running/staying.ts';
 import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
 import { hostPath } from '../vfs/host-path.ts';
@@ -75,7 +75,7 @@ async function engineMakes(bytes: Uint8Array): Promise<Made> {
     return { refused: null, stays: null, rewritten: await capturable(bytes) };
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    const { stayingReason } = await import('../capture/staying.ts');
+    const { stayingReason } = await import('../capture/running/staying.ts');
     const reason = stayingReason(error);
     if (reason !== null) return staying(bytes, reason);
     return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
@@ -121,7 +121,7 @@ async function outside(
 async function capturable(bytes: Uint8Array): Promise<Inspection['rewritten']> {
   const [{ functionName }, { rewrite }] = await Promise.all([
     import('../wasm/names.ts'),
-    import('../capture/rewrite.ts'),
+    import('../capture/rewriting/rewrite.ts'),
   ]);
   const { module, stats } = rewrite(bytes);
   compiled(module);
@@ -154,7 +154,7 @@ function compiled(module: Uint8Array<ArrayBuffer>): WebAssembly.Module {
 
 /** A module that can be run but not captured. */
 async function staying(bytes: Uint8Array, stays: StayingReason): Promise<Made> {
-  const { shareMemories } = await import('../capture/staying.ts');
+  const { shareMemories } = await import('../capture/running/staying.ts');
   try {
     compiled(shareMemories(bytes, stays));
     return { refused: null, stays, rewritten: null };
@@ -166,7 +166,7 @@ async function staying(bytes: Uint8Array, stays: StayingReason): Promise<Made> {
 
 /** @throws GodwitError as decoding and validating do */
 export async function describe(bytes: Uint8Array): Promise<Description> {
-  const { Description } = await import('../capture/describe.ts');
+  const { Description } = await import('../capture/description/describe.ts');
   return new Description(await decoded(bytes));
 }
 

@@ -1,6 +1,6 @@
 /** What the engine makes of functions, as lines for people. */
 import { LIMITS } from '../base/limits.ts';
-import type { FunctionDescription, Safepoint } from '../capture/describe.ts';
+import type { FunctionDescription, Safepoint } from '../capture/description/describe.ts';
 import type { Line } from '../wasm/disassemble.ts';
 
 const INDENT = '  ';

@@ -2,7 +2,7 @@
  * The descriptors that a guest's own thread may use without asking the kernel: host files that this daemon has open
  * for the process. The kernel's side sends changes over a message port, only while the thread is in a call or not
  * running, and then raises the table's version in the control block; the thread looks at the version before each use.
- * A process with several threads has none of them (node/guest.ts).
+ * A process with several threads has none of them (node/guests/guest.ts).
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { DirectFile } from '../vfs/direct.ts';

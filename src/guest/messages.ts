@@ -1,7 +1,7 @@
 /** What a guest's workers and its daemon's main thread say to each other besides the control block. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Seat } from '../base/ids.ts';
-import type { MachineState } from '../capture/state.ts';
+import type { MachineState } from '../capture/running/state.ts';
 
 /** All that the threads of a process need besides their machine states, and all of it that travels with the process. */
 export interface GuestContext {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import { Assembler } from '../capture/assembler.ts';
-import type { MachineState } from '../capture/state.ts';
-import { Program } from '../capture/program.ts';
-import { CONTROL_PAGES, rewrite } from '../capture/rewrite.ts';
+import { Assembler } from '../capture/code/assembler.ts';
+import type { MachineState } from '../capture/running/state.ts';
+import { Program } from '../capture/running/program.ts';
+import { CONTROL_PAGES, rewrite } from '../capture/rewriting/rewrite.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
 import { FIRST_SEAT } from '../base/ids.ts';

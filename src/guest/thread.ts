@@ -3,11 +3,11 @@
  * is captured, and says how that went.
  */
 import { assert } from '../base/assert.ts';
-import { locate } from '../capture/locate.ts';
-import { Machine, type Outcome } from '../capture/machine.ts';
-import type { AnyProgram } from '../capture/prepare.ts';
-import { StayingMachine } from '../capture/staying.ts';
-import type { MachineState } from '../capture/state.ts';
+import { locate } from '../capture/running/locate.ts';
+import { Machine, type Outcome } from '../capture/running/machine.ts';
+import type { AnyProgram } from '../capture/running/prepare.ts';
+import { StayingMachine } from '../capture/running/staying.ts';
+import type { MachineState } from '../capture/running/state.ts';
 import { THREAD_ENTRY, THREAD_SPAWN, THREADS_MODULE } from '../abi/wasi-threads.ts';
 import { type GuestCalls, type RunningProcess, guestCalls } from './calls.ts';
 import { Attention, ControlBlock, SPAWN } from './control.ts';

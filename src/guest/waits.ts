@@ -1,8 +1,8 @@
 /**
- * What a program's waits and wake-ups go to (capture/machine.ts, `Waiting`): the queue that all threads of the process
+ * What a program's waits and wake-ups go to (capture/running/machine.ts, `Waiting`): the queue that all threads of the process
  * share, with the values in its memories.
  */
-import type { Waiting } from '../capture/host.ts';
+import type { Waiting } from '../capture/running/host.ts';
 import type { ParkingLot, Waiter, WaitResult } from './parking.ts';
 
 /** One memory as words; the views are made anew when it has grown. */

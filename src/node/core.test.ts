@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { moveId, nodeId, type NodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import { Assembler } from '../capture/assembler.ts';
+import { Assembler } from '../capture/code/assembler.ts';
 import { ONE_THREAD, type Process } from '../kernel/process.ts';
 import type { Message } from '../migration/hosts.ts';
 import { OP } from '../wasm/opcodes.ts';

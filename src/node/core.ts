@@ -11,11 +11,11 @@ import type { ExitStatus } from '../kernel/status.ts';
 import type { Named } from '../link/frames/process.ts';
 import type { Message, Network, NodeView, PeerEvent } from '../migration/hosts.ts';
 import { Roles } from '../migration/roles.ts';
-import { NodeGuests } from './guests.ts';
+import { NodeGuests } from './guests/guests.ts';
 import { HomeProcesses } from './home.ts';
-import type { WhenAcknowledged } from './memory-pool.ts';
-import type { LoadedModule } from './modules.ts';
-import { WorkerPool } from './worker-pool.ts';
+import type { WhenAcknowledged } from './guests/memory-pool.ts';
+import type { LoadedModule } from './modules/modules.ts';
+import { WorkerPool } from './guests/worker-pool.ts';
 
 export interface CoreOptions {
   readonly network: Network;

@@ -9,7 +9,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { Log } from '../base/env.ts';
 import type { CallNumber, Incarnation, NodeId, Pid, Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
-import { ENGINE_VERSION } from '../capture/rewrite.ts';
+import { ENGINE_VERSION } from '../capture/rewriting/rewrite.ts';
 import type { ArgsOf } from '../kernel/calls/implementation.ts';
 import { Deputy, type Execute } from '../kernel/deputy.ts';
 import type { Descriptor } from '../kernel/descriptors.ts';
@@ -22,9 +22,9 @@ import { stayReasonsOf } from '../kernel/stay.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import type { HomeHost, NodeView, ProcessEnd, ProcessSpec, Usage } from '../migration/hosts.ts';
 import type { Roles } from '../migration/roles.ts';
-import type { Guest } from './guest.ts';
-import type { HomeSide } from './guest-session.ts';
-import type { LoadedModule } from './modules.ts';
+import type { Guest } from './guests/guest.ts';
+import type { HomeSide } from './guests/guest-session.ts';
+import type { LoadedModule } from './modules/modules.ts';
 
 interface Resident {
   readonly process: Process;

@@ -3,7 +3,7 @@
  * knows nothing of it.
  */
 import type { Pid } from '../base/ids.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterView } from './cluster/cluster-view.ts';
 import type { NodeCore } from './core.ts';
 
 export interface Hopping {

@@ -13,7 +13,7 @@ import type { OpenFile } from '../vfs/openfile.ts';
 import type { NodeCore } from './core.ts';
 import type { RunIo, RunSpec, StdioPort } from './daemon.ts';
 import { listenOn } from './listeners.ts';
-import type { LoadedModule, ModuleStore } from './modules.ts';
+import type { LoadedModule, ModuleStore } from './modules/modules.ts';
 
 export interface Launched {
   readonly process: Process;

@@ -10,7 +10,7 @@ import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import { hasEnded } from '../kernel/unknown.ts';
 import type { MoveResult as RoleResult } from '../migration/hosts.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterView } from './cluster/cluster-view.ts';
 import type { NodeCore } from './core.ts';
 import type {
   Daemon,
@@ -30,7 +30,7 @@ import { detachedIo } from './detached.ts';
 import { startHopping } from './hop.ts';
 import { launch } from './launch.ts';
 import type { LogBook } from './log-book.ts';
-import type { ModuleStore } from './modules.ts';
+import type { ModuleStore } from './modules/modules.ts';
 import { processEnd, processInfo, runStats } from './report.ts';
 
 export interface NodeParts {

@@ -20,9 +20,9 @@ const ENTRY = `
   import(workerData.main);
 `;
 
-/** @param file one beside this file, by its name without ending @param data structured data for it */
+/** @param file one in a directory beside this file, without ending @param data structured data for it */
 export function startWorker(
-  file: 'guest-worker' | 'rewriter',
+  file: 'guests/guest-worker' | 'modules/rewriter',
   data: unknown = null,
   options: WorkerOptions = {},
 ): Worker {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * A mask by which V8 optimises functions of a module at once instead of when they have run for a while: the first one. In
- * a continuation that has a loop it is the continuation (capture/link.ts). In what linkers make it is a function
+ * a continuation that has a loop it is the continuation (capture/continuation/link.ts). In what linkers make it is a function
  * that calls constructors.
  */
 const OPTIMISE_FIRST = '--wasm-tier-mask-for-testing=1';

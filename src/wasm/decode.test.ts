@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { GodwitError } from '../base/errors.ts';
 import { generateModule } from '../capture/testing/generator.ts';
-import { rewrite } from '../capture/rewrite.ts';
+import { rewrite } from '../capture/rewriting/rewrite.ts';
 import { decodeModule } from './decode.ts';
 import { signatureOf } from './instructions.ts';
 import { OP, PREFIX_FE } from './opcodes.ts';

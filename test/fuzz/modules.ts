@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { messageOf } from '../../src/base/errors.ts';
 import { SeededRandom } from '../../src/base/virtual.ts';
-import { Description } from '../../src/capture/describe.ts';
-import { NOTHING_SEEN } from '../../src/capture/loop-calls.ts';
-import { Program } from '../../src/capture/program.ts';
-import { rewrite } from '../../src/capture/rewrite.ts';
-import { shareMemories, stayingReason } from '../../src/capture/staying.ts';
+import { Description } from '../../src/capture/description/describe.ts';
+import { NOTHING_SEEN } from '../../src/capture/continuation/loop-calls.ts';
+import { Program } from '../../src/capture/running/program.ts';
+import { rewrite } from '../../src/capture/rewriting/rewrite.ts';
+import { shareMemories, stayingReason } from '../../src/capture/running/staying.ts';
 import { generateModule } from '../../src/capture/testing/generator.ts';
 import { refusalOf } from '../../src/guest/runnable.ts';
 import { decodeModule } from '../../src/wasm/decode.ts';

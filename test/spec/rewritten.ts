@@ -1,10 +1,10 @@
 /** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
 import { Machine, CONTROL_PAGES, createMemory, decodeState, encodeState, locate } from '../../src/capture/index.ts';
 import type { MachineState, Outcome, Program } from '../../src/capture/index.ts';
-import { openProgram, prepare } from '../../src/capture/prepare.ts';
-import type { AnyProgram } from '../../src/capture/prepare.ts';
-import type { StayingProgram } from '../../src/capture/staying.ts';
-import { waitingAlone } from '../../src/capture/alone.ts';
+import { openProgram, prepare } from '../../src/capture/running/prepare.ts';
+import type { AnyProgram } from '../../src/capture/running/prepare.ts';
+import type { StayingProgram } from '../../src/capture/running/staying.ts';
+import { waitingAlone } from '../../src/capture/running/alone.ts';
 import type { Captor } from './captor.ts';
 import type { Capturing, InstancePlan, ModulePlan } from './plan.ts';
 import { stayingGuest } from './staying.ts';

@@ -1,7 +1,7 @@
 /** Modules that the engine runs without capturing them, for they use garbage collection: with shared memories only. */
-import { memoryName } from '../../src/capture/entries.ts';
-import { GODWIT } from '../../src/capture/facts.ts';
-import type { StayingProgram } from '../../src/capture/staying.ts';
+import { memoryName } from '../../src/capture/layout/entries.ts';
+import { GODWIT } from '../../src/capture/layout/facts.ts';
+import type { StayingProgram } from '../../src/capture/running/staying.ts';
 import type { Guest } from './world.ts';
 
 /** @throws WebAssembly.LinkError, a trap */

@@ -1,15 +1,15 @@
 /**
  * Workers for guests that know nothing of the guest that comes to them: a node keeps workers for the next guest of the
- * same program (node/worker-pool.ts), and whoever wants to know that all of a guest is in its image must not. Either each
+ * same program (node/guests/worker-pool.ts), and whoever wants to know that all of a guest is in its image must not. Either each
  * is started for one guest and ended with it; or, since that takes some 60 ms of a processor, it is one that has had other
  * guests before, but not the last one, and has forgotten the program. They run the guest's own worker
- * (node/guest-worker.ts), from modules that are read and stripped of types once.
+ * (node/guests/guest-worker.ts), from modules that are read and stripped of types once.
  */
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { stripTypeScriptTypes } from 'node:module';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { type TakenWorker, WorkerPool } from '../../src/node/worker-pool.ts';
+import { type TakenWorker, WorkerPool } from '../../src/node/guests/worker-pool.ts';
 
 /** Words that a test shares with its guests' workers: 32 bits each, but for the last, of 64 bits. */
 const PLACES = { SKIP: 0, PASSED: 1, REAL_TIME: 2, CLOCK: 2 } as const;
@@ -73,7 +73,11 @@ export class FreshWorkers extends WorkerPool {
   }
 
   static async start(): Promise<FreshWorkers> {
-    const [main, machine, runtime] = ['node/guest-worker.ts', 'capture/machine.ts', 'node/runtime.ts'].map(source);
+    const [main, machine, runtime] = [
+      'node/guests/guest-worker.ts',
+      'capture/running/machine.ts',
+      'node/runtime.ts',
+    ].map(source);
     const texts = moduleTexts(main!, runtime!);
     const words = new SharedArrayBuffer(WORDS_BYTES);
     const data = {

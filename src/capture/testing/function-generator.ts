@@ -2,7 +2,7 @@
 import { OP, PREFIX_FD } from '../../wasm/opcodes.ts';
 import { EXNREF, FUNCREF, I32, I64, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
-import { Assembler } from '../assembler.ts';
+import { Assembler } from '../code/assembler.ts';
 import type { Choices } from './choices.ts';
 import { writeThrow, writeTry } from './exception-code.ts';
 import { pickMemory, writeAddress, writeAddressed, writeAtomic, writeBulk } from './memory-code.ts';

@@ -7,7 +7,7 @@ import { OP } from '../../wasm/opcodes.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import { EXNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
-import { Assembler } from '../assembler.ts';
+import { Assembler } from '../code/assembler.ts';
 import { Choices } from './choices.ts';
 import { FunctionGenerator } from './function-generator.ts';
 import { LoopGenerator } from './loop-generator.ts';

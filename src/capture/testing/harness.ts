@@ -2,17 +2,17 @@
  * Runs a module in the original and, rewritten, with captures at chosen safepoints, each resumed in a fresh instance
  * with a copy of memory, and describes the run in a form that can be compared.
  */
-import { waitingAlone } from '../alone.ts';
-import { BULK_PIECE } from '../bulk-uses.ts';
-import { locate } from '../locate.ts';
-import { Machine } from '../machine.ts';
-import { createMemory } from '../memory.ts';
-import type { MemorySize } from '../memory.ts';
-import type { Outcome } from '../machine.ts';
-import { Program } from '../program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
-import { SEGMENT_BYTES } from '../segments.ts';
-import { decodeState, encodeState } from '../state.ts';
+import { waitingAlone } from '../running/alone.ts';
+import { BULK_PIECE } from '../analysis/bulk-uses.ts';
+import { locate } from '../running/locate.ts';
+import { Machine } from '../running/machine.ts';
+import { createMemory } from '../layout/memory.ts';
+import type { MemorySize } from '../layout/memory.ts';
+import type { Outcome } from '../running/machine.ts';
+import { Program } from '../running/program.ts';
+import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { SEGMENT_BYTES } from '../running/segments.ts';
+import { decodeState, encodeState } from '../running/state.ts';
 
 export interface Run {
   /** What the imports were told, in order. */

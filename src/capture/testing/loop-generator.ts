@@ -5,7 +5,7 @@
 import { OP } from '../../wasm/opcodes.ts';
 import { I32 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
-import { Assembler } from '../assembler.ts';
+import { Assembler } from '../code/assembler.ts';
 import type { Choices } from './choices.ts';
 import { writeConstant } from './reference-code.ts';
 import type { Signature, Surroundings } from './surroundings.ts';

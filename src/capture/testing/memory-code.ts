@@ -2,7 +2,7 @@
 import { OP } from '../../wasm/opcodes.ts';
 import { I32 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
-import type { Assembler } from '../assembler.ts';
+import type { Assembler } from '../code/assembler.ts';
 import { ATOMIC_ACCESSES } from './operations.ts';
 import type { Writing } from './writing.ts';
 

@@ -4,7 +4,7 @@ import { OP, OPCODE_COUNT, PREFIX_FD, PREFIX_FE } from '../../wasm/opcodes.ts';
 import { F32, F64, FUNCREF, I32, I64, UNKNOWN, V128 } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import type { ReferenceTypes } from '../../wasm/references.ts';
-import { Assembler } from '../assembler.ts';
+import { Assembler } from '../code/assembler.ts';
 
 /** A constant of the type that is made of this number; null for a reference, which must be one that can be null. */
 export function constantOf(type: ValueType, value: number, references: ReferenceTypes): Uint8Array {

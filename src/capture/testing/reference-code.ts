@@ -1,7 +1,7 @@
 /** Random code that makes typed references. */
 import { OP } from '../../wasm/opcodes.ts';
 import type { ValueType } from '../../wasm/types.ts';
-import type { Assembler } from '../assembler.ts';
+import type { Assembler } from '../code/assembler.ts';
 import { constantOf } from './operations.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Writing } from './writing.ts';

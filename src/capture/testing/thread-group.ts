@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { createMemory } from '../memory.ts';
-import { Program } from '../program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewrite.ts';
+import { createMemory } from '../layout/memory.ts';
+import { Program } from '../running/program.ts';
+import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
 import { SlotState, WaitQueue } from './wait-queue.ts';
 
 export interface Thread {

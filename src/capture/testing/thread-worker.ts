@@ -1,8 +1,8 @@
 /** A thread of a thread group (thread-group.ts): runs what it is ordered, each time in a fresh instance. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Machine } from '../machine.ts';
-import { Program } from '../program.ts';
-import { decodeState, encodeState } from '../state.ts';
+import { Machine } from '../running/machine.ts';
+import { Program } from '../running/program.ts';
+import { decodeState, encodeState } from '../running/state.ts';
 import type { GroupShared, Order, Report } from './thread-group.ts';
 import { WaitQueue } from './wait-queue.ts';
 import { ProgramExit, wasiShim } from './wasi.ts';

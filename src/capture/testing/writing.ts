@@ -1,6 +1,6 @@
 /** A place in a random function where code is being written, for those who write code of one kind there. */
 import type { ValueType } from '../../wasm/types.ts';
-import type { Assembler } from '../assembler.ts';
+import type { Assembler } from '../code/assembler.ts';
 import type { Choices } from './choices.ts';
 import type { Surroundings } from './surroundings.ts';
 

@@ -1,7 +1,7 @@
 /** `godwit inspect` */
 import path from 'node:path';
 import { ERROR_CODES, type ErrorCode, GodwitError } from '../../base/errors.ts';
-import type { Description, FunctionDescription } from '../../capture/describe.ts';
+import type { Description, FunctionDescription } from '../../capture/description/describe.ts';
 import { explainStay } from '../../kernel/stay.ts';
 import type { Context } from '../context.ts';
 import { type Command, JSON_OPTION } from '../command.ts';

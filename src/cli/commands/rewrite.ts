@@ -1,7 +1,7 @@
 /** `godwit rewrite` */
 import path from 'node:path';
 import { GodwitError } from '../../base/errors.ts';
-import type { Rewritten } from '../../capture/rewrite.ts';
+import type { Rewritten } from '../../capture/rewriting/rewrite.ts';
 import { withAdvice } from '../../wasm/advice.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { readModule } from '../engine.ts';
@@ -56,7 +56,7 @@ export const rewrite: Command = {
 };
 
 async function rewritten(file: string, bytes: Uint8Array): Promise<Rewritten> {
-  const { rewrite } = await import('../../capture/rewrite.ts');
+  const { rewrite } = await import('../../capture/rewriting/rewrite.ts');
   try {
     return rewrite(bytes);
   } catch (error) {

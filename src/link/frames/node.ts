@@ -3,7 +3,7 @@ import { bytes, oneOf, str, u32 } from '../../base/schema.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { FrameTable } from './table.ts';
 
-/** Questions between nodes; their bodies are in node/questions.ts. New ones go to the end. */
+/** Questions between nodes; their bodies are in node/cluster/questions.ts. New ones go to the end. */
 const QUESTIONS = ['processes', 'status', 'kill', 'wait', 'token'] as const;
 
 const body = bytes(LIMITS.questionBytes);

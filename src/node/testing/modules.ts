@@ -1,8 +1,8 @@
 /** Programs built by hand, as a node has them loaded. */
-import { Program } from '../../capture/program.ts';
-import { rewrite } from '../../capture/rewrite.ts';
+import { Program } from '../../capture/running/program.ts';
+import { rewrite } from '../../capture/rewriting/rewrite.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
-import type { LoadedModule } from '../modules.ts';
+import type { LoadedModule } from '../modules/modules.ts';
 
 /**
  * @param describe adds imports and the code; @returns the index of the function that is `_start`

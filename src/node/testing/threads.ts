@@ -1,11 +1,11 @@
 /** A program of several threads, built by hand: what each of them does is said by what it is started with. */
 import { THREAD_ENTRY, THREAD_SPAWN, THREADS_MODULE } from '../../abi/wasi-threads.ts';
 import { ClockId } from '../../abi/types.ts';
-import { Assembler } from '../../capture/assembler.ts';
+import { Assembler } from '../../capture/code/assembler.ts';
 import { PREVIEW1_MODULE } from '../../guest/imports.ts';
 import { OP, PREFIX_FE } from '../../wasm/opcodes.ts';
 import { I32, I64 } from '../../wasm/types.ts';
-import type { LoadedModule } from '../modules.ts';
+import type { LoadedModule } from '../modules/modules.ts';
 import { programOf } from './modules.ts';
 
 const ATOMIC_STORE = PREFIX_FE + 0x17;

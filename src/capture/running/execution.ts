@@ -1,0 +1,264 @@
+/**
+ * The engine for programs that are not processes of a node: one run of a program in this thread, with its memories, as
+ * something that can be captured into bytes and resumed from them. docs/CAPTURE.md has an example.
+ */
+import { GodwitError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { waitingAlone } from './alone.ts';
+import { hasher } from '../image/hasher.ts';
+import { ImageReader } from '../image/image-reader.ts';
+import { ImageWriter } from '../image/image-writer.ts';
+import type { ImageHeader } from '../image/image.ts';
+import { Machine } from './machine.ts';
+import type { Outcome } from './machine.ts';
+import { createMemory } from '../layout/memory.ts';
+import type { MemorySize } from '../layout/memory.ts';
+import type { Program } from './program.ts';
+import { CONTROL_PAGES } from '../layout/entries.ts';
+import { decodeState, encodeState } from './state.ts';
+import type { MachineState } from './state.ts';
+
+/** What a program runs on. */
+export interface Embedding {
+  /**
+   * Makes the imports of one instance, by module and name; memories are the engine's to provide. Called once, before
+   * anything runs. A function of the host that takes long or has not taken effect yet may call {@link Execution.capture}.
+   */
+  readonly imports?: (execution: Execution) => WebAssembly.Imports;
+  /** From {@link createControl}, for an execution that another thread is to capture; else the execution makes its own. */
+  readonly control?: WebAssembly.Memory;
+  /** The export that {@link Execution.start} runs behind the start function, if the program has it; else `_start`. */
+  readonly entry?: string;
+}
+
+/** How a stretch of a run ended. Traps, and what functions of the host throw, are thrown through. */
+export type Ended =
+  | {
+      readonly type: 'returned';
+      /** What the called function returned: undefined, a number, a bigint, a reference, or an array of such. */
+      readonly value: unknown;
+      readonly execution: Execution;
+    }
+  | {
+      /** It can be turned into bytes, {@link Execution.image}, or go on where it is, {@link Execution.goOn}. */
+      readonly type: 'captured';
+      readonly execution: Execution;
+    };
+
+/** Memory by which other threads ask for a capture; can be posted to them. An execution has one for itself. */
+export function createControl(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+}
+
+/**
+ * Asks for the capture of a running execution, from any thread: it ends with `captured` at its next safepoint, usually
+ * within microseconds. A request that comes when nothing runs counts for what is run next.
+ * @param control of the execution
+ */
+export function capture(control: WebAssembly.Memory): void {
+  Atomics.store(attention(control), 0, 1);
+  Atomics.notify(attention(control), 0);
+}
+
+function attention(control: WebAssembly.Memory): Int32Array {
+  return new Int32Array(control.buffer, 0, 1);
+}
+
+/**
+ * Takes up a captured run, in this or any other process, on any type of machine, and runs it on.
+ * @param program the one that was captured
+ * @param image from {@link Execution.image}; need not be trusted more than the program itself
+ * @throws GodwitError `corrupt` if the image is damaged or of another program, `version_mismatch` if another version of
+ *   the engine made it, `limit` if there is no room for its memory; and whatever the program's code or its host throws
+ */
+export function resume(program: Program, image: Uint8Array, embedding: Embedding = {}): Ended {
+  return Execution.resume(program, image, embedding);
+}
+
+/** Reads an image. @returns its memories, and the state for a machine */
+function loadImage(program: Program, image: Uint8Array): [WebAssembly.Memory[], MachineState] {
+  const memories: WebAssembly.Memory[] = [];
+  const reader = new ImageReader(hasher, (header) => {
+    memories.push(...imageMemories(program, header));
+    return memories.map(({ buffer }) => new Uint8Array(buffer));
+  });
+  reader.push(image);
+  const { threads, kernel } = reader.finish();
+  const [thread] = threads;
+  if (thread === undefined || threads.length !== 1 || kernel.length > 0) {
+    throw new GodwitError('corrupt', 'the image is one of a process of a node');
+  }
+  return [memories, decodeState(thread)];
+}
+
+/** The memories that an image wants, all zero. */
+function imageMemories(program: Program, { moduleHash, memories: wanted }: ImageHeader): WebAssembly.Memory[] {
+  const hash = hashOf(program);
+  if (moduleHash.some((byte, i) => byte !== hash[i]))
+    throw new GodwitError('corrupt', 'the image is of another program');
+  const sizes = program.memories;
+  if (wanted.length !== sizes.length) throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
+  return sizes.map((size, index) => {
+    const { pages } = wanted[index]!;
+    if (pages < size.initialPages || pages > size.maximumPages) {
+      throw new GodwitError('corrupt', `an image with ${pages} pages of memory ${index}`);
+    }
+    return newMemory({ ...size, initialPages: pages });
+  });
+}
+
+function newMemory(size: MemorySize): WebAssembly.Memory {
+  try {
+    return createMemory(size);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new GodwitError('limit', `no room for a memory of ${size.initialPages} pages`, { cause: error });
+  }
+}
+
+const hashes = new WeakMap<Program, Uint8Array>();
+
+/** The hash of the original module, by which an image knows its program. */
+function hashOf(program: Program): Uint8Array {
+  let hash = hashes.get(program);
+  if (hash === undefined) {
+    const digest = hasher.digest();
+    digest.update(program.original.bytes);
+    hashes.set(program, (hash = digest.final()));
+  }
+  return hash;
+}
+
+/** One instance of a program, which runs, is captured and goes on. Everything is synchronous. */
+export class Execution {
+  readonly program: Program;
+  /** By their numbers in the module; shared, so other threads can read them while the program runs. */
+  readonly memories: readonly WebAssembly.Memory[];
+  /** See {@link capture}. */
+  readonly control: WebAssembly.Memory;
+  readonly #machine: Machine;
+  #captured: MachineState | null = null;
+  readonly #entry: string;
+
+  /**
+   * @param memories zeroed or loaded, of the sizes that the program wants; made anew if left out
+   * @throws WebAssembly.LinkError if the imports do not fit; GodwitError `limit` if there is no room for the memories
+   */
+  constructor(program: Program, embedding: Embedding = {}, memories = program.memories.map(newMemory)) {
+    this.program = program;
+    this.memories = memories;
+    this.#entry = embedding.entry ?? '_start';
+    this.control = embedding.control ?? createControl();
+    const imports = embedding.imports?.(this) ?? {};
+    const waiting = waitingAlone(
+      () => memories,
+      (timeout) => this.#sleep(timeout),
+    );
+    const poll = (): void => this.capture();
+    this.#machine = new Machine(program, { imports, memories, control: this.control, poll, waiting });
+  }
+
+  /** Until the time is over or a capture is asked for; then the wait begins anew when the run goes on. */
+  #sleep(timeout: bigint): void {
+    const milliseconds = timeout < 0n ? Infinity : Number(timeout) / 1e6;
+    if (Atomics.wait(attention(this.control), 0, 0, milliseconds) !== 'timed-out') this.capture();
+  }
+
+  /** See the function {@link resume}. */
+  static resume(program: Program, image: Uint8Array, embedding: Embedding): Ended {
+    const [memories, state] = loadImage(program, image);
+    const execution = new Execution(program, embedding, memories);
+    execution.#captured = state;
+    return execution.goOn();
+  }
+
+  /** The memory that the program shows its host: exported as `memory`, or else the first one. */
+  get memory(): WebAssembly.Memory | undefined {
+    return this.memories[this.program.hostMemory];
+  }
+
+  /** The program's exports, to look at. Functions that are called here directly cannot be captured: see {@link call}. */
+  get exports(): WebAssembly.Exports {
+    return this.#machine.exports;
+  }
+
+  /**
+   * Runs the program from its beginning: segments, the start function, then the export `_start` ({@link Embedding.entry}).
+   * @throws what the program's code or its host throws; a trap is a WebAssembly.RuntimeError, which `locate` explains
+   */
+  start(): Ended {
+    this.#mustBeFree();
+    return this.#ended(this.#machine.start(this.#entry));
+  }
+
+  /**
+   * Calls an exported function of a program that has been started.
+   * @throws GodwitError `not_runnable` if there is no such function; and as {@link start}
+   */
+  call(name: string, ...args: readonly unknown[]): Ended {
+    this.#mustBeFree();
+    return this.#ended(this.#machine.call(name, args));
+  }
+
+  /**
+   * Captures the program from inside a function of its host, which has had no effect yet: it is called again, with the
+   * same arguments, when the run goes on.
+   */
+  capture(): never {
+    Atomics.store(attention(this.control), 0, 0);
+    return this.#machine.unwind();
+  }
+
+  /** Why the captured state cannot become bytes; null if it can. */
+  get stays(): 'host_reference' | null {
+    return this.#state().hostReference ? 'host_reference' : null;
+  }
+
+  /**
+   * The captured run as bytes: memories, stack, globals, tables, with the engine's version and a digest.
+   * @throws GodwitError `cannot_move` if it {@link stays}
+   */
+  image(): Uint8Array<ArrayBuffer> {
+    const writer = new ImageWriter(
+      {
+        moduleHash: hashOf(this.program),
+        memories: this.memories.map(({ buffer }, index) => ({
+          bytes: new Uint8Array(buffer),
+          maximumPages: this.program.memories[index]!.maximumPages,
+        })),
+        threads: [encodeState(this.#state())],
+        kernel: new Uint8Array(0),
+      },
+      hasher,
+    );
+    const image = new Uint8Array(writer.bytes);
+    let at = 0;
+    for (let part = writer.next(LIMITS.imageRecordBytes); part !== null; part = writer.next(LIMITS.imageRecordBytes)) {
+      image.set(part, at);
+      at += part.length;
+    }
+    return image;
+  }
+
+  /** Goes on here with what was captured. */
+  goOn(): Ended {
+    const state = this.#state();
+    this.#captured = null;
+    return this.#ended(this.#machine.resume(state, this.#entry));
+  }
+
+  #ended(outcome: Outcome): Ended {
+    if (outcome.type === 'returned') return { ...outcome, execution: this };
+    this.#captured = outcome.state;
+    return { type: 'captured', execution: this };
+  }
+
+  #state(): MachineState {
+    if (this.#captured === null) throw new GodwitError('not_runnable', 'the execution is not captured');
+    return this.#captured;
+  }
+
+  #mustBeFree(): void {
+    if (this.#captured !== null) throw new GodwitError('not_runnable', 'the execution is captured: it has to go on');
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * A stack is taken up in segments. A continuation may need many times the room that the function itself had on the
+ * stack: V8's baseline code keeps every local there, its optimising compiler only what is still needed. So a program
+ * with a deep stack could not be taken up in a thread like the one in which it ran. Only as many of the innermost
+ * frames are taken up at once as are sure to find room; the others wait as records. When the outermost frame of a
+ * segment ends, the next segment is taken up, and a relay (relay.ts) hands the end over.
+ *
+ * Records that hold references cannot wait: a new capture numbers references from the beginning. A stack with such
+ * records is one segment.
+ */
+import { EXNREF, EXTERNREF, FUNCREF } from '../../wasm/types.ts';
+import type { LinkedFrame } from './continuations.ts';
+import { SAVE_BASE, TRAILER_BYTES } from '../layout/frame.ts';
+import type { FramePlan } from '../layout/frame.ts';
+import type { AnyFunction } from './instance.ts';
+import { Relay } from './relay.ts';
+
+/** Of the stack of a thread, for what is taken up at once: a worker of Node has 4 MB. */
+export const SEGMENT_BYTES = 1_048_576;
+/** Bytes on the stack, at most, of a frame without locals, and of each local: a vector. */
+const FRAME_BYTES = 256;
+const LOCAL_BYTES = 16;
+
+interface Segment {
+  /** The records, with the numbers of their continuations. */
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly outermost: LinkedFrame;
+}
+
+export class Segments {
+  readonly #control: WebAssembly.Memory;
+  readonly #savePointer: WebAssembly.Global<number>;
+  /** Of continuations. */
+  readonly #table: WebAssembly.Table;
+  readonly #most: number;
+  /** By the types of the results that they pass on. */
+  readonly #relays = new Map<string, Relay>();
+  /** The outermost frame of the segment that is taken up, and what waits, from the inner to the outer ones. */
+  #outermost: LinkedFrame | null = null;
+  #waiting: Segment[] = [];
+
+  /** @param most bytes of stack that a segment of several frames may take */
+  constructor(
+    control: WebAssembly.Memory,
+    savePointer: WebAssembly.Global<number>,
+    table: WebAssembly.Table,
+    most: number = SEGMENT_BYTES,
+  ) {
+    this.#control = control;
+    this.#savePointer = savePointer;
+    this.#table = table;
+    this.#most = most;
+  }
+
+  /**
+   * Divides a stack, and has its innermost segment taken up by the next {@link run}.
+   * @param frames innermost first; their records are at the beginning of the save area
+   */
+  take(frames: readonly LinkedFrame[]): void {
+    const area = new Uint8Array(this.#control.buffer);
+    const [first, ...others] = divide(frames, this.#most);
+    this.#outermost = first!;
+    this.#savePointer.value = SAVE_BASE + first!.end;
+    let begin = first!.end;
+    this.#waiting = others.map((outermost) => {
+      const records = area.slice(SAVE_BASE + begin, SAVE_BASE + outermost.end);
+      begin = outermost.end;
+      return { records, outermost };
+    });
+  }
+
+  /**
+   * Runs what was taken up, segment by segment.
+   * @param passes exceptions that end the run, whatever frames wait
+   * @returns what the outermost frame returns
+   */
+  run(passes: (error: unknown) => boolean): unknown {
+    for (;;) {
+      const { number, results } = this.#outermost!;
+      const next = this.#waiting[0];
+      if (next === undefined) return (this.#table.get(number) as AnyFunction)();
+      const relay = this.#relay(results);
+      relay.carry(number, passes);
+      this.#waiting.shift();
+      this.#takeUp(next, relay);
+    }
+  }
+
+  /** The relay stands for the frame above the segment's innermost one, with a record that is a trailer alone. */
+  #takeUp({ records, outermost }: Segment, relay: Relay): void {
+    const begin = SAVE_BASE + TRAILER_BYTES;
+    new DataView(this.#control.buffer).setUint32(begin - 4, relay.number, true);
+    // The save area has room: it held all of the stack.
+    new Uint8Array(this.#control.buffer).set(records, begin);
+    this.#savePointer.value = begin + records.length;
+    this.#outermost = outermost;
+  }
+
+  #relay(results: Uint8Array): Relay {
+    const key = results.join();
+    let relay = this.#relays.get(key);
+    if (relay === undefined) {
+      relay = new Relay(results, this.#table, this.#savePointer);
+      this.#relays.set(key, relay);
+    }
+    return relay;
+  }
+
+  /** The records that still wait: they belong behind those of the frames that were taken up. Nothing waits afterwards. */
+  rest(): readonly Uint8Array<ArrayBuffer>[] {
+    const rest = this.#waiting.map(({ records }) => records);
+    this.#waiting = [];
+    return rest;
+  }
+}
+
+/** @returns the outermost frame of each segment */
+function divide(frames: readonly LinkedFrame[], most: number): LinkedFrame[] {
+  const outermost = frames.at(-1)!;
+  if (frames.some(({ plan }) => hasReferences(plan))) return [outermost];
+  const ends: LinkedFrame[] = [];
+  let taken = 0;
+  frames.forEach(({ plan }, i) => {
+    const bytes = FRAME_BYTES + LOCAL_BYTES * (plan.pcLocal + plan.extraLocals.length);
+    if (i > 0 && taken + bytes > most) {
+      ends.push(frames[i - 1]!);
+      taken = 0;
+    }
+    taken += bytes;
+  });
+  return [...ends, outermost];
+}
+
+const REFERENCES: ReadonlySet<number> = new Set([FUNCREF, EXTERNREF, EXNREF]);
+
+function hasReferences({ saved }: FramePlan): boolean {
+  return saved.some(({ kind }) => REFERENCES.has(kind));
+}

@@ -1,0 +1,110 @@
+/**
+ * The image of one guest (capture/image/image.ts) as it is sent and received when the guest moves: with this daemon's
+ * checksums, and what the guest takes along (node/guests/guest-baggage.ts) as the part that is opaque to the engine.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { GodwitError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { hasher } from '../../capture/image/hasher.ts';
+import { ImageReader } from '../../capture/image/image-reader.ts';
+import { ImageWriter, contentOf } from '../../capture/image/image-writer.ts';
+import { growMemory, type MemorySize } from '../../capture/layout/memory.ts';
+import type { ImageSource } from '../../migration/hosts.ts';
+import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
+import type { LoadedModule } from '../modules/modules.ts';
+import { Remains } from './remains.ts';
+
+/** Milliseconds for which a large memory may be looked through before everything else of the node has its turn. */
+const TURN_MS = 10;
+
+/**
+ * The image of a guest that is frozen: read piece by piece from the live memory.
+ * @throws GodwitError `cannot_move` if a thread's state holds a host reference
+ */
+export async function imageOf(
+  module: LoadedModule,
+  memories: readonly WebAssembly.Memory[],
+  rest: GuestRest,
+): Promise<ImageSource> {
+  const source = {
+    moduleHash: Buffer.from(module.hash, 'hex'),
+    memories: memories.map(({ buffer }) => ({
+      bytes: new Uint8Array(buffer),
+      maximumPages: LIMITS.wideMemoryPages,
+    })),
+    ...encodeRest(rest),
+  };
+  const parts = contentOf(source);
+  let turn = performance.now();
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done === true) return new ImageWriter(source, hasher, value);
+    if (performance.now() - turn < TURN_MS) continue;
+    await setImmediate();
+    turn = performance.now();
+  }
+}
+
+/** A memory that an image comes into. */
+export interface Receiving {
+  readonly memory: WebAssembly.Memory;
+  /** What it was asked for. */
+  readonly size: MemorySize;
+  /** Bytes from its start that may hold what its last guest has left there. */
+  readonly usedBytes: number;
+}
+
+/** Takes the pieces of an image that arrives, memory straight to where it belongs. */
+export class ImageLoader {
+  readonly #reader: ImageReader;
+  readonly #module: LoadedModule;
+  readonly #memories: readonly Receiving[];
+  readonly #remains: readonly Remains[];
+
+  constructor(module: LoadedModule, memories: readonly Receiving[]) {
+    this.#module = module;
+    this.#memories = memories;
+    this.#remains = memories.map(({ usedBytes }) => new Remains(usedBytes));
+    this.#reader = new ImageReader(
+      hasher,
+      ({ memories: wanted }) => {
+        if (wanted.length !== memories.length)
+          throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
+        return memories.map(({ memory, size }, index) => {
+          const missing = wanted[index]!.pages - memory.buffer.byteLength / 65_536;
+          // It may have grown since its home said how large it is.
+          if (missing > 0) grow(memory, missing, size);
+          return new Uint8Array(memory.buffer);
+        });
+      },
+      (memory, start, end) => this.#remains[memory]?.overwrite(start, end),
+    );
+  }
+
+  /** @throws GodwitError `corrupt`, `version_mismatch`, `limit` */
+  write(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+  }
+
+  /**
+   * After this the memories hold what the image says and nothing else.
+   * @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module
+   */
+  finish(announced: Uint8Array): GuestRest {
+    const { header, digest, threads, kernel } = this.#reader.finish();
+    this.#memories.forEach(({ memory }, index) => this.#remains[index]!.clear(new Uint8Array(memory.buffer)));
+    if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
+    if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
+      throw new GodwitError('corrupt', 'the image is of another module than announced');
+    }
+    return decodeRest({ threads, kernel });
+  }
+}
+
+function grow(memory: WebAssembly.Memory, pages: number, size: MemorySize): void {
+  try {
+    growMemory(memory, pages, size);
+  } catch (error) {
+    throw new GodwitError('limit', `the memory cannot grow by ${pages * 64} KiB here`, { cause: error });
+  }
+}
