@@ -16,7 +16,7 @@ export function errorLine(error: GodwitError): string {
 
 /** The same for programs: `{"error": {"code", "message"}}`. */
 export function errorJson(error: GodwitError): string {
-  return JSON.stringify({ error: { code: error.code, message: error.message } });
+  return JSON.stringify({ error: { code: error.code, message: error.message.toWellFormed() } });
 }
 
 /** What another `godwit ... --json` said last on its stderr: its error, or null if that is none of {@link errorJson}'s. */

@@ -39,6 +39,20 @@ test('memory is free when the last frame with a part of it is acknowledged, in a
   assert.deepEqual(told, ['never sent', 'two', 'both']);
 });
 
+test('who waits for memory of a lost session and of another one is never told', () => {
+  const references = new References();
+  const [one, two, other] = [1, 2, 3].map(() => new SharedArrayBuffer(PAYLOAD));
+  const told: string[] = [];
+  const first = sending(references, one!, 1);
+  const second = sending(references, two!, 1);
+  const third = sending(references, other!, 1);
+  references.whenAcknowledged(new Set([one!, two!]), () => told.push('both'));
+  second.acknowledged(2);
+  first.reset();
+  third.acknowledged(2);
+  assert.deepEqual(told, []);
+});
+
 test('with a session that is lost it is never known to be free', () => {
   const references = new References();
   const memory = new SharedArrayBuffer(PAYLOAD);

@@ -7,7 +7,7 @@ import { SeededRandom, VirtualClock } from '../base/virtual.ts';
 import type { DestinationHost, Message } from './hosts.ts';
 import type { RoleMessage } from './roles.ts';
 import { Roles } from './roles.ts';
-import { NO_GUEST, NO_HOME, NO_SOURCE, unused } from './testing/unused.ts';
+import { NO_GUEST, NO_HOME, NO_SOURCE } from './testing/unused.ts';
 import { TIMES } from './timing.ts';
 
 const [HOME, SOURCE, HERE, OTHER] = [nodeId(1), nodeId(2), nodeId(3), nodeId(4)];
@@ -24,7 +24,7 @@ function reserved() {
     open: (_pid, bytes) => (bytes > 1000 ? 'larger than what was reserved' : null),
     write: (_pid, chunk) => done.push(`${chunk.length} bytes`),
     seal: () => done.push('seal'),
-    start: unused,
+    start: (_pid, _incarnation, _home, _paused, frozenMs) => done.push(`stood still for ${frozenMs} ms`),
     giveUp: () => done.push('given up'),
   };
   const roles: Roles = new Roles(
@@ -78,6 +78,17 @@ for (const [what, messages, reason] of [
     assert.equal(done.at(-1), 'given up', 'nothing more is taken of it');
   });
 }
+
+test('home counts until it hears that the image is here, the destination from when it said so', () => {
+  const { roles, clock, done } = reserved();
+  for (const message of [start(30n), chunk(0n, 30), end]) roles.receive(SOURCE, message);
+  clock.advance(7);
+  roles.sealed(pid, move);
+  clock.advance(30);
+  const commit = { frame: 'commit', pid, move, incarnation: incarnation(2), stopped: false, frozenMs: 100 } as const;
+  roles.receive(HOME, commit);
+  assert.equal(done.at(-1), 'stood still for 130 ms');
+});
 
 test('only the source sends the image', () => {
   const { roles, done, failures } = reserved();

@@ -110,6 +110,21 @@ test('many short runs of pages are sent in few pieces', () => {
   assert.equal(pieces, Math.ceil(writer.bytes / 100_000));
 });
 
+test('content at the ends of the parts in which a memory is looked through is sent', () => {
+  const part = 8 * 2 ** 20;
+  const bytes = new Uint8Array(2 * part + WASM_PAGE);
+  for (const end of [part, 2 * part, bytes.length]) bytes.fill(end % 251 || 1, end - 3 * IMAGE_PAGE_BYTES, end);
+  bytes[part] = 5;
+  const original: ImageSource = {
+    ...source([], 1),
+    memories: [
+      { bytes: new Uint8Array(0), maximumPages: 1 },
+      { bytes, maximumPages: 400 },
+    ],
+  };
+  assert.ok(Buffer.from(load(joined(original), 100_000).memory).equals(Buffer.from(bytes)));
+});
+
 test('a process without memory has an image too', () => {
   const original: ImageSource = { ...source([], 1), memories: [] };
   assert.deepEqual(load(joined(original), 50).image.header.memories, []);

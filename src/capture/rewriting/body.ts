@@ -86,6 +86,11 @@ export class BodyRewriter extends CallRewriter {
   }
 
   /** Types of the locals that were added behind the function's own. */
+  /** How many there are, with those that were added. */
+  get locals(): number {
+    return this.ownLocals + this.extraLocals.length;
+  }
+
   get addedLocals(): readonly ValueType[] {
     return this.extraLocals;
   }

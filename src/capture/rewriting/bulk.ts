@@ -51,7 +51,7 @@ export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: 
   writeLearnSizes(code, module, use);
   guardedCall(code, n, types, type, n.bulkHelper(use), () => {
     code.raw(OP.block, 0x40);
-    writeIsInBounds(code, module, n, use);
+    writeIsInBounds(code, module, use);
     code.op(OP.i32Eqz).op(OP.brIf, 0).raw(OP.loop, 0x40);
     writeIsLong(code.get(LENGTH), length, piece).op(OP.i32Eqz).op(OP.brIf, 1);
     writePiece(code, type, use, piece);
@@ -111,7 +111,7 @@ function writePiece(code: Assembler, { params }: FunctionType, use: BulkUse, pie
 }
 
 /** Writes whether the whole range can be read and written, in 64 bits: no sum of two addresses is too large for them. */
-function writeIsInBounds(code: Assembler, module: Module, n: Numbering, use: BulkUse): void {
+function writeIsInBounds(code: Assembler, module: Module, use: BulkUse): void {
   const { params } = bulkType(module, use);
   const get = (local: number): Assembler => {
     code.get(local);
@@ -133,14 +133,13 @@ function writeIsInBounds(code: Assembler, module: Module, n: Numbering, use: Bul
   inMemory(use.memory, TO);
   if (use.kind === 'memory.fill') return;
   if (use.kind === 'memory.copy') inMemory(use.source, FROM);
-  else writeIsInSegment(code, module, n, use);
+  else writeIsInSegment(code, module, use);
   code.op(OP.i32And);
 }
 
-function writeIsInSegment(code: Assembler, { datas }: Module, n: Numbering, { source }: BulkUse): void {
+/** One that was dropped is empty by then: the first piece traps as the instruction does, before anything is written. */
+function writeIsInSegment(code: Assembler, { datas }: Module, { source }: BulkUse): void {
   const { start, end } = datas[source]!.content;
   code.get(FROM).op(OP.i64ExtendI32U).get(LENGTH).op(OP.i64ExtendI32U).op(OP.i64Add);
   writeLength(code, I64, end - start).op(OP.i64LeU);
-  const drop = n.drops.find(({ kind, segment }) => kind === 'data.drop' && segment === source);
-  if (drop !== undefined) code.op(OP.globalGet, n.dropFlag(drop)).op(OP.i32Eqz).op(OP.i32And);
 }

@@ -87,6 +87,10 @@ export function rewrite(original: Uint8Array, bulkPiece: number = BULK_PIECE): R
   return new ModuleRewriter(module, analyse(module, bulkPiece)).rewrite();
 }
 
+/** Bytes of code, at most, with which a continuation restores a saved value, and of the declaration of a local. */
+const RESTORED_BYTES = 32;
+const DECLARED_BYTES = 8;
+
 class ModuleRewriter {
   readonly #module: Module;
   readonly #graph: Graph;
@@ -140,9 +144,12 @@ class ModuleRewriter {
       const plan: FramePlan | null = body.rewrite(index);
       locals.length = 0;
       writeLocals(locals, module, i, body.addedLocals);
+      if (body.locals > LIMITS.functionLocals) {
+        throw new NotMovable(`function ${index} is too large to be made movable: ${body.locals} locals`);
+      }
       code.add(index, locals, body.out, body.hints);
       if (plan === null) continue;
-      this.#requireContinuations(index, body);
+      this.#requireContinuations(index, body, plan);
       wrapped++;
       sites += plan.sites;
       polls += plan.polls.size;
@@ -154,9 +161,12 @@ class ModuleRewriter {
   /**
    * A function that could be captured and not be resumed must not run: its process would be lost with its first move.
    */
-  #requireContinuations(index: number, { out, mostRepeated }: BodyRewriter): void {
-    if (out.length + mostRepeated <= LIMITS.functionBytes) return;
-    throw new NotMovable(`function ${index} nests loops too deeply to be made movable`);
+  #requireContinuations(index: number, { out, mostRepeated }: BodyRewriter, { saved, ...plan }: FramePlan): void {
+    const locals = plan.pcLocal + plan.extraLocals.length;
+    const restoring = RESTORED_BYTES * saved.length + DECLARED_BYTES * locals;
+    if (out.length + mostRepeated + restoring <= LIMITS.functionBytes) return;
+    const why = mostRepeated > out.length ? 'nests loops too deeply' : 'is too large';
+    throw new NotMovable(`function ${index} ${why} to be made movable`);
   }
 
   #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {

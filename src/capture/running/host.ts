@@ -17,7 +17,7 @@ export interface Host {
    *   stays slow until it ends, or until its stack is unwound and taken up again, as it is when `poll` returns
    */
   readonly resumed?: (slow: boolean) => void;
-  /** Bytes of the thread's stack for frames that are taken up at once (segments.ts); 1 MiB if missing. */
+  /** Bytes of the thread's stack for frames that are taken up at once (segments.ts); 256 KiB if missing. */
   readonly segmentBytes?: number;
   /** For programs that wait on shared memories. */
   readonly waiting?: Waiting;

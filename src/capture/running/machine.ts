@@ -16,6 +16,7 @@ import type { Program } from './program.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
 import { SavedTables, growTo } from './saved-tables.ts';
 import { Segments } from './segments.ts';
+import type { Stack } from './segments.ts';
 import type { MachineState, Root } from './state.ts';
 import { placeForbiddenWait, placeHostFunctions } from '../rewriting/trampolines.ts';
 
@@ -174,9 +175,9 @@ export class Machine {
    */
   resume(state: MachineState, entry = '_start', takenUp?: () => void, args: readonly unknown[] = []): Outcome {
     // A state that has just arrived goes on as soon as possible; whether it stays is not known.
-    this.#restore(state, 0);
+    const stack = this.#restore(state, 0);
     takenUp?.();
-    const outcome = this.#run(state.root, () => this.#goOnFromState());
+    const outcome = this.#run(state.root, stack);
     if (outcome.type === 'captured' || state.root.type === 'export') return outcome;
     return this.#afterStart(entry, args);
   }
@@ -185,7 +186,7 @@ export class Machine {
    * Puts everything back but memory.
    * @param most bytes of code that may be optimised at once
    */
-  #restore(state: MachineState, most: number): void {
+  #restore(state: MachineState, most: number): Stack {
     const { control } = this.#host;
     this.#initTables();
     this.#restoreReferences(state.references);
@@ -198,12 +199,9 @@ export class Machine {
     const area = new Uint8Array(control.buffer);
     area.set(state.frames, SAVE_BASE);
     const root = this.#rootIndex(state.root);
-    this.#segments.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
+    const stack = this.#segments.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
     this.#host.resumed?.(this.#continuations.slow);
-  }
-
-  #goOnFromState(): unknown {
-    return this.#segments.run((error) => this.#isUnwinding(error));
+    return stack;
   }
 
   #isUnwinding(error: unknown): boolean {
@@ -217,35 +215,37 @@ export class Machine {
     this.unwind();
   }
 
-  #run(root: Root, call: () => unknown): Outcome {
-    let outcome = this.#attempt(root, call);
+  #run(root: Root, begin: Stack | (() => unknown)): Outcome {
+    let outcome = this.#attempt(root, begin);
     while (outcome.type === 'captured' && this.#goOn) {
       this.#goOn = false;
-      this.#restore(outcome.state, MOST_OPTIMISED);
-      outcome = this.#attempt(root, () => this.#goOnFromState());
+      outcome = this.#attempt(root, this.#restore(outcome.state, MOST_OPTIMISED));
     }
     return outcome;
   }
 
-  #attempt(root: Root, call: () => unknown): Outcome {
+  #attempt(root: Root, begin: Stack | (() => unknown)): Outcome {
+    const stack = typeof begin === 'function' ? null : begin;
     try {
-      return { type: 'returned', value: call() };
+      const value =
+        typeof begin === 'function' ? begin() : this.#segments.run(begin, (error) => this.#isUnwinding(error));
+      return { type: 'returned', value };
     } catch (error) {
-      const waiting = this.#segments.rest();
       if (this.#leaving !== null) throw this.#leaving;
       if (!this.#isUnwinding(error)) throw error;
-      return { type: 'captured', state: this.#capture(root, waiting) };
+      return { type: 'captured', state: this.#capture(root, stack) };
     }
   }
 
   /**
    * The stack has been unwound: every frame has left its record.
-   * @param waiting records of the frames that had not been taken up
+   * @param stack what had been taken up, with the frames that wait; null if the run began anew
    * @throws RangeError as V8 does if the stack is deeper than any that V8 has room for: it has grown across captures
    */
-  #capture(root: Root, waiting: readonly Uint8Array<ArrayBuffer>[]): MachineState {
+  #capture(root: Root, stack: Stack | null): MachineState {
     const n = this.#program.numbering;
     const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
+    const waiting = stack?.waiting.map(({ records }) => records) ?? [];
     const frames = joined([area().slice(SAVE_BASE, this.#savePointer.value), ...waiting]);
     if (frames.length > LIMITS.savedStackBytes) throw new RangeError('Maximum call stack size exceeded');
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);

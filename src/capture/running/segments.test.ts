@@ -203,6 +203,37 @@ function resumed(frames: number, segmentBytes: number, room: (resume: () => Outc
   }
 }
 
+test('a run that an import begins while others wait, and that traps, leaves them waiting', () => {
+  const program = Program.compile(
+    assemble(`(module
+      (import "env" "tell" (func $tell (param i32) (result i32)))
+      (func (export "trap") (unreachable))
+      (func $inner (result i32) (call $tell (i32.const 1)))
+      (func $middle (result i32) (i32.add (i32.const 10) (call $inner)))
+      (func (export "run") (result i32) (i32.add (i32.const 100) (call $middle))))`),
+  );
+  let stop = true;
+  const make = (): Machine => {
+    const tell = (n: number): number => {
+      if (stop) machine.unwind();
+      assert.throws(() => machine.call('trap', []), WebAssembly.RuntimeError);
+      return n;
+    };
+    const machine: Machine = new Machine(program, {
+      imports: { env: { tell } },
+      memories: [],
+      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      poll: () => {},
+      segmentBytes: 1,
+    });
+    return machine;
+  };
+  const captured = make().call('run', []);
+  assert.ok(captured.type === 'captured');
+  stop = false;
+  assert.deepEqual(make().resume(captured.state), { type: 'returned', value: 111 });
+});
+
 /** How many calls of itself the stack of this thread has room for. */
 function depth(): number {
   let reached = 0;

@@ -15,16 +15,24 @@ import type { FramePlan } from '../layout/frame.ts';
 import type { AnyFunction } from './instance.ts';
 import { Relay } from './relay.ts';
 
-/** Of the stack of a thread, for what is taken up at once: a worker of Node has 4 MB. */
-export const SEGMENT_BYTES = 1_048_576;
-/** Bytes on the stack, at most, of a frame without locals, and of each local: a vector. */
+/** Of the stack of a thread, for what is taken up at once: a worker of Node has 4 MB, its main thread 984 KB. */
+export const SEGMENT_BYTES = 262_144;
+/** Bytes on the stack, at most, of a frame without locals, and of each local and result: a vector. */
 const FRAME_BYTES = 256;
 const LOCAL_BYTES = 16;
 
-interface Segment {
+export interface Segment {
   /** The records, with the numbers of their continuations. */
   readonly records: Uint8Array<ArrayBuffer>;
   readonly outermost: LinkedFrame;
+}
+
+/** A stack of which a run takes up one segment after the other. */
+export interface Stack {
+  /** Of the first segment. */
+  readonly outermost: LinkedFrame;
+  /** What is not taken up, from the inner to the outer ones: behind a capture's own records. */
+  readonly waiting: Segment[];
 }
 
 export class Segments {
@@ -35,10 +43,6 @@ export class Segments {
   readonly #most: number;
   /** By the types of the results that they pass on. */
   readonly #relays = new Map<string, Relay>();
-  /** The outermost frame of the segment that is taken up, and what waits, from the inner to the outer ones. */
-  #outermost: LinkedFrame | null = null;
-  #waiting: Segment[] = [];
-
   /** @param most bytes of stack that a segment of several frames may take */
   constructor(
     control: WebAssembly.Memory,
@@ -53,47 +57,48 @@ export class Segments {
   }
 
   /**
-   * Divides a stack, and has its innermost segment taken up by the next {@link run}.
+   * Divides a stack, and readies its innermost segment.
    * @param frames innermost first; their records are at the beginning of the save area
    */
-  take(frames: readonly LinkedFrame[]): void {
+  take(frames: readonly LinkedFrame[]): Stack {
     const area = new Uint8Array(this.#control.buffer);
     const [first, ...others] = divide(frames, this.#most);
-    this.#outermost = first!;
     this.#savePointer.value = SAVE_BASE + first!.end;
     let begin = first!.end;
-    this.#waiting = others.map((outermost) => {
+    const waiting = others.map((outermost) => {
       const records = area.slice(SAVE_BASE + begin, SAVE_BASE + outermost.end);
       begin = outermost.end;
       return { records, outermost };
     });
+    return { outermost: first!, waiting };
   }
 
   /**
    * Runs what was taken up, segment by segment.
+   * @param stack of which what waits becomes less
    * @param passes exceptions that end the run, whatever frames wait
    * @returns what the outermost frame returns
    */
-  run(passes: (error: unknown) => boolean): unknown {
-    for (;;) {
-      const { number, results } = this.#outermost!;
-      const next = this.#waiting[0];
+  run(stack: Stack, passes: (error: unknown) => boolean): unknown {
+    for (let { outermost } = stack; ;) {
+      const { number, results } = outermost;
+      const [next] = stack.waiting;
       if (next === undefined) return (this.#table.get(number) as AnyFunction)();
       const relay = this.#relay(results);
       relay.carry(number, passes);
-      this.#waiting.shift();
+      stack.waiting.shift();
       this.#takeUp(next, relay);
+      ({ outermost } = next);
     }
   }
 
   /** The relay stands for the frame above the segment's innermost one, with a record that is a trailer alone. */
-  #takeUp({ records, outermost }: Segment, relay: Relay): void {
+  #takeUp({ records }: Segment, relay: Relay): void {
     const begin = SAVE_BASE + TRAILER_BYTES;
     new DataView(this.#control.buffer).setUint32(begin - 4, relay.number, true);
     // The save area has room: it held all of the stack.
     new Uint8Array(this.#control.buffer).set(records, begin);
     this.#savePointer.value = begin + records.length;
-    this.#outermost = outermost;
   }
 
   #relay(results: Uint8Array): Relay {
@@ -105,13 +110,6 @@ export class Segments {
     }
     return relay;
   }
-
-  /** The records that still wait: they belong behind those of the frames that were taken up. Nothing waits afterwards. */
-  rest(): readonly Uint8Array<ArrayBuffer>[] {
-    const rest = this.#waiting.map(({ records }) => records);
-    this.#waiting = [];
-    return rest;
-  }
 }
 
 /** @returns the outermost frame of each segment */
@@ -120,8 +118,8 @@ function divide(frames: readonly LinkedFrame[], most: number): LinkedFrame[] {
   if (frames.some(({ plan }) => hasReferences(plan))) return [outermost];
   const ends: LinkedFrame[] = [];
   let taken = 0;
-  frames.forEach(({ plan }, i) => {
-    const bytes = FRAME_BYTES + LOCAL_BYTES * (plan.pcLocal + plan.extraLocals.length);
+  frames.forEach(({ plan, results }, i) => {
+    const bytes = FRAME_BYTES + LOCAL_BYTES * (plan.pcLocal + plan.extraLocals.length + results.length);
     if (i > 0 && taken + bytes > most) {
       ends.push(frames[i - 1]!);
       taken = 0;

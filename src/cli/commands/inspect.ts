@@ -44,7 +44,11 @@ export const inspect: Command = {
     const functions = invocation.flag('functions') && inspection.rewritten ? await allFunctions(bytes) : null;
     if (invocation.flag('json')) {
       context.out(
-        JSON.stringify({ file, ...inspection, ...(functions && { functions: functions.map(row) }) }, null, 2),
+        JSON.stringify(
+          { file: file.toWellFormed(), ...inspection, ...(functions && { functions: functions.map(row) }) },
+          null,
+          2,
+        ),
       );
     } else {
       for (const line of inspectionLines(file, inspection)) context.out(line);

@@ -32,8 +32,8 @@ export const rewrite: Command = {
       context.out(
         JSON.stringify(
           {
-            input,
-            output,
+            input: input.toWellFormed(),
+            output: output.toWellFormed(),
             bytes: stats.bytesBefore,
             rewritten_bytes: stats.bytesAfter,
             dropped_sections: stats.droppedSections,

@@ -177,12 +177,13 @@ export class GuestSession {
   }
 
   /** The guest has left its code and leaves this node, or rests. @returns what it takes along */
-  pack({ cpuNanos }: GuestReport): GuestBaggage {
+  pack({ cpuNanos, leavingMs }: Extract<GuestReport, { type: 'captured' }>): GuestBaggage {
     const before = this.#baggage;
     assert(before, 'a guest that ran has its baggage');
     this.#disconnect();
     const { args, env } = before;
-    const monotonic = this.#monotonic();
+    // Since its first thread stopped it has stood still, for which the move makes up.
+    const monotonic = this.#monotonic() - BigInt(Math.floor(leavingMs * 1e6));
     return { args, env, monotonic, cpuNanos, nextCalls: this.#nextCalls, nextThreadId: this.guest.nextThreadId };
   }
 

@@ -280,7 +280,10 @@ export class Guest {
     this.#state = 'ended';
     await Promise.all(hosted.map((one) => one.end()));
     // Not earlier: a worker that is being terminated may still write.
-    if (allLeft) for (const { memory, size } of this.#taken) this.#pool.memories.giveBack(memory, size, this.#read);
+    for (const { memory, size } of this.#taken) {
+      if (allLeft) this.#pool.memories.giveBack(memory, size, this.#read);
+      else this.#pool.memories.drop(memory);
+    }
   }
 
   /**

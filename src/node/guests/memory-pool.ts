@@ -20,6 +20,11 @@ export const KEPT_MS = 10_000;
  */
 const SPARSE_BYTES = 32 * 1024 * 1024;
 
+/** So many bytes of memories that nobody has any more V8 is told of. */
+const TOLD_BYTES = 64 * 1024 * 1024;
+const MOST_TOLD_BYTES = 1024 * 1024 * 1024;
+const TOLD_AGAIN_MS = 1000;
+
 interface Kept {
   readonly memory: WebAssembly.Memory;
   readonly size: MemorySize;
@@ -51,6 +56,8 @@ export class MemoryPool {
   /** Bytes that are kept, all together. */
   readonly most: number;
   readonly #whenAcknowledged: WhenAcknowledged;
+  /** Bytes of memories that are garbage by now, of which V8 has not been told. */
+  #dropped = 0;
 
   constructor(whenAcknowledged: WhenAcknowledged, most = KEPT_BYTES) {
     this.#whenAcknowledged = whenAcknowledged;
@@ -93,15 +100,35 @@ export class MemoryPool {
    */
   giveBack(memory: WebAssembly.Memory, size: MemorySize, { buffers, share }: Read = NOT_READ): void {
     const bytes = memory.buffer.byteLength;
-    if (bytes === 0 || bytes > this.most || (bytes > SPARSE_BYTES && share < 0.5)) return;
+    if (bytes === 0 || bytes > this.most || (bytes > SPARSE_BYTES && share < 0.5)) return this.drop(memory);
     this.#whenAcknowledged(buffers, () => this.#keep(memory, size));
   }
 
   #keep(memory: WebAssembly.Memory, size: MemorySize): void {
-    const timer = setTimeout(() => this.#remove(this.#kept.indexOf(kept)), KEPT_MS).unref();
+    const timer = setTimeout(() => this.#expire(this.#kept.indexOf(kept)), KEPT_MS).unref();
     const kept: Kept = { memory, size, timer };
     this.#kept.push(kept);
-    while (this.#kept.length > KEPT_MEMORIES || this.#bytes > this.most) this.#remove(0);
+    while (this.#kept.length > KEPT_MEMORIES || this.#bytes > this.most) this.#expire(0);
+  }
+
+  #expire(at: number): void {
+    const kept = this.#remove(at);
+    if (kept !== undefined) this.drop(kept.memory);
+  }
+
+  /**
+   * For a memory that nobody has any more. It goes back to the system when V8 collects its heap. When to do that V8 decides by
+   * what has been allocated, and memories of guests do not count: a node whose own heap hardly grows would keep those of
+   * all guests that it ever had. So as much is allocated as has become garbage, twice, for V8 to begin and to end.
+   * Nobody touches it, so the system never has to provide it.
+   */
+  drop({ buffer: { byteLength } }: WebAssembly.Memory): void {
+    this.#dropped += byteLength;
+    if (this.#dropped < TOLD_BYTES) return;
+    const bytes = Math.min(this.#dropped, MOST_TOLD_BYTES);
+    this.#dropped = 0;
+    allocate(bytes);
+    setTimeout(() => allocate(bytes), TOLD_AGAIN_MS).unref();
   }
 
   get #bytes(): number {
@@ -117,4 +144,12 @@ export class MemoryPool {
 
 function clear({ buffer }: WebAssembly.Memory, bytes: number): void {
   new Uint8Array(buffer, 0, bytes).fill(0);
+}
+
+function allocate(bytes: number): void {
+  try {
+    void new ArrayBuffer(bytes);
+  } catch {
+    // There is no room for it: V8 has collected its heap before it said so.
+  }
 }

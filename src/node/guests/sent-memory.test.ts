@@ -50,12 +50,12 @@ function setUp(t: TestContext) {
   });
   /** What either has heard from the other. */
   const heard = new Set<string>();
-  /** What node 2 has got of images: each byte that occurs. */
-  const received = new Set<number>();
+  /** What node 2 has got of images: how often each byte occurs. Numbers and digests in them have any, a few times. */
+  const received = new Uint32Array(256);
   const far = linksOf(network, OTHER, (frame) => {
     heard.add(frame.frame);
     if (frame.frame === 'prepare') far.send(SELF, { frame: 'reserved', pid: frame.pid, move: frame.move });
-    if (frame.frame === 'image_chunk') for (const byte of frame.payload) received.add(byte);
+    if (frame.frame === 'image_chunk') for (const byte of frame.payload) received[byte]!++;
   });
   const core: NodeCore = new NodeCore({
     network: {
@@ -133,7 +133,7 @@ test('memory of which chunks wait for a connection becomes nobody else’s befor
   assert.ok(!heard.has('image_end'));
   network.heal(SELF, OTHER);
   untilHeard('image_end');
-  assert.ok(received.has(0x11) && !received.has(0x22));
+  assert.ok(received[0x11]! >= 65_536 && received[0x22]! < 100);
   assert.notEqual(memory, first);
   let acknowledged = false;
   near.whenAcknowledged(new Set([first.buffer]), () => (acknowledged = true));
