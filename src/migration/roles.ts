@@ -147,8 +147,8 @@ export class Roles {
 
   // What comes in from the host: see hosts.ts.
 
-  /** @param stoppedMs how long ago its first thread left its code */
-  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: number): void {
+  /** @param stoppedMs tells how long ago its first thread left its code, at the moment at which it is asked */
+  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: () => number): void {
     this.#input(() => this.#source.frozen(pid, move, image, stoppedMs));
   }
 

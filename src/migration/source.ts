@@ -52,13 +52,15 @@ export class Source {
 
   // Events of the host.
 
-  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: number): void {
+  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: () => number): void {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'freezing' || guest.phase.transfer.move !== move) return;
     const { transfer } = guest.phase;
     guest.phase = { name: 'frozen', transfer };
     transfer.image = image;
-    const waitedMs = Math.max(0, this.#clock.now() - transfer.orderedAt - stoppedMs);
+    // Asked behind the clock: what passes in between counts as standing still, rather than not at all.
+    const sinceOrder = this.#clock.now() - transfer.orderedAt;
+    const waitedMs = Math.max(0, sinceOrder - stoppedMs());
     const bytes = BigInt(image.bytes);
     this.#network.send(transfer.destination, { frame: 'image_start', pid, move, bytes, waitedMs });
     this.#pump(pid, transfer);

@@ -8,7 +8,12 @@ import { registerHooks } from 'node:module';
 
 const CHANGES: readonly { readonly what: string; readonly file: string; readonly from: RegExp; readonly to: string }[] =
   [
-    { what: '?engine', file: '/src/capture/facts.ts', from: /ENGINE_VERSION = \d+/, to: 'ENGINE_VERSION = 4711' },
+    {
+      what: '?engine',
+      file: '/src/capture/layout/facts.ts',
+      from: /ENGINE_VERSION = \d+/,
+      to: 'ENGINE_VERSION = 4711',
+    },
     { what: '?protocol', file: '/src/link/greeting.ts', from: /min: \d+, max: \d+/, to: 'min: 4711, max: 4711' },
   ];
 

@@ -243,7 +243,7 @@ export class SimNode implements Peer {
       return;
     }
     this.world.frozen(pid);
-    this.roles.frozen(pid, move, guest.freeze(), 0);
+    this.roles.frozen(pid, move, guest.freeze(), () => 0);
   }
 
   #destinationHost(): DestinationHost {

@@ -124,10 +124,14 @@ export class GuestSession {
 
   /**
    * Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation.
-   * @param frozenMs how long it stood still on its way here: a program that has slept must find that its clock, too, went on for
-   *   so long (POSIX, clock_nanosleep)
+   * @param monotonicOffset of one that comes from elsewhere: by how much its monotonic clock is ahead of this machine's
    */
-  run(baggage: GuestBaggage, threads: readonly CapturedThread[] | null, incarnation: Incarnation, frozenMs = 0): void {
+  run(
+    baggage: GuestBaggage,
+    threads: readonly CapturedThread[] | null,
+    incarnation: Incarnation,
+    monotonicOffset = 0n,
+  ): void {
     const { pid, home } = this.spec;
     this.#baggage = baggage;
     this.#nextCalls = [...baggage.nextCalls];
@@ -141,10 +145,9 @@ export class GuestSession {
       this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCalls);
     }
     this.#connected = true;
-    const { args, env, monotonic, cpuNanos, nextThreadId } = baggage;
+    const { args, env, cpuNanos, nextThreadId } = baggage;
     // A new process starts with this machine's clock.
-    const goesOnAt = monotonic + BigInt(Math.ceil(frozenMs * 1e6));
-    this.#monotonicOffset ??= threads === null ? 0n : goesOnAt - process.hrtime.bigint();
+    this.#monotonicOffset ??= monotonicOffset;
     const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset };
     if (threads === null) this.guest.start(context);
     else {
@@ -177,13 +180,12 @@ export class GuestSession {
   }
 
   /** The guest has left its code and leaves this node, or rests. @returns what it takes along */
-  pack({ cpuNanos, leavingMs }: Extract<GuestReport, { type: 'captured' }>): GuestBaggage {
+  pack({ cpuNanos }: GuestReport): GuestBaggage {
     const before = this.#baggage;
     assert(before, 'a guest that ran has its baggage');
     this.#disconnect();
     const { args, env } = before;
-    // Since its first thread stopped it has stood still, for which the move makes up.
-    const monotonic = this.#monotonic() - BigInt(Math.floor(leavingMs * 1e6));
+    const monotonic = this.#monotonic();
     return { args, env, monotonic, cpuNanos, nextCalls: this.#nextCalls, nextThreadId: this.guest.nextThreadId };
   }
 

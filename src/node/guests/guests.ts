@@ -229,12 +229,15 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const entry = this.#reservation(pid);
     const { rest } = entry;
     assert(rest, 'a process is started from a sealed image');
+    // A program that has slept must find that its own clock, too, went on for so long (POSIX, clock_nanosleep).
+    const monotonicNow = rest.baggage.monotonic + BigInt(Math.ceil(frozenMs * 1e6));
+    const monotonicOffset = monotonicNow - process.hrtime.bigint();
     entry.rest = null;
     entry.incarnation = incarnation;
     this.#expected.delete(pid);
     if (paused) entry.session.guest.stop();
     entry.starting = true;
-    entry.session.run(rest.baggage, rest.threads, incarnation, frozenMs);
+    entry.session.run(rest.baggage, rest.threads, incarnation, monotonicOffset);
   }
 
   giveUp(pid: Pid): void {
@@ -329,15 +332,14 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   }
 
   /** It has left its code for a move, and its image is made. Meanwhile the move may be called off, or the guest end. */
-  async #image(entry: Entry, move: MoveId, rest: GuestRest, leavingMs: number): Promise<void> {
+  async #image(entry: Entry, move: MoveId, rest: GuestRest, stoppedAt: number): Promise<void> {
     const { session } = entry;
     const { pid, module } = session.spec;
-    const reportedAt = performance.now();
     const image = await imageOf(module, session.guest.memories, rest);
     if (this.#entries.get(pid) !== entry || entry.rest !== rest) return;
     session.guest.imageRead(image.bytes);
     const roles = this.#environment.roles();
-    roles.frozen(pid, move, image, leavingMs + performance.now() - reportedAt);
+    roles.frozen(pid, move, image, () => performance.now() - stoppedAt);
     // Behind the image's first bytes, which are waited for.
     roles.reportUsage(pid, session.usage(session.finalCpuMs));
   }
@@ -353,6 +355,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       return;
     }
     if (report.type === 'captured') {
+      // Before its clock is read, so that no time is left out.
+      const stoppedAt = performance.now() - report.leavingMs;
       const rest = { threads: report.threads, baggage: session.pack(report) };
       if (entry.freezing === null) {
         // The move was called off while the thread was on its way out.
@@ -369,7 +373,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         return;
       }
       entry.rest = rest;
-      void this.#image(entry, entry.freezing, rest, report.leavingMs);
+      void this.#image(entry, entry.freezing, rest, stoppedAt);
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });
