@@ -45,6 +45,8 @@ const called = (block: ControlBlock): Promise<void> => new Promise((resolve) => 
 function tests(): void {
   test('a thread waits for the answer to each call; an interrupted one gives none', { timeout: 60_000 }, async (t) => {
     const [block, worker] = start(t, 'calls');
+    // Waited for from here on: a thread that ends at once gives its last message and its end in one turn.
+    const ended = once(worker, 'exit');
     for (const i of [0, 1, 2]) {
       await called(block);
       assert.deepEqual(block.pendingCall(), { name: 'fd_seek', args: [i, -(2n ** 63n) + BigInt(i), -1, 4096] });
@@ -53,7 +55,7 @@ function tests(): void {
       else block.interrupt();
       assert.deepEqual(await said, [i < 2 ? 70 + i : null]);
     }
-    await once(worker, 'exit');
+    await ended;
     block.whenCalled(() => assert.fail('a thread that is gone calls nothing'));
     block.release();
     await setImmediate();
