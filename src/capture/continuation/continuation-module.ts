@@ -13,10 +13,9 @@ import { bulkType } from '../analysis/bulk-uses.ts';
 import type { BulkUse } from '../analysis/bulk-uses.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from '../layout/entries.ts';
 import { GODWIT } from '../layout/facts.ts';
-import { SAVED_TYPES } from '../layout/frame.ts';
 import type { SaveSignature } from '../layout/frame.ts';
 import type { SegmentUse } from '../analysis/graph.ts';
-import { segmentParams } from '../rewriting/helpers.ts';
+import { saveParams, segmentParams } from '../rewriting/helpers.ts';
 import type { Numbering } from '../layout/numbering.ts';
 import { REFERENCE_HELPERS } from '../rewriting/references.ts';
 import { TypeTable } from '../rewriting/target.ts';
@@ -268,9 +267,7 @@ function typeOfRewritten(module: Module, n: Numbering, index: number, types: Typ
 
 function helperType(module: Module, n: Numbering, index: number): FunctionType {
   if (index >= n.firstSaveHelper) {
-    const { counts, ends } = n.saveSignatures[index - n.firstSaveHelper]!;
-    const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
-    return { params: Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]), results: NO_TYPES };
+    return { params: saveParams(n.saveSignatures[index - n.firstSaveHelper]!), results: NO_TYPES };
   }
   const wait = n.waitUse(index);
   if (wait !== undefined) return waitType(module, wait);

@@ -162,7 +162,7 @@ export class ContinuationRewriter extends BodyRewriter {
   protected override callSite(site: number, results: TypeList): boolean {
     if (!this.#seeking || site !== this.#wanted) return false;
     this.#start(this.walker.low);
-    this.setPc(site);
+    this.writePc(site);
     // The frame above has the last record now; the host has put the number of its continuation into the trailer.
     const { out } = this;
     out.u8(OP.globalGet);

@@ -98,7 +98,7 @@ describe('a description', () => {
       [{ site: 0, kind: 'call', text: 'call $f' }],
     );
     const written = new Set(description.rewritten(1).map(({ text }) => text));
-    for (const line of ['local.tee $operand0', 'local.set $pc', 'call $wrapped:f', 'call $save.1i64']) {
+    for (const line of ['local.tee $operand0', 'local.get $pc', 'call $wrapped:f', 'call $save.1i64']) {
       assert.ok(written.has(line), line);
     }
   });

@@ -135,8 +135,10 @@ export class DescribedNames {
   }
 }
 
-/** How many of each type it takes, and a `+` if the record goes on. */
-function saveName({ counts, ends }: SaveSignature): string {
+/** How many of each type it takes, and a `+` if the record goes on, or if it has begun before. */
+function saveName({ counts, before }: SaveSignature): string {
   const parts = SAVED_TYPES.flatMap((type, i) => (counts[i] === 0 ? [] : [`${counts[i]}${typeName(type)}`]));
-  return `$save${ends ? '' : '+'}${parts.map((part) => `.${part}`).join('')}`;
+  const whole = parts.map((part) => `.${part}`).join('');
+  if (before === null) return `$save+${whole}`;
+  return `$save${before === 0 ? '' : `+${before}`}${whole}`;
 }

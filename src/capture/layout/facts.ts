@@ -14,7 +14,7 @@ import { WAIT_KINDS } from '../analysis/wait-uses.ts';
 import type { WaitUse } from '../analysis/wait-uses.ts';
 
 /** Counted up with every change of what the rewriter writes: cached modules and images of other versions are refused. */
-export const ENGINE_VERSION = 14;
+export const ENGINE_VERSION = 15;
 
 /** Name of the custom section, of the import module and prefix of the engine's exports. */
 export const GODWIT = 'godwit';
@@ -82,9 +82,13 @@ export function encodeFacts(facts: Facts): Uint8Array {
     w.u32(source);
   }
   w.u32(facts.saveHelpers.length);
-  for (const { counts, ends } of facts.saveHelpers) {
-    for (const count of counts) w.u8(count);
-    w.u8(ends ? 1 : 0);
+  // There are many, and nearly all take nothing but the first type or two, in one call: short ones.
+  for (const { counts, before } of facts.saveHelpers) {
+    const used = counts.findLastIndex((count) => count > 0) + 1;
+    w.u8(used);
+    for (const count of counts.slice(0, used)) w.u8(count);
+    w.u8(before === null ? 0 : before === 0 ? 1 : 2);
+    if (before !== null && before > 0) w.u32(before);
   }
   return w.done();
 }
@@ -121,10 +125,14 @@ export function decodeFacts(bytes: Uint8Array): Facts {
     if (kind === undefined) throw new GodwitError('corrupt', 'unknown bulk instruction in a rewritten module');
     return { kind, memory: r.u32(), source: r.u32() };
   });
-  const saveHelpers = Array.from({ length: boundedCount(r, SAVED_TYPES.length + 1) }, () => ({
-    counts: SAVED_TYPES.map(() => r.u8()),
-    ends: r.u8() === 1,
-  }));
+  const saveHelpers = Array.from({ length: boundedCount(r, 2) }, () => {
+    const used = r.u8();
+    const counts = SAVED_TYPES.map((_, i) => (i < used ? r.u8() : 0));
+    const ending = r.u8();
+    if (used > counts.length || ending > 2)
+      throw new GodwitError('corrupt', 'unknown save helper in a rewritten module');
+    return { counts, before: ending === 0 ? null : ending === 1 ? 0 : r.u32() };
+  });
   return {
     originalBytes,
     capturable,

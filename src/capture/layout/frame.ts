@@ -30,14 +30,22 @@ export function savedSize(type: ValueType): number {
   return type === I64 || type === F64 ? 8 : 4;
 }
 
-/** How many values of each of {@link SAVED_TYPES} a helper takes, and whether it ends the record. */
+/**
+ * How many values of each of {@link SAVED_TYPES} a helper takes, and, if it ends the record, how many bytes of it other
+ * helpers have saved before; else null. So a helper knows the size of a record, and no function has to tell it.
+ */
 export interface SaveSignature {
   readonly counts: readonly number[];
-  readonly ends: boolean;
+  readonly before: number | null;
 }
 
-export function signatureKey({ counts, ends }: SaveSignature): string {
-  return `${counts.join()}${ends ? '.' : '+'}`;
+export function signatureKey({ counts, before }: SaveSignature): string {
+  return `${counts.join()}${before === null ? '+' : `.${before}`}`;
+}
+
+/** What a helper's parameters are saved as, without those that end a record. */
+export function savedTypes({ counts }: SaveSignature): ValueType[] {
+  return SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
 }
 
 /** One call of a save helper. */
@@ -87,12 +95,13 @@ export function planSaving(
     }),
   );
   const calls: SaveCall[] = [];
+  let bytes = 0;
   for (let at = 0; at === 0 || at < saved.length; at += VALUES_PER_CALL) {
     const part = saved.slice(at, at + VALUES_PER_CALL);
     const counts = SAVED_TYPES.map((type) => part.filter(({ kind }) => kind === type).length);
     const ends = at + VALUES_PER_CALL >= saved.length;
-    calls.push({ signature: { counts, ends }, locals: part.map(({ local }) => local) });
+    calls.push({ signature: { counts, before: ends ? bytes : null }, locals: part.map(({ local }) => local) });
+    bytes += part.reduce((sum, { type }) => sum + savedSize(type), 0);
   }
-  const values = saved.reduce((bytes, { type }) => bytes + savedSize(type), 0);
-  return { saved, calls, frameBytes: values + TRAILER_BYTES };
+  return { saved, calls, frameBytes: bytes + TRAILER_BYTES };
 }

@@ -19,6 +19,7 @@ import type { WaitUse } from '../analysis/wait-uses.ts';
 /** Appended functions that every rewritten module has, in their order behind the import wrappers. */
 export const FIXED_HELPERS = [
   'poll',
+  'reserve',
   'place',
   'initTables',
   'initMemory',

@@ -56,7 +56,7 @@ export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: 
     writeIsLong(code.get(LENGTH), length, piece).op(OP.i32Eqz).op(OP.brIf, 1);
     writePiece(code, type, use, piece);
     // Behind the piece, so that every resume gets on.
-    writePoll(code, { controlMemory: n.controlMemory, poll: n.fixed('poll') }, type.params.length, 0);
+    writePoll(code, { controlMemory: n.controlMemory, poll: n.fixed('poll') }, () => {});
     code.op(OP.br, 0).op(OP.end).op(OP.end);
     writeInstruction(code.get(TO).get(FROM).get(LENGTH), use);
   });

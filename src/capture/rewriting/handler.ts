@@ -24,7 +24,7 @@ export function closeHandler(
   out: WasmWriter,
   saveHelper: (signature: SaveSignature) => number,
   index: number,
-  { calls, pcLocal, frameBytes }: FramePlan,
+  { calls, pcLocal }: FramePlan,
 ): void {
   out.raw(OP.end, OP.return, OP.end);
   const get = (local: number): void => {
@@ -33,12 +33,10 @@ export function closeHandler(
   };
   for (const { signature, locals } of calls) {
     for (const local of locals) get(local);
-    if (signature.ends) {
+    if (signature.before !== null) {
       get(pcLocal);
-      for (const value of [index, frameBytes]) {
-        out.u8(OP.i32Const);
-        out.s32(value);
-      }
+      out.u8(OP.i32Const);
+      out.s32(index);
     }
     out.u8(OP.call);
     out.u32(saveHelper(signature));

@@ -6,7 +6,7 @@ import { I32, NO_TYPES } from '../../wasm/types.ts';
 import type { TypeList } from '../../wasm/types.ts';
 import { Assembler } from '../code/assembler.ts';
 import { bulkHelper } from './bulk.ts';
-import { SAVED_TYPES, SAVE_BASE, TRAILER_BYTES, savedSize } from '../layout/frame.ts';
+import { SAVE_BASE, TRAILER_BYTES, savedSize, savedTypes } from '../layout/frame.ts';
 import type { SaveSignature } from '../layout/frame.ts';
 import type { SegmentUse } from '../analysis/graph.ts';
 import { FUNCTIONS_PER_CHUNK } from '../layout/numbering.ts';
@@ -44,6 +44,7 @@ function fixedHelpers(module: Module, n: Numbering, types: TypeTable): AppendedF
   const { pushFunction, pushExtern, savedFunction, savedExtern } = referenceHelpers(n);
   const helpers: Readonly<Record<FixedHelper, AppendedFunction>> = {
     poll: { params: NO_TYPES, results: NO_TYPES, body: poll(n, types) },
+    reserve: { params: ONE_I32, results: ONE_I32, body: reserve(n) },
     place: { params: ONE_I32, results: NO_TYPES, body: place(n) },
     initTables: { params: NO_TYPES, results: NO_TYPES, body: initTables(module) },
     initMemory: { params: NO_TYPES, results: NO_TYPES, body: initMemory(module) },
@@ -62,6 +63,17 @@ function poll(n: Numbering, types: TypeTable): Uint8Array {
   const code = new Assembler();
   writeHostCall(code, n, types, 'poll');
   return code.body();
+}
+
+/** reserve(bytes): makes room at the end of the save area, which grows as needed, and returns the address. */
+function reserve(n: Numbering): Uint8Array {
+  const code = new Assembler();
+  code.op(OP.globalGet, n.savePointer).get(0).op(OP.i32Add).op(OP.localTee, 1);
+  code.op(OP.memorySize, n.controlMemory).constant(16).op(OP.i32Shl).op(OP.i32GtU).raw(OP.if, 0x40);
+  code.constant(1).op(OP.memoryGrow, n.controlMemory).constant(-1).op(OP.i32Eq).raw(OP.if, 0x40);
+  code.op(OP.unreachable).op(OP.end).op(OP.end);
+  code.op(OP.globalGet, n.savePointer).get(1).op(OP.globalSet, n.savePointer);
+  return code.body(ONE_I32);
 }
 
 /** place(i): puts function i into the scratch table. One passive segment holds the functions of one chunk. */
@@ -168,35 +180,39 @@ function segmentHelper(module: Module, n: Numbering, use: SegmentUse): AppendedF
   return { params: segmentParams(module, use), results: NO_TYPES, body: code.body() };
 }
 
-/** Appends its values, and the record's trailer if it ends one, to the save area, which grows as needed. */
-function saveHelper(n: Numbering, { counts, ends }: SaveSignature): AppendedFunction {
-  const values = SAVED_TYPES.flatMap((type, i) => Array.from({ length: counts[i]! }, () => type));
-  const params = Uint8Array.from([...values, ...(ends ? [I32, I32, I32] : [])]);
-  const bytes = values.reduce((sum, type) => sum + savedSize(type), 0) + (ends ? TRAILER_BYTES : 0);
+/** A helper takes its values and, if it ends a record, the pc and the function's index. */
+export function saveParams(signature: SaveSignature): TypeList {
+  return Uint8Array.from([...savedTypes(signature), ...(signature.before === null ? [] : [I32, I32])]);
+}
+
+/** Appends its values, and the record's trailer if it ends one, to the save area. */
+function saveHelper(n: Numbering, signature: SaveSignature): AppendedFunction {
+  const { before } = signature;
+  const values = savedTypes(signature);
+  const params = saveParams(signature);
+  const bytes = values.reduce((sum, type) => sum + savedSize(type), 0) + (before === null ? 0 : TRAILER_BYTES);
   const base = params.length;
   const code = new Assembler();
-  code.op(OP.globalGet, n.savePointer).op(OP.localTee, base).constant(bytes).op(OP.i32Add);
-  code.op(OP.memorySize, n.controlMemory).constant(16).op(OP.i32Shl).op(OP.i32GtU).raw(OP.if, 0x40);
-  code.constant(1).op(OP.memoryGrow, n.controlMemory).constant(-1).op(OP.i32Eq).raw(OP.if, 0x40);
-  code.op(OP.unreachable).op(OP.end).op(OP.end);
+  // One helper for all: with its code in each of them a small program would be a hundredth larger.
+  code.constant(bytes).op(OP.call, n.fixed('reserve')).op(OP.localSet, base);
   let offset = 0;
   values.forEach((type, local) => {
     asStored(code.get(base).get(local), n, type).store(type, n.controlMemory, offset);
     offset += savedSize(type);
   });
-  if (ends) {
-    const [pc, index, size] = [values.length, values.length + 1, values.length + 2];
-    for (const [i, local] of [index, pc, size].entries()) {
-      code
-        .get(base)
-        .get(local)
-        .store(I32, n.controlMemory, offset + 4 * i);
-    }
+  if (before !== null) {
+    const [pc, index] = [values.length, values.length + 1];
+    code.get(base).get(index).store(I32, n.controlMemory, offset);
     code
       .get(base)
-      .constant(0)
-      .store(I32, n.controlMemory, offset + 12);
+      .get(pc)
+      .store(I32, n.controlMemory, offset + 4);
+    for (const [i, word] of [before + bytes, 0].entries()) {
+      code
+        .get(base)
+        .constant(word)
+        .store(I32, n.controlMemory, offset + 8 + 4 * i);
+    }
   }
-  code.get(base).constant(bytes).op(OP.i32Add).op(OP.globalSet, n.savePointer);
   return { params, results: NO_TYPES, body: code.body(ONE_I32) };
 }

@@ -105,9 +105,21 @@ export abstract class LoopRewriter extends BranchCopier {
     return this.sites++;
   }
 
+  /** Before site `site` can unwind. The pc is 0 before it has been set, so where only site 0 comes it is left. */
   protected setPc(site: number): void {
+    if (site > 0 || this.#isInLoop()) this.writePc(site);
+  }
+
+  protected writePc(site: number): void {
     this.constant(site);
     this.local(OP.localSet, this.ownLocals);
+  }
+
+  /** Others may come back to site 0. */
+  #isInLoop(): boolean {
+    const { depth, frameOpcode } = this.walker;
+    for (let frame = depth; frame > 0; frame--) if (frameOpcode[frame] === OP.loop) return true;
+    return false;
   }
 
   protected poll(): void {
@@ -117,7 +129,7 @@ export abstract class LoopRewriter extends BranchCopier {
   }
 
   #writePoll(site: number): void {
-    this.hints.push(writePoll(this.out, this.target, this.ownLocals, site));
+    this.hints.push(writePoll(this.out, this.target, () => this.setPc(site)));
   }
 
   /** For a `loop` that the walker has just passed. */

@@ -4,17 +4,17 @@ import type { WasmWriter } from '../../wasm/writer.ts';
 import type { CodeTarget } from './target.ts';
 
 /**
- * `if (attention) { pc = site; poll(); unreachable }`, the arm hinted to be cold. The poll never returns here: with
+ * `if (attention) { poll(); unreachable }`, the arm hinted to be cold. The poll never returns here: with
  * a way back from the arm V8 gives up optimisations of the loop (sieve 1.25 against 1.06, sorting 1.18 against
  * 1.08). A host that only wants to look in is served by unwinding and resuming at once.
  *
+ * @param setPc writes `pc = site` at the beginning of the arm
  * @returns the offset of the `if`, for the hint
  */
 export function writePoll(
   out: WasmWriter,
   { controlMemory, poll }: Pick<CodeTarget, 'controlMemory' | 'poll'>,
-  pcLocal: number,
-  site: number,
+  setPc: () => void,
 ): number {
   out.raw(OP.i32Const, 0, OP.i32Load);
   if (controlMemory === 0) out.u8(2);
@@ -24,10 +24,8 @@ export function writePoll(
   }
   out.u8(0);
   const branch = out.length;
-  out.raw(OP.if, 0x40, OP.i32Const);
-  out.s32(site);
-  out.u8(OP.localSet);
-  out.u32(pcLocal);
+  out.raw(OP.if, 0x40);
+  setPc();
   out.u8(OP.call);
   out.u32(poll);
   out.raw(OP.unreachable, OP.end);
