@@ -201,6 +201,36 @@ test('a withdrawn sleep goes on where it was when it is made again, and only the
   anew.withdraw();
 });
 
+test('a relative time goes on beside an absolute one of the process’s own clock, which each place makes relative', () => {
+  const harness = new Harness();
+  /** By how much the clock of the process is behind home's, as it may be after a move. */
+  const poll = (behind: bigint, ...wanted: Subscription[]) => {
+    const monotonic = BigInt(harness.clock.now()) * MS - behind * MS;
+    return harness.block('poll_oneoff', args(...relativeToGuest(wanted, monotonic)));
+  };
+  const [deadline, sleep] = [clock(1n, 60, ClockId.monotonic, true), clock(2n, 40)];
+  for (let moves = 0; moves < 3; moves++) {
+    const waiting = poll(0n, deadline, sleep);
+    harness.clock.inner.advance(10);
+    assert.ok(waiting.withdraw());
+  }
+  const last = poll(0n, deadline, sleep);
+  harness.clock.inner.advance(9);
+  assert.ok(last.pending);
+  harness.clock.inner.advance(1);
+  assert.deepEqual(soFar(last), { count: 1, events: [clockEvent(2n)] });
+
+  // The absolute time is the process's: it is not reached early, however long it was waited for elsewhere.
+  const first = poll(0n, deadline, clock(2n, 400));
+  harness.clock.inner.advance(10);
+  assert.ok(first.withdraw());
+  const again = poll(5n, deadline, clock(2n, 400));
+  harness.clock.inner.advance(14);
+  assert.ok(again.pending);
+  harness.clock.inner.advance(1);
+  assert.deepEqual(soFar(again), { count: 1, events: [clockEvent(1n)] });
+});
+
 test('any set of subscriptions gives exactly those that are ready, in order, and leaves no timer', () => {
   const subscription = fc.oneof(
     fc.record({ kind: fc.constant('clock' as const), value: fc.nat(20) }),

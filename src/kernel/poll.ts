@@ -7,6 +7,8 @@
  *
  * A relative time counts from the moment when the call was first made, also if the process moved meanwhile and made
  * it again (Process.interruptedPolls): otherwise a process that moves more often than it wakes would sleep for ever.
+ * Each subscription is compared for itself: an absolute time that {@link relativeToGuest} has made relative is another
+ * one when the call is made again, and counts from then.
  */
 import { clockTime } from './clocks.ts';
 import type { Errno } from '../abi/errno.ts';
@@ -35,7 +37,8 @@ export class Poll {
   readonly #process: Process;
   readonly #seat: Seat;
   readonly #subscriptions: readonly Subscription[];
-  readonly #since: number;
+  /** When each was first made, by its position. */
+  readonly #since: readonly number[];
   /** What a waiter has brought, by the position of its subscription. */
   readonly #arrived = new Map<number, Settled<Readiness>>();
   readonly #waits = new Map<number, Waiting<Settled<Readiness>>>();
@@ -48,10 +51,11 @@ export class Poll {
     this.#seat = seat;
     this.#subscriptions = subscriptions;
     const interrupted = process.interruptedPolls.get(seat);
-    this.#since =
-      interrupted !== undefined && sameSubscriptions(interrupted.subscriptions, subscriptions)
-        ? interrupted.since
-        : process.surroundings.clock.now();
+    const now = process.surroundings.clock.now();
+    this.#since = subscriptions.map((wanted, index) => {
+      const before = interrupted?.[index];
+      return before && sameFields(before.subscription, wanted) ? before.since : now;
+    });
     process.interruptedPolls.delete(seat);
   }
 
@@ -64,7 +68,8 @@ export class Poll {
     }
     const result = new Waiting<Settled<readonly Event[]>>(() => {
       this.#release();
-      this.#process.interruptedPolls.set(this.#seat, { subscriptions: this.#subscriptions, since: this.#since });
+      const interrupted = this.#subscriptions.map((subscription, i) => ({ subscription, since: this.#since[i] ?? 0 }));
+      this.#process.interruptedPolls.set(this.#seat, interrupted);
     });
     this.#result = result;
     for (const [index, waiting] of this.#waits) {
@@ -90,14 +95,14 @@ export class Poll {
   #look(): readonly Event[] {
     const events: Event[] = [];
     for (const [index, wanted] of this.#subscriptions.entries()) {
-      const event = wanted.type === 'clock' ? this.#lookAtClock(wanted) : this.#lookAtFile(index, wanted);
+      const event = wanted.type === 'clock' ? this.#lookAtClock(index, wanted) : this.#lookAtFile(index, wanted);
       if (event !== null) events.push(event);
     }
     return events;
   }
 
-  #lookAtClock(wanted: ClockSubscription): Event | null {
-    if (this.#remainingMs(wanted) > 0) return null;
+  #lookAtClock(index: number, wanted: ClockSubscription): Event | null {
+    if (this.#remainingMs(index, wanted) > 0) return null;
     return { userdata: wanted.userdata, error: 0, type: EventType.clock, bytes: 0n, flags: 0 };
   }
 
@@ -115,19 +120,19 @@ export class Poll {
   }
 
   /** Milliseconds until the clock is there, 0 or less if it is; for an absolute wall-clock time as it stands now. */
-  #remainingMs({ clock: id, timeout, abstime }: ClockSubscription): number {
+  #remainingMs(index: number, { clock: id, timeout, abstime }: ClockSubscription): number {
     const { clock } = this.#process.surroundings;
-    if (!abstime) return this.#since + Number(timeout) / 1e6 - clock.now();
+    if (!abstime) return (this.#since[index] ?? 0) + Number(timeout) / 1e6 - clock.now();
     return Number(timeout - clockTime(clock, id)) / 1e6;
   }
 
   /** One timer for the next clock that is due; without clocks there is none. */
   #setTimer(): void {
     let delay = Infinity;
-    for (const wanted of this.#subscriptions) {
+    for (const [index, wanted] of this.#subscriptions.entries()) {
       if (wanted.type !== 'clock') continue;
       const step = wanted.abstime && wanted.clock === ClockId.realtime ? WALL_CLOCK_STEP_MS : LONGEST_TIMER_MS;
-      delay = Math.min(delay, step, this.#remainingMs(wanted));
+      delay = Math.min(delay, step, this.#remainingMs(index, wanted));
     }
     if (delay === Infinity) return;
     this.#timer = this.#process.surroundings.clock.after(Math.max(0, delay), () => {
@@ -138,7 +143,7 @@ export class Poll {
   }
 
   #clockIsDue(): boolean {
-    return this.#subscriptions.some((wanted) => wanted.type === 'clock' && this.#remainingMs(wanted) <= 0);
+    return this.#subscriptions.some((wanted, i) => wanted.type === 'clock' && this.#remainingMs(i, wanted) <= 0);
   }
 
   #release(): void {
@@ -176,11 +181,7 @@ export function relativeToGuest(subscriptions: readonly Subscription[], monotoni
   });
 }
 
-function sameSubscriptions(a: readonly Subscription[], b: readonly Subscription[]): boolean {
-  return a.length === b.length && a.every((one, index) => sameFields(one, b[index]));
-}
-
-function sameFields(a: Subscription, b: Subscription | undefined): boolean {
+function sameFields(a: Subscription, b: Subscription): boolean {
   const other: Readonly<Record<string, unknown>> = { ...b };
   return Object.entries(a).every(([key, value]) => other[key] === value);
 }

@@ -61,9 +61,9 @@ export interface Threads {
 
 export const ONE_THREAD: Threads = { count: 1, waiting: [] };
 
-/** A poll_oneoff that was withdrawn, so that its time goes on when it is made again. */
-export interface InterruptedPoll {
-  readonly subscriptions: readonly Subscription[];
+/** One subscription of a poll_oneoff that was withdrawn, so that its time goes on when the call is made again. */
+export interface InterruptedWait {
+  readonly subscription: Subscription;
   /** When it was first made, in monotonic milliseconds. */
   readonly since: number;
 }
@@ -89,7 +89,7 @@ export class Process {
   /** Of its threads, by seat. Written by the kernel's dispatcher. */
   readonly blocked = new Map<Seat, BlockedCall>();
   /** Likewise. Written by poll_oneoff and the dispatcher. */
-  readonly interruptedPolls = new Map<Seat, InterruptedPoll>();
+  readonly interruptedPolls = new Map<Seat, readonly InterruptedWait[]>();
 
   #life: Life = { phase: 'starting' };
   readonly #waiters = new Set<Waiting<ExitStatus>>();
