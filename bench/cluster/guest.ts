@@ -56,6 +56,7 @@ export function specOf(program: string, args: readonly string[]): RunSpec {
     args: ['program', ...args],
     env: [],
     cwd: '/',
+    umask: process.umask(),
     dirs: [],
     listen: [],
     pin: false,

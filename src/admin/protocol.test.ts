@@ -22,6 +22,7 @@ const SPEC = {
   args: ['b.wasm', 'ä', ''],
   env: ['A=1'],
   cwd: '/a',
+  umask: 0o27,
   dirs: [{ host: '/a', guest: '.' }],
   listen: ['127.0.0.1:0'],
   pin: true,
@@ -76,6 +77,14 @@ test('an interval between moves that no timer has is refused', () => {
   const stdios = { stdin: stdio, stdout: stdio, stderr: stdio };
   for (const hopMicros of [0, -1, NaN, Infinity, LIMITS.hopMicros + 1]) {
     const run: ToDaemon = { kind: 'run', spec: { ...SPEC, hopMicros }, stdio: stdios, terminal: null };
+    assert.throws(() => decodeToDaemon(payload(encodeToDaemon(run))), { code: 'protocol' });
+  }
+});
+
+test('a umask that is none is refused', () => {
+  const stdios = { stdin: stdio, stdout: stdio, stderr: stdio };
+  for (const umask of [LIMITS.umask + 1, 0xffff]) {
+    const run: ToDaemon = { kind: 'run', spec: { ...SPEC, umask }, stdio: stdios, terminal: null };
     assert.throws(() => decodeToDaemon(payload(encodeToDaemon(run))), { code: 'protocol' });
   }
 });

@@ -38,7 +38,7 @@ import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/cl
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
-export const CONTROL_VERSION = 2;
+export const CONTROL_VERSION = 3;
 /** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
 export const CONTROL_MAGIC = 0x77_64_6f_67;
 
@@ -84,6 +84,7 @@ const runSpec = struct({
   args: list(osText),
   env: list(osText),
   cwd: osText,
+  umask: within(u16, 0, LIMITS.umask),
   dirs: list(struct({ host: osText, guest: osText }), LIMITS.descriptorsPerProcess),
   listen: list(str, LIMITS.descriptorsPerProcess),
   pin: bool,

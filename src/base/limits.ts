@@ -75,6 +75,8 @@ export const LIMITS = {
   toldMs: 100 * 100 * 365 * 86_400_000,
   /** Microseconds between two moves of `run --hop`: a day. From 25 days on, Node's timers would fire at once. */
   hopMicros: 86_400_000_000,
+  /** The largest umask: no file gets any permission. */
+  umask: 0o777,
   /** Bytes that a process's arguments and environment take together (Linux: ARG_MAX, 2 MiB). */
   argumentBytes: 2 * MIB,
   /** Bytes of a path (Linux: PATH_MAX, which counts a NUL behind it). */

@@ -82,6 +82,7 @@ export function runSpec(invocation: Invocation, here: string, env: NodeJS.Proces
     args: [program, ...args],
     env: entries,
     cwd,
+    umask: process.umask(),
     dirs: (dirs.length > 0 ? dirs : ['.']).map((dir) => parseDirectory(dir, cwd)),
     listen: invocation.values('listen'),
     pin: invocation.flag('pin'),

@@ -24,7 +24,7 @@ function scratch(run: (harness: Harness, directory: number) => void): void {
   });
   const [input, output, errors] = stdio;
   assert.ok(input && output && errors);
-  const harness = new Harness({ stdio: [input, output, errors] }, openPreopen(host));
+  const harness = new Harness({ stdio: [input, output, errors] }, openPreopen(host, null));
   try {
     const { stat } = harness.ok('fd_fdstat_get', { fd: 3 });
     const root = open(harness, 3, '.', {

@@ -12,7 +12,7 @@ import { Harness, OPEN } from './testing/harness.ts';
 
 test('a guest’s own thread sees the file that the kernel has open, as far as its rights go', () => {
   const host = mkdtempSync(path.join(tmpdir(), 'godwit-direct-'));
-  const harness = new Harness({}, openPreopen(host));
+  const harness = new Harness({}, openPreopen(host, null));
   try {
     assert.deepEqual(directView(harness.process), []);
     const fd = harness.open('file', { base: OPEN.base | Rights.fd_fdstat_set_flags });

@@ -92,6 +92,8 @@ export interface RunSpec {
   readonly env: readonly string[];
   /** Absolute path: the working directory, as far as a program can have one. */
   readonly cwd: string;
+  /** Permission bits that files which the program makes do not get, 0 to LIMITS.umask. */
+  readonly umask: number;
   readonly dirs: readonly DirectoryGrant[];
   /** Addresses (HOST:PORT, or a port on loopback) of sockets to listen on and pass in, in this order. */
   readonly listen: readonly string[];

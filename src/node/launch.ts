@@ -44,7 +44,7 @@ export async function launch(
   const opened: OpenFile[] = [];
   try {
     const preopens = spec.dirs.map(({ host, guest }) => {
-      const directory = openPreopen(path.resolve(spec.cwd, host));
+      const directory = openPreopen(path.resolve(spec.cwd, host), spec.umask);
       opened.push(directory);
       return { name: guest, directory };
     });

@@ -19,7 +19,7 @@ const READ_WRITE = {
 };
 
 function withDevice(name: string, use: (device: OpenFile) => void): void {
-  const dev = openPreopen('/dev');
+  const dev = openPreopen('/dev', null);
   try {
     const device = dev.open(name, READ_WRITE);
     assert.ok(device instanceof HostDevice);
@@ -53,7 +53,7 @@ test('a full device is full', { skip: process.platform !== 'linux' }, () => {
 });
 
 test('devices that can wait are refused', { skip: process.platform !== 'linux' }, () => {
-  const dev = openPreopen('/dev');
+  const dev = openPreopen('/dev', null);
   try {
     assert.throws(() => dev.open('tty', READ_WRITE), fails(ERRNO.notsup));
   } finally {

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { FileType, OFlags } from '../abi/types.ts';
 import { HostDirectory } from './hostdirectory.ts';
-import { canHold } from './spot.ts';
+import { canHold, openSpot } from './spot.ts';
 import { READ, each, fails, openDirectory, options, scratch, text, touch, typeOf, use } from './testing/scratch.ts';
+
+const noModes = process.platform === 'win32' && 'files have no permission bits here';
 
 each('creating and opening: exclusive, directory, truncate, write', ({ root, inside }) => {
   touch(root, 'file');
@@ -29,6 +31,35 @@ each('creating and opening: exclusive, directory, truncate, write', ({ root, ins
   typeOf(root, 'file', OFlags.trunc | OFlags.creat, { write: true });
   assert.equal(root.statPath('file', false).size, 0n);
   assert.equal(typeOf(root, 'created', OFlags.creat, { read: false }), FileType.regularFile);
+});
+
+test('what is made in a directory and below it has the umask that belongs to the directory', { skip: noModes }, (t) => {
+  const { inside } = scratch(t, canHold);
+  const own = process.umask(0o022);
+  t.after(() => process.umask(own));
+  const modeOf = (name: string) => (fs.statSync(path.join(inside, name)).mode & 0o777).toString(8);
+  for (const [umask, file, directory] of [
+    [0o077, '600', '700'],
+    [0, '666', '777'],
+    [0o777, '0', '0'],
+    [null, '644', '755'],
+  ] as const) {
+    const root = new HostDirectory(openSpot(inside, canHold), umask);
+    root.makeDirectory('dir');
+    touch(root, 'file');
+    assert.deepEqual([modeOf('file'), modeOf('dir')], [file, directory]);
+    fails('exist', () => root.makeDirectory('dir'));
+    fails('exist', () => root.open('file', options(OFlags.creat | OFlags.excl, { write: true })));
+    fs.chmodSync(path.join(inside, 'dir'), 0o700);
+    const below = openDirectory(root, 'dir');
+    touch(below, 'file');
+    assert.equal(modeOf('dir/file'), file);
+    // What the daemon makes itself is as before.
+    fs.writeFileSync(path.join(inside, 'own'), '');
+    assert.equal(modeOf('own'), '644');
+    for (const opened of [below, root]) opened.close();
+    for (const name of fs.readdirSync(inside)) fs.rmSync(path.join(inside, name), { recursive: true });
+  }
 });
 
 each('special files never hold the daemon', ({ root, inside }) => {

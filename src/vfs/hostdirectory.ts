@@ -28,6 +28,7 @@ import { resolve } from './resolve.ts';
 import type { Follow, Found } from './resolve.ts';
 import type { Spot } from './spot.ts';
 import { setPathTimes } from './times.ts';
+import { type Umask, withUmask } from './umask.ts';
 
 /** How often a path is resolved again because someone changes it at the same time. */
 const ATTEMPTS = 16;
@@ -59,12 +60,14 @@ export class HostDirectory implements Directory {
   readonly #spot: Spot;
   /** Given to the process, not opened below such a one: its own parent, as the root of a system is. */
   readonly #given: boolean;
+  readonly #umask: Umask;
   /** The listing that cookies refer to. */
   #names: readonly string[] | null = null;
 
-  /** @param spot belongs to the object now */
-  constructor(spot: Spot, given = true) {
+  /** @param spot belongs to the object now @param umask of what is made in it and below */
+  constructor(spot: Spot, umask: Umask, given = true) {
     this.#spot = spot;
+    this.#umask = umask;
     this.#given = given;
   }
 
@@ -73,7 +76,7 @@ export class HostDirectory implements Directory {
     const follow = followedBy(options);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const opened = resolve(this.#spot, path, follow, (found) => {
-        const file = openFound(found, options);
+        const file = openFound(found, options, this.#umask);
         return file === IS_DIRECTORY ? this.#openDirectory(found, options.flags) : file;
       });
       if (opened !== CHANGED) return opened;
@@ -84,7 +87,11 @@ export class HostDirectory implements Directory {
   #openDirectory({ spot, name }: Found, flags: number): HostDirectory {
     const entered = name === null ? spot.again() : spot.enter(name);
     const [own, other] = [this.#spot.stat(), entered.stat()];
-    const opened = new HostDirectory(entered, this.#given && own.ino === other.ino && own.dev === other.dev);
+    const opened = new HostDirectory(
+      entered,
+      this.#umask,
+      this.#given && own.ino === other.ino && own.dev === other.dev,
+    );
     opened.flags = flags;
     return opened;
   }
@@ -98,7 +105,7 @@ export class HostDirectory implements Directory {
   makeDirectory(path: string): void {
     this.#resolve(path, 'never', (found) => {
       nameOrRefuse(found, 'exist');
-      host(() => mkdirSync(found.path));
+      host(() => withUmask(this.#umask, () => mkdirSync(found.path)));
     });
   }
 

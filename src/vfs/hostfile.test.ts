@@ -26,7 +26,7 @@ interface Opened {
 function open(t: TestContext, content: string, access = { read: true, write: true }, flags = 0): Opened {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'godwit-file-'));
   fs.writeFileSync(path.join(base, 'file'), content);
-  const directory = new HostDirectory(openSpot(base));
+  const directory = new HostDirectory(openSpot(base), null);
   const file = directory.open('file', {
     ...access,
     create: false,

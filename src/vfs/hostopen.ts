@@ -9,11 +9,12 @@ import { HostDevice, neverWaits } from './hostdevice.ts';
 import { HostFile, hostOpenFlags } from './hostfile.ts';
 import type { OpenFile, OpenOptions } from './openfile.ts';
 import type { Found } from './resolve.ts';
+import { type Umask, withUmask } from './umask.ts';
 
 /** Never followed, never waited for (a FIFO), never the daemon's controlling terminal. Windows has none of them. */
 const ALWAYS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
-/** Permissions of new files before the daemon's umask. */
+/** Permissions of new files before the umask. */
 const NEW_FILE_MODE = 0o666;
 
 /** What openFound asks its directory for: the thing found is a directory. */
@@ -32,10 +33,14 @@ export function checkOptions(options: OpenOptions): void {
 }
 
 /** Opens what a path names, or creates it. */
-export function openFound(found: Found, options: OpenOptions): OpenFile | typeof IS_DIRECTORY | typeof CHANGED {
+export function openFound(
+  found: Found,
+  options: OpenOptions,
+  umask: Umask,
+): OpenFile | typeof IS_DIRECTORY | typeof CHANGED {
   const { stats } = found;
   if (options.create && found.slash && found.name !== null) refuse('isdir');
-  if (stats === undefined) return createFile(found, options);
+  if (stats === undefined) return createFile(found, options, umask);
   if (options.create && options.exclusive) refuse('exist');
   if (stats.isDirectory()) {
     if (options.write || options.create || options.truncate) refuse('isdir');
@@ -49,11 +54,12 @@ export function openFound(found: Found, options: OpenOptions): OpenFile | typeof
   return refuse(stats.isSocket() ? 'nxio' : 'notsup');
 }
 
-function createFile(found: Found, options: OpenOptions): OpenFile | typeof CHANGED {
+function createFile(found: Found, options: OpenOptions, umask: Umask): OpenFile | typeof CHANGED {
   if (!options.create) refuse('noent');
   const flags = hostOpenFlags(options, options.flags) | constants.O_CREAT | constants.O_EXCL | ALWAYS;
   try {
-    return new HostFile(openSync(found.path, flags, NEW_FILE_MODE), options, options.flags);
+    const fd = withUmask(umask, () => openSync(found.path, flags, NEW_FILE_MODE));
+    return new HostFile(fd, options, options.flags);
   } catch (error) {
     if (hostErrorCode(error) === 'EEXIST' && !options.exclusive) return CHANGED;
     throw fromHost(error);

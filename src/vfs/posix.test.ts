@@ -136,7 +136,7 @@ for (const held of [true, false]) {
         assert.ok(left !== undefined && right !== undefined);
         fs.mkdirSync(left, { recursive: true });
         fs.mkdirSync(right, { recursive: true });
-        const root = new HostDirectory(openSpot(left, held));
+        const root = new HostDirectory(openSpot(left, held), null);
         let linked = false;
         try {
           for (const call of calls) {

@@ -23,7 +23,7 @@ test('a directory that cannot be given is named with the reason', (t) => {
   const reasons = { missing: /no such directory/, file: /not a directory/, loop: /too many symbolic links/ };
   for (const [name, reason] of Object.entries(reasons)) {
     assert.throws(
-      () => openPreopen(path.join(base, name)),
+      () => openPreopen(path.join(base, name), null),
       (error) =>
         error instanceof GodwitError &&
         error.code === 'io' &&
@@ -32,7 +32,7 @@ test('a directory that cannot be given is named with the reason', (t) => {
     );
   }
   // The user's own links are followed.
-  const directory = openPreopen(path.join(base, 'link'));
+  const directory = openPreopen(path.join(base, 'link'), null);
   directory.makeDirectory('x');
   directory.close();
   assert.deepEqual(fs.readdirSync(path.join(base, 'real')), ['x']);
@@ -45,7 +45,7 @@ function errno(code: string): number | undefined {
 
 test('the root of the file system can be given', { skip: process.platform === 'win32' }, () => {
   for (const held of canHold ? [true, false] : [false]) {
-    const root = new HostDirectory(openSpot('/', held));
+    const root = new HostDirectory(openSpot('/', held), null);
     assert.equal(root.stat().ino, fs.statSync('/', { bigint: true }).ino);
     assert.equal(root.statPath('.', false).ino, root.stat().ino);
     assert.equal(root.statPath('dev/null', false).ino, fs.statSync('/dev/null', { bigint: true }).ino);

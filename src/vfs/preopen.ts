@@ -6,6 +6,7 @@ import { hostErrorCode } from './hosterror.ts';
 import { HostDirectory } from './hostdirectory.ts';
 import type { Directory } from './openfile.ts';
 import { openSpot } from './spot.ts';
+import type { Umask } from './umask.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such directory',
@@ -19,11 +20,12 @@ const REASONS: Readonly<Record<string, string>> = {
 /**
  * Opens a directory of the host, by a name that the user has said: links in it are followed.
  * @param hostPath absolute, or relative to the daemon's working directory
+ * @param umask of the files that the program makes in it
  * @throws GodwitError `io`, naming the directory and the reason
  */
-export function openPreopen(hostPath: string): Directory {
+export function openPreopen(hostPath: string, umask: Umask): Directory {
   try {
-    return new HostDirectory(openSpot(hostPath));
+    return new HostDirectory(openSpot(hostPath), umask);
   } catch (error) {
     const code = hostErrorCode(error);
     if (code === null) throw error;

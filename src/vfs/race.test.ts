@@ -36,7 +36,7 @@ test('a link that is put in a directory’s place at the worst moment leads nowh
   fs.writeFileSync(path.join(inside, 'directory', 'file'), 'inside');
   fs.writeFileSync(path.join(outside, 'file'), 'outside');
   fs.symlinkSync('../outside', path.join(inside, 'link'));
-  const root = new HostDirectory(openSpot(inside, true));
+  const root = new HostDirectory(openSpot(inside, true), null);
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const attacker = new Worker(ATTACKER, { eval: true, workerData: { inside, stop: stop.buffer } });
   const ended = new Promise((resolve) => void attacker.once('exit', resolve));

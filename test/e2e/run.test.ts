@@ -1,6 +1,6 @@
 /** `godwit run` as a user meets it: streams, files, signals, terminals, exit status, options. */
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -43,6 +43,24 @@ for (const [place, node] of PLACES) {
         ${stdio} null pipe pipe </dev/null 2>&1 | cat`;
       const { stdout, stderr } = await lab.shell(script, { node });
       assert.deepEqual({ stdout, stderr }, { stdout: 'ok\nok\nok\n', stderr: '' });
+    });
+
+    test('files have the umask of the command', async () => {
+      const directory = path.join(lab.directory, `umask-${node}`);
+      await mkdir(directory);
+      // Of two commands, so that neither can be the daemon's own.
+      for (const [umask, mode] of [
+        ['077', '600'],
+        ['002', '664'],
+      ] as const) {
+        const { stderr } = await lab.shell(`umask ${umask}; $GODWIT run ${programs.ray} 4 ${umask}`, {
+          node,
+          cwd: directory,
+        });
+        assert.equal(stderr, '');
+        const { mode: found } = await stat(path.join(directory, umask));
+        assert.equal((found & 0o777).toString(8), mode);
+      }
     });
 
     test('> makes a file anew and >> goes on at its end', async () => {

@@ -143,7 +143,7 @@ class Chain {
       cwd: '/',
       stdio: [stdin, stdout, stderr].map((file) => ({ file, rights: file.rights })) as never,
       listeners: [],
-      preopens: options.directory === null ? [] : [{ name: '.', directory: openPreopen(options.directory) }],
+      preopens: options.directory === null ? [] : [{ name: '.', directory: openPreopen(options.directory, null) }],
       stay: [],
     });
     this.#process.begin();

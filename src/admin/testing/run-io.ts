@@ -7,6 +7,7 @@ export const spec = (program: string, more: Partial<RunSpec> = {}): RunSpec => (
   args: [program],
   env: [],
   cwd: '/',
+  umask: 0o22,
   dirs: [],
   listen: [],
   pin: false,

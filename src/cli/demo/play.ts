@@ -70,6 +70,7 @@ async function runOnce(job: Job, pinned: boolean, options: PlayOptions): Promise
       args: [job.name, ...job.args],
       env: [],
       cwd: directory,
+      umask: process.umask(),
       dirs: [{ host: directory, guest: '.' }],
       listen: [],
       pin: pinned,

@@ -30,7 +30,7 @@ export function scratch(t: TestContext, held: boolean): Scratch {
   fs.mkdirSync(inside);
   fs.mkdirSync(outside);
   fs.writeFileSync(path.join(outside, 'secret'), 'secret');
-  const root = new HostDirectory(openSpot(inside, held));
+  const root = new HostDirectory(openSpot(inside, held), null);
   const descriptors = countDescriptors();
   t.after(() => {
     const left = countDescriptors();
