@@ -90,6 +90,7 @@ function withBody(body: (code: Assembler) => void, depth = 0): Uint8Array {
   const b = new ModuleBuilder();
   const leaf = b.define([], [], [], new Assembler().done());
   b.table(1);
+  b.elements([leaf], 'declared');
   b.memories.push({ minimum: 1, maximum: 9 });
   const code = new Assembler().raw(OP.block, 0x40, OP.loop, 0x40);
   body(code);
@@ -115,6 +116,11 @@ test('loops that are not counted', () => {
     'another way back': (code) => code.get(1).op(OP.brIf, 0),
     'a table of labels': (code) => code.raw(OP.block, 0x40).get(1).op(OP.brTable, 1, 0, 0).raw(OP.end),
     'a call': (code) => code.op(OP.call, 0),
+    'another way back, for a null': (code) => code.get(1).op(OP.tableGet, 0).op(OP.brOnNull, 0).op(OP.drop),
+    'a call of a reference': (code) => code.op(OP.refFunc, 0).op(OP.callRef, 0),
+    'the size of a memory': (code) => code.op(OP.memorySize, 0).op(OP.drop),
+    'a wake-up': (code) => code.get(1).get(1).op(OP.atomicNotify, 2, 0).op(OP.drop),
+    'dropping a segment': (code) => code.op(OP.elemDrop, 0),
     'more memory': (code) => code.constant(1).op(OP.memoryGrow, 0).op(OP.drop),
     'a call through a table': (code) => code.constant(0).op(OP.callIndirect, 0, 0),
     'too large': (code) => {

@@ -7,10 +7,12 @@
  * The bound is a constant or a local that the loop does not write; it may also stand before `local.get i`; and it is 0
  * if bound and `i32.ne` are missing. How many rounds are left is then known at the loop's head.
  */
-import { OP, PREFIX_FC, PREFIX_FD } from '../../wasm/opcodes.ts';
+import { IMMEDIATE, immediateOf } from '../../wasm/instructions.ts';
+import { OP } from '../../wasm/opcodes.ts';
 import type { FunctionWalker } from '../../wasm/walker.ts';
 import type { WasmWriter } from '../../wasm/writer.ts';
 import { Assembler } from '../code/assembler.ts';
+import { waitUseAt } from './wait-uses.ts';
 
 export interface Bound {
   readonly kind: 'local' | 'constant';
@@ -44,21 +46,54 @@ const MOST_BYTES = 512;
 /** So that the distance of many rounds is still far below 2^31. */
 const MOST_STEP = 4096;
 
-/** Calls take a time that the size of the loop does not tell; these others may lead back to its head. */
-const NOT_PLAIN: ReadonlySet<number> = new Set([
-  OP.call,
-  OP.callIndirect,
-  OP.brTable,
-  OP.try,
-  OP.tryTable,
-  OP.memoryGrow,
-  OP.atomicNotify,
+/**
+ * Instructions with rules of their own that a counted loop may hold, besides those that are known by their signature alone:
+ * they take a short time, or leave the loop. All others it may not, so that one that comes to the engine cannot be
+ * forgotten here. Calls, bulk instructions and giving a memory more pages take a time that the size of the loop does not
+ * tell; `memory.size` may become a `memory.grow` (growing.ts); `br_table` and the clauses of tries may lead back to the
+ * loop's head by many ways. Loops inside are safepoints.
+ */
+const PLAIN: ReadonlySet<number> = new Set([
+  OP.unreachable,
+  OP.block,
+  OP.if,
+  OP.else,
+  OP.end,
+  OP.br,
+  OP.brIf,
+  OP.brOnNull,
+  OP.brOnNonNull,
+  OP.return,
+  OP.returnCall,
+  OP.returnCallIndirect,
+  OP.returnCallRef,
+  OP.throw,
+  OP.throwRef,
+  OP.drop,
+  OP.select,
+  OP.selectTyped,
+  OP.localGet,
+  OP.localSet,
+  OP.localTee,
+  OP.globalGet,
+  OP.globalSet,
+  OP.tableGet,
+  OP.tableSet,
+  OP.refNull,
+  OP.refIsNull,
+  OP.refFunc,
+  OP.refAsNonNull,
 ]);
 
-/** The time of bulk instructions, and of giving a memory more pages, is not told by the size either. */
-function isPlain(opcode: number): boolean {
-  if (opcode >= PREFIX_FC && opcode < PREFIX_FD) return opcode < OP.memoryInit;
-  return !NOT_PLAIN.has(opcode);
+/** Those of them that may lead back to the loop's head, by the label that is their immediate. */
+const BRANCHES: ReadonlySet<number> = new Set([OP.br, OP.brIf, OP.brOnNull, OP.brOnNonNull]);
+
+/** For the instruction that the walker has just passed. */
+function isPlain(walker: FunctionWalker): boolean {
+  const { opcode } = walker;
+  if (immediateOf[opcode] === IMMEDIATE.special) return PLAIN.has(opcode);
+  // Waiting and waking are calls of helpers, though they have a signature.
+  return waitUseAt(walker) === null;
 }
 
 interface Instruction {
@@ -83,12 +118,13 @@ export function countedLoop(walker: FunctionWalker): CountedLoop | null {
   let back = 0;
   let plain = true;
   walker.rewindToLoop();
+  walker.step();
   do {
     walker.step();
     const { opcode, immediate, depth, start: at } = walker;
     if (opcode === OP.localSet || opcode === OP.localTee) written.push(immediate);
-    else if (!isPlain(opcode)) plain = false;
-    else if ((opcode === OP.br || opcode === OP.brIf) && depth - immediate === loop) back++;
+    else if (!isPlain(walker)) plain = false;
+    else if (BRANCHES.has(opcode) && depth - immediate === loop) back++;
     if (opcode !== OP.end || depth >= loop) tail.push({ opcode, immediate, at });
     if (tail.length > TAIL) tail.shift();
   } while (walker.depth >= loop);
