@@ -107,8 +107,14 @@ export const LIMITS = {
   holdings: 4096,
   /** Names (stay reasons, features) in one message: all the tables that they come from are shorter. */
   namesInMessage: 256,
-  /** Bytes of saved frames of one thread: V8's own stack ends long before. */
+  /** Bytes of saved frames of one thread that moves; one with more stays: a deep stack of real programs has a tenth of it. */
   savedStackBytes: 64 * MIB,
+  /**
+   * Bytes of saved frames of one thread, even if it stays. V8's stack of 4 MB does not bound them: optimised code keeps no
+   * room for a local that holds a constant, and a record holds them all. Frames of 81 bytes with records of 1600 have been
+   * seen. So these are 64 bytes of records for each byte of stack; a program that has more ends with an error.
+   */
+  capturedStackBytes: 256 * MIB,
   /** Bytes of one frame on the control socket: a `run` with its arguments and environment, or a long list of processes. */
   controlFrameBytes: 4 * MIB,
   /** Clients of one control socket at a time: each is a process of the same user. */

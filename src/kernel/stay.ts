@@ -6,6 +6,8 @@ export const STAY_REASONS = {
   user_lock: 'it was started with --pin, which holds until it ends',
   host_reference:
     'it holds a reference to an object of the host, which has no meaning elsewhere; it may move when it has dropped it',
+  deep_stack:
+    'its stack was so deep that its frames take more than an image holds; it may move when it has returned from some',
   gc_heap:
     'its objects are kept by the garbage collector of this machine, where nothing else can read them, until it ends',
   large_function: 'one of its functions is so large that V8 would not take what moving needs, until it ends',

@@ -10,7 +10,7 @@ import { sizeOf } from './memory.ts';
 import type { MemorySize } from './memory.ts';
 
 /** Pages that the control memory may have: the save area and the host's part. */
-export const CONTROL_PAGES: number = LIMITS.savedStackBytes / 65_536 + 1;
+export const CONTROL_PAGES: number = LIMITS.capturedStackBytes / 65_536 + 1;
 
 /** Flags of limits: with a maximum and shared; with 64-bit addresses. */
 const SHARED = 3;

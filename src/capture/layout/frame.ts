@@ -16,6 +16,8 @@ import type { ValueType } from '../../wasm/types.ts';
 const HOST_BYTES = 1024;
 /** Where the first record begins. */
 export const SAVE_BASE: number = HOST_BYTES;
+/** The save pointer behind a trap for want of room: records are missing, so there is nothing to go on from. */
+export const NO_ROOM = -1;
 /** Bytes of function index, pc, size and continuation number behind the values. */
 export const TRAILER_BYTES = 16;
 /** Values that one helper call saves; a longer frame takes several. V8 allows 1000 parameters. */

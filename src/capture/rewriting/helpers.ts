@@ -6,7 +6,7 @@ import { I32, NO_TYPES } from '../../wasm/types.ts';
 import type { TypeList } from '../../wasm/types.ts';
 import { Assembler } from '../code/assembler.ts';
 import { bulkHelper } from './bulk.ts';
-import { SAVE_BASE, TRAILER_BYTES, savedSize, savedTypes } from '../layout/frame.ts';
+import { NO_ROOM, SAVE_BASE, TRAILER_BYTES, savedSize, savedTypes } from '../layout/frame.ts';
 import type { SaveSignature } from '../layout/frame.ts';
 import type { SegmentUse } from '../analysis/graph.ts';
 import { FUNCTIONS_PER_CHUNK } from '../layout/numbering.ts';
@@ -65,13 +65,16 @@ function poll(n: Numbering, types: TypeTable): Uint8Array {
   return code.body();
 }
 
-/** reserve(bytes): makes room at the end of the save area, which grows as needed, and returns the address. */
+/**
+ * reserve(bytes): makes room at the end of the save area, which grows as needed, and returns the address. If it cannot grow,
+ * that is a trap: no code of the program may see what is left of its stack.
+ */
 function reserve(n: Numbering): Uint8Array {
   const code = new Assembler();
   code.op(OP.globalGet, n.savePointer).get(0).op(OP.i32Add).op(OP.localTee, 1);
   code.op(OP.memorySize, n.controlMemory).constant(16).op(OP.i32Shl).op(OP.i32GtU).raw(OP.if, 0x40);
   code.constant(1).op(OP.memoryGrow, n.controlMemory).constant(-1).op(OP.i32Eq).raw(OP.if, 0x40);
-  code.op(OP.unreachable).op(OP.end).op(OP.end);
+  code.constant(NO_ROOM).op(OP.globalSet, n.savePointer).op(OP.unreachable).op(OP.end).op(OP.end);
   code.op(OP.globalGet, n.savePointer).get(1).op(OP.globalSet, n.savePointer);
   return code.body(ONE_I32);
 }

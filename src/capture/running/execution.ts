@@ -15,7 +15,7 @@ import { createMemory } from '../layout/memory.ts';
 import type { MemorySize } from '../layout/memory.ts';
 import type { Program } from './program.ts';
 import { CONTROL_PAGES } from '../layout/entries.ts';
-import { decodeState, encodeState } from './state.ts';
+import { decodeState, encodeState, staysBecause } from './state.ts';
 import type { MachineState } from './state.ts';
 
 /** What a program runs on. */
@@ -210,8 +210,8 @@ export class Execution {
   }
 
   /** Why the captured state cannot become bytes; null if it can. */
-  get stays(): 'host_reference' | null {
-    return this.#state().hostReference ? 'host_reference' : null;
+  get stays(): ReturnType<typeof staysBecause> {
+    return staysBecause(this.#state());
   }
 
   /**

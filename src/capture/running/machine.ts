@@ -9,7 +9,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { payloadOf } from '../../wasm/module.ts';
 import { I32, V128, isNumeric } from '../../wasm/types.ts';
 import { Continuations } from './continuations.ts';
-import { SAVE_BASE, savedSize } from '../layout/frame.ts';
+import { NO_ROOM, SAVE_BASE, savedSize } from '../layout/frame.ts';
 import type { Host } from './host.ts';
 import { FOREIGN, RewrittenInstance } from './instance.ts';
 import type { Program } from './program.ts';
@@ -228,10 +228,13 @@ export class Machine {
     const stack = typeof begin === 'function' ? null : begin;
     try {
       const value =
-        typeof begin === 'function' ? begin() : this.#segments.run(begin, (error) => this.#isUnwinding(error));
+        typeof begin === 'function'
+          ? begin()
+          : this.#segments.run(begin, (error) => this.#isUnwinding(error) || this.#lostFrames);
       return { type: 'returned', value };
     } catch (error) {
       if (this.#leaving !== null) throw this.#leaving;
+      if (this.#lostFrames) throw this.#tooDeep(this.#host.control.buffer.byteLength, error);
       if (!this.#isUnwinding(error)) throw error;
       return { type: 'captured', state: this.#capture(root, stack) };
     }
@@ -240,14 +243,14 @@ export class Machine {
   /**
    * The stack has been unwound: every frame has left its record.
    * @param stack what had been taken up, with the frames that wait; null if the run began anew
-   * @throws RangeError as V8 does if the stack is deeper than any that V8 has room for: it has grown across captures
+   * @throws RangeError if there is no room for them: the stack may be deeper than any of V8, having grown across captures
    */
   #capture(root: Root, stack: Stack | null): MachineState {
     const n = this.#program.numbering;
     const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
     const waiting = stack?.waiting.map(({ records }) => records) ?? [];
     const frames = joined([area().slice(SAVE_BASE, this.#savePointer.value), ...waiting]);
-    if (frames.length > LIMITS.savedStackBytes) throw new RangeError('Maximum call stack size exceeded');
+    if (frames.length > LIMITS.capturedStackBytes) throw this.#tooDeep(frames.length);
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
     this.#savePointer.value = SAVE_BASE;
     this.#reserve(SAVE_BASE + globalBytes);
@@ -265,6 +268,20 @@ export class Machine {
       tables.some(({ entries }) => entries.includes(FOREIGN));
     // A state that stays keeps its references where they are until it is resumed.
     return { root, frames, globals, references, exceptions, tables, hostReference };
+  }
+
+  /** A frame has found no room for its record, and is gone, as those above it are: a trap. */
+  get #lostFrames(): boolean {
+    return this.#savePointer.value === NO_ROOM;
+  }
+
+  /** As V8 says that its stack is exhausted. @param bytes of records that there are, or nearly */
+  #tooDeep(bytes: number, cause?: unknown): RangeError {
+    this.#savePointer.value = SAVE_BASE;
+    const mebibytes = Math.round(bytes / 2 ** 20);
+    return new RangeError(`the stack is too deep to be captured: there is no room for more than ${mebibytes} MiB`, {
+      cause,
+    });
   }
 
   #savedExceptions(): SavedExceptions {

@@ -35,16 +35,27 @@ export interface MachineState {
   readonly tables: readonly TableContent[];
   /**
    * True if a frame, global or table holds a reference that only this instance knows (an externref, a function or an
-   * exception of the host): the state can be resumed by the machine that captured it, but not encoded. The stay reason is
-   * `host_reference`.
+   * exception of the host), see {@link staysBecause}.
    */
   readonly hostReference: boolean;
 }
 
-/** @throws GodwitError `cannot_move` if the state holds a host reference */
+/** Why a state is not encoded; the machine that captured it can resume it all the same. Names of stay reasons. */
+const STAYS = {
+  host_reference: 'the program holds a reference to a host object',
+  deep_stack: `its saved stack takes more than ${LIMITS.savedStackBytes / 2 ** 20} MiB`,
+} as const;
+
+/** Why the state can be resumed by the machine that captured it, but not encoded; null if it can be. */
+export function staysBecause({ hostReference, frames }: MachineState): keyof typeof STAYS | null {
+  if (hostReference) return 'host_reference';
+  return frames.length > LIMITS.savedStackBytes ? 'deep_stack' : null;
+}
+
+/** @throws GodwitError `cannot_move` if it stays, see {@link staysBecause} */
 export function encodeState(state: MachineState): Uint8Array<ArrayBuffer> {
-  if (state.hostReference)
-    throw new GodwitError('cannot_move', 'host_reference: the program holds a reference to a host object');
+  const reason = staysBecause(state);
+  if (reason !== null) throw new GodwitError('cannot_move', `${reason}: ${STAYS[reason]}`);
   const w = new ByteWriter(state.frames.length + state.globals.length + 256);
   w.u32(ENGINE_VERSION);
   const sized = (bytes: Uint8Array): void => {

@@ -8,7 +8,7 @@ import { MAX_THREAD_ID } from '../../abi/wasi-threads.ts';
 import type { MachineState } from '../../capture/running/state.ts';
 import type { Parked } from '../../guest/parking.ts';
 import type { CapturedThread } from './guest.ts';
-import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
+import { decodeRest, encodeRest, type GuestRest, staysOf } from './guest-baggage.ts';
 import { fuzzed } from '../../base/testing/fuzzed.ts';
 
 const STATE: MachineState = {
@@ -134,4 +134,15 @@ test('threads that do not fit together are no guest', () => {
   }
   const { kernel } = encodeRest({ threads: [first, second], baggage });
   assert.throws(() => decodeRest({ threads: [new Uint8Array(0)], kernel }), { code: 'corrupt' });
+});
+
+test('threads stay that hold what only this node knows, or more frames than an image has room for', () => {
+  const thread: CapturedThread = { seat: seat(0), id: 0, argument: 0, cpuNanos: 0n, state: STATE, parked: null };
+  const deep = (bytes: number): CapturedThread => ({ ...thread, state: { ...STATE, frames: new Uint8Array(bytes) } });
+  const most = LIMITS.savedStackBytes;
+  assert.deepEqual(staysOf([{ ...thread, state: null }, thread, deep(most)]), []);
+  assert.deepEqual(staysOf([thread, deep(most + 1)]), ['deep_stack']);
+  assert.deepEqual(staysOf([deep(most), deep(most), thread]), ['deep_stack'], 'together');
+  const held = { ...thread, state: { ...STATE, hostReference: true } };
+  assert.deepEqual(staysOf([held, deep(most + 1), held]), ['host_reference', 'deep_stack']);
 });

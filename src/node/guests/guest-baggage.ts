@@ -22,8 +22,9 @@ import {
 } from '../../base/schema.ts';
 import type { Carried } from '../../base/schema.ts';
 import { MAX_THREAD_ID } from '../../abi/wasi-threads.ts';
-import { decodeState, encodeState } from '../../capture/running/state.ts';
+import { decodeState, encodeState, staysBecause } from '../../capture/running/state.ts';
 import type { Parked } from '../../guest/parking.ts';
+import type { StayReason } from '../../kernel/stay.ts';
 import type { CapturedThread } from './guest.ts';
 
 export interface GuestBaggage {
@@ -79,7 +80,15 @@ export interface EncodedRest {
   readonly kernel: Uint8Array;
 }
 
-/** @throws GodwitError `cannot_move` if a state holds a host reference */
+/** Why threads that are captured cannot leave this node now: names of stay reasons. */
+export function staysOf(threads: readonly CapturedThread[]): StayReason[] {
+  const found = new Set(threads.map(({ state }) => state && staysBecause(state)).filter((reason) => reason !== null));
+  const frames = threads.reduce((sum, { state }) => sum + (state?.frames.length ?? 0), 0);
+  if (frames > LIMITS.imageStateBytes) found.add('deep_stack');
+  return [...found];
+}
+
+/** @throws GodwitError `cannot_move` if one of the threads stays */
 export function encodeRest({ threads, baggage }: GuestRest): EncodedRest {
   const arrivals = threads.flatMap(({ parked }) => (parked?.state === 'waiting' ? [parked.arrival] : []));
   const described = threads.map(({ seat, id, argument, cpuNanos, parked }) => ({

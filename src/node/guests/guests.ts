@@ -13,7 +13,7 @@ import { ENGINE_VERSION } from '../../capture/rewriting/rewrite.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../../migration/hosts.ts';
 import type { Roles } from '../../migration/roles.ts';
 import type { GuestReport } from './guest.ts';
-import type { GuestRest } from './guest-baggage.ts';
+import { type GuestRest, staysOf } from './guest-baggage.ts';
 import { GuestSession, type SessionEnvironment } from './guest-session.ts';
 import { ImageLoader, imageOf } from './guest-image.ts';
 import type { LoadedModule } from '../modules/modules.ts';
@@ -358,22 +358,18 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       // Before its clock is read, so that no time is left out.
       const stoppedAt = performance.now() - report.leavingMs;
       const rest = { threads: report.threads, baggage: session.pack(report) };
-      if (entry.freezing === null) {
-        // The move was called off while the thread was on its way out.
-        assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
-        session.run(rest.baggage, rest.threads, entry.incarnation);
+      const move = entry.freezing;
+      const stays = staysOf(report.threads);
+      if (move !== null && stays.length === 0) {
+        entry.rest = rest;
+        void this.#image(entry, move, rest, stoppedAt);
         return;
       }
-      if (report.threads.some(({ state }) => state?.hostReference)) {
-        const move = entry.freezing;
-        entry.freezing = null;
-        assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
-        session.run(rest.baggage, rest.threads, entry.incarnation);
-        this.#environment.roles().cannot(pid, move, ['host_reference']);
-        return;
-      }
-      entry.rest = rest;
-      void this.#image(entry, entry.freezing, rest, stoppedAt);
+      // It may not leave, or the move was called off while its threads were on their way out.
+      entry.freezing = null;
+      assert(entry.incarnation !== null, 'a guest that ran has an incarnation');
+      session.run(rest.baggage, rest.threads, entry.incarnation);
+      if (move !== null) this.#environment.roles().cannot(pid, move, stays);
       return;
     }
     if (report.type === 'failed') this.#environment.log.warn('guest failed', { pid, reason: report.message });
