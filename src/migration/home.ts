@@ -13,7 +13,7 @@
  * | S refuses (stay)  | refused              | D gives up, runs on at S      | –                                   | –       |
  * | S unreachable     | wait                 | wait for D's word             | D goes on                           | pauses at the end of its lease |
  * | S gone            | lost, D gives up     | D complete: commit; else lost | D goes on                           | lost with its node |
- * | S–D link lost     | runs on at S         | D gives up, S goes on         | –                                   | –       |
+ * | S–D lost, S fails | runs on at S         | D gives up, S goes on         | –                                   | –       |
  * | nothing from S    | –                    | D gives up after a while, S goes on | –                             | –       |
  * | D too slow        | D gives up           | as above                      | wait for D                          | –       |
  * | session H–S or H–D lost | compared again by `holdings`: what was lost on the way is repeated, else as above | | | |

@@ -156,6 +156,10 @@ export class Roles {
     this.#input(() => this.#source.cannot(pid, move, reasons));
   }
 
+  failed(pid: Pid, move: MoveId, reason: string): void {
+    this.#input(() => this.#source.failed(pid, move, reason));
+  }
+
   reserved(pid: Pid, move: MoveId): void {
     this.#input(() => this.#destination.reserved(pid, move));
   }

@@ -73,6 +73,14 @@ export class Source {
     this.#network.send(guest.home, { frame: 'cannot', pid, move, reasons });
   }
 
+  /** It has left its code, but no image comes: home decides what becomes of it, as when a transfer breaks off. */
+  failed(pid: Pid, move: MoveId, reason: string): void {
+    const guest = this.#guests.get(pid);
+    if (!guest || !('transfer' in guest.phase) || guest.phase.transfer.move !== move) return;
+    guest.phase.transfer.image = null;
+    this.#network.send(guest.home, { frame: 'failed', pid, move, reason });
+  }
+
   // Events of the links.
 
   /** There is room for bulk messages to this node again. */

@@ -243,7 +243,9 @@ export class SimNode implements Peer {
       return;
     }
     this.world.frozen(pid);
-    this.roles.frozen(pid, move, guest.freeze(), () => 0);
+    const image = guest.freeze();
+    if (this.#mood(20)) this.roles.failed(pid, move, 'no room for an image');
+    else this.roles.frozen(pid, move, image, () => 0);
   }
 
   #destinationHost(): DestinationHost {

@@ -54,6 +54,17 @@ export interface Receiving {
   readonly usedBytes: number;
 }
 
+/**
+ * How large to make memories for the image of a process with so many bytes of them: a single one as large as the
+ * process's at once; of several none knows its share before the image comes.
+ */
+export function sizesToReceive(sizes: readonly MemorySize[], bytes: number): readonly MemorySize[] {
+  const [only] = sizes;
+  if (only === undefined || sizes.length > 1) return sizes;
+  const initialPages = Math.max(only.initialPages, Math.ceil(bytes / 65_536));
+  return [{ ...only, initialPages, maximumPages: Math.max(only.maximumPages, initialPages) }];
+}
+
 /** Takes the pieces of an image that arrives, memory straight to where it belongs. */
 export class ImageLoader {
   readonly #reader: ImageReader;

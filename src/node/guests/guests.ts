@@ -15,7 +15,7 @@ import type { Roles } from '../../migration/roles.ts';
 import type { GuestReport } from './guest.ts';
 import { type GuestRest, staysOf } from './guest-baggage.ts';
 import { GuestSession, type SessionEnvironment } from './guest-session.ts';
-import { ImageLoader, imageOf } from './guest-image.ts';
+import { ImageLoader, imageOf, sizesToReceive } from './guest-image.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 
 /** Free memory without which no thread is started: its own, and what its instance of the program takes. */
@@ -164,7 +164,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       }
       const module = await this.#environment.module(spec.module, home);
       if (!wanted()) return;
-      const sizes = reserved(module.memories, Number(spec.memoryBytes));
+      const sizes = sizesToReceive(module.memories, Number(spec.memoryBytes));
       const entry = this.#enter(pid, home, module, sizes, spec.threads, true);
       const { guest } = entry.session;
       // Workers that know the program are told to prepare when its image begins to come, and are ready before its end:
@@ -220,8 +220,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       await guest.ready();
       if (this.#entries.get(pid) === entry) roles.sealed(pid, move);
     } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      if (this.#entries.get(pid) === entry) roles.unsealed(pid, move, error.message);
+      const { message } = requestFailure(error, this.#environment.log, `image of process ${pid}, which has arrived`);
+      if (this.#entries.get(pid) === entry) roles.unsealed(pid, move, message);
     }
   }
 
@@ -335,13 +335,20 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   async #image(entry: Entry, move: MoveId, rest: GuestRest, stoppedAt: number): Promise<void> {
     const { session } = entry;
     const { pid, module } = session.spec;
-    const image = await imageOf(module, session.guest.memories, rest);
-    if (this.#entries.get(pid) !== entry || entry.rest !== rest) return;
-    session.guest.imageRead(image.bytes);
-    const roles = this.#environment.roles();
-    roles.frozen(pid, move, image, () => performance.now() - stoppedAt);
-    // Behind the image's first bytes, which are waited for.
-    roles.reportUsage(pid, session.usage(session.finalCpuMs));
+    const { roles, log } = this.#environment;
+    const wanted = (): boolean => this.#entries.get(pid) === entry && entry.rest === rest;
+    try {
+      const image = await imageOf(module, session.guest.memories, rest);
+      if (!wanted()) return;
+      session.guest.imageRead(image.bytes);
+      roles().frozen(pid, move, image, () => performance.now() - stoppedAt);
+      // Behind the image's first bytes, which are waited for.
+      roles().reportUsage(pid, session.usage(session.finalCpuMs));
+    } catch (error) {
+      // Whatever it is, the guest is as it was: home has it go on.
+      const { message } = requestFailure(error, log, `image of process ${pid}`);
+      if (wanted()) roles().failed(pid, move, message);
+    }
   }
 
   #reported(pid: Pid, report: GuestReport): void {
@@ -384,12 +391,4 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     this.discard(pid);
     this.#environment.roles().ended(pid, { ...end[report.type], status, usage });
   }
-}
-
-/** A single memory is made as large as the process's at once; of several none knows its share before the image comes. */
-function reserved(sizes: readonly MemorySize[], bytes: number): readonly MemorySize[] {
-  const [only] = sizes;
-  if (only === undefined || sizes.length > 1) return sizes;
-  const initialPages = Math.max(only.initialPages, Math.ceil(bytes / 65_536));
-  return [{ ...only, initialPages, maximumPages: Math.max(only.maximumPages, initialPages) }];
 }
