@@ -75,6 +75,11 @@ export class ImageWriter {
     this.#pieces = this.#write();
   }
 
+  /** What pieces of memory are views of. */
+  get buffers(): ReadonlySet<ArrayBufferLike> {
+    return new Set(this.#source.memories.map(({ bytes }) => bytes.buffer));
+  }
+
   /** The next 1 to `most` bytes; null at the end. A view of the memory, or a copy of pieces too short to go alone. */
   next(most: number): Uint8Array | null {
     if (!this.#more()) return null;

@@ -9,7 +9,6 @@ import { hasher } from '../../capture/image/hasher.ts';
 import { ImageReader } from '../../capture/image/image-reader.ts';
 import { ImageWriter, contentOf } from '../../capture/image/image-writer.ts';
 import { growMemory, type MemorySize } from '../../capture/layout/memory.ts';
-import type { ImageSource } from '../../migration/hosts.ts';
 import { decodeRest, encodeRest, type GuestRest } from './guest-baggage.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 import { Remains } from './remains.ts';
@@ -25,7 +24,7 @@ export async function imageOf(
   module: LoadedModule,
   memories: readonly WebAssembly.Memory[],
   rest: GuestRest,
-): Promise<ImageSource> {
+): Promise<ImageWriter> {
   const source = {
     moduleHash: Buffer.from(module.hash, 'hex'),
     memories: memories.map(({ buffer }) => ({

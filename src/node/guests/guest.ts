@@ -8,6 +8,7 @@
  * return ends the guest; the return of the first thread does too.
  */
 import { createMemory, type MemorySize } from '../../capture/layout/memory.ts';
+import type { ImageWriter } from '../../capture/image/image-writer.ts';
 import type { MachineState } from '../../capture/running/state.ts';
 import { ERRNO } from '../../abi/errno.ts';
 import { assert } from '../../base/assert.ts';
@@ -134,10 +135,9 @@ export class Guest {
     return this.#taken;
   }
 
-  /** An image of it, of so many bytes, is about to be sent: its chunks are views of the memories as they are now. */
-  imageRead(bytes: number): void {
-    const buffers = new Set([...this.#read.buffers, ...this.memories.map(({ buffer }) => buffer)]);
-    this.#read = { buffers, share: bytes / this.memoryBytes };
+  /** An image of it is about to be sent. The memories may have other buffers by now than those that it was made from. */
+  imageRead({ bytes, buffers }: Pick<ImageWriter, 'bytes' | 'buffers'>): void {
+    this.#read = { buffers: this.#read.buffers.union(buffers), share: bytes / this.memoryBytes };
   }
 
   /** Bytes of all its memories. */

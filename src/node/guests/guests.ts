@@ -340,7 +340,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     try {
       const image = await imageOf(module, session.guest.memories, rest);
       if (!wanted()) return;
-      session.guest.imageRead(image.bytes);
+      session.guest.imageRead(image);
       roles().frozen(pid, move, image, () => performance.now() - stoppedAt);
       // Behind the image's first bytes, which are waited for.
       roles().reportUsage(pid, session.usage(session.finalCpuMs));

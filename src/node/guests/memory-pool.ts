@@ -33,7 +33,10 @@ interface Kept {
 
 /** What images have been read from a memory before its guest left. */
 export interface Read {
-  /** The buffers that they are views of: those of a memory change when it grows. */
+  /**
+   * The buffers that they are views of. A memory has had several: in each thread V8 makes new ones for all shared memories
+   * whenever another thread makes any of them grow.
+   */
   readonly buffers: ReadonlySet<ArrayBufferLike>;
   /** How much of all memories of the guest the last image held, from 0 to 1; 1 if there was none. */
   readonly share: number;
