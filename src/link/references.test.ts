@@ -64,3 +64,30 @@ test('with a session that is lost it is never known to be free', () => {
   references.whenAcknowledged(new Set([memory]), () => told.push('behind'));
   assert.deepEqual(told, []);
 });
+
+/** Notes what it is told of. */
+class Noted extends References {
+  readonly told: [string, ArrayBufferLike][] = [];
+
+  override acknowledged(memory: ArrayBufferLike): void {
+    this.told.push(['acknowledged', memory]);
+  }
+
+  override lost(memory: ArrayBufferLike): void {
+    this.told.push(['lost', memory]);
+  }
+}
+
+test('with each frame that was lost in a session its memory is let go', () => {
+  const references = new Noted();
+  const memory = new SharedArrayBuffer(PAYLOAD);
+  const session = sending(references, memory, 3);
+  session.push(encodeFrame({ frame: 'announce', address: 'without memory' }));
+  session.acknowledged(2);
+  session.reset();
+  assert.deepEqual(
+    references.told.map(([what]) => what),
+    ['acknowledged', 'lost', 'lost'],
+  );
+  assert.ok(references.told.every(([, what]) => what === memory));
+});
