@@ -72,16 +72,15 @@ function refersToCode(name: string): boolean {
 /**
  * @param original a core module in the binary format
  * @param bulkPiece the most bytes that a bulk instruction does between two looks, 1 to 2^31 - 1; tests have small ones
- * @throws GodwitError `not_a_module`, `invalid_module`, `unsupported_feature` or `limit`
+ * @throws GodwitError `not_a_module`, `invalid_module`, `unsupported_feature` or `limit`; `not_runnable` for what this
+ *   function has made
  */
 export function rewrite(original: Uint8Array, bulkPiece: number = BULK_PIECE): Rewritten {
   const module = decodeModule(original);
   for (const { name } of module.exports) {
     if (name.startsWith(`${GODWIT}:`)) {
-      throw new GodwitError(
-        'unsupported_feature',
-        `the export ${JSON.stringify(name)} uses a name that Godwit reserves`,
-      );
+      const reserved = `it exports ${JSON.stringify(name)}, a name that Godwit reserves`;
+      throw new GodwitError('not_runnable', `${reserved}: it is rewritten already; take what it was made from`);
     }
   }
   return new ModuleRewriter(module, analyse(module, bulkPiece)).rewrite();

@@ -159,3 +159,19 @@ test('godwit rewrite says which sections it left out', async (t) => {
   const { dropped_sections } = JSON.parse((await rewrite('--json')).stdout) as { dropped_sections: string[] };
   assert.deepEqual(dropped_sections, ['.debug_info']);
 });
+
+test('what godwit rewrite has made is told from what it takes', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(path.join(directory, 'in.wasm'), await moduleBytes(PROGRAM));
+  const godwit = (...words: string[]) => startGodwit(t, words, { cwd: directory }).outcome;
+  assert.equal((await godwit('rewrite', 'in.wasm', '-o', 'out.wasm')).status, 0);
+  for (const words of [
+    ['run', 'out.wasm'],
+    ['inspect', 'out.wasm'],
+    ['rewrite', 'out.wasm', '-o', 'again.wasm'],
+  ]) {
+    const { stdout, stderr, status } = await godwit(...words);
+    assert.match(stdout + stderr, /it exports "godwit:.*it is rewritten already; take what it was made from\n/);
+    assert.equal(status, 126);
+  }
+});

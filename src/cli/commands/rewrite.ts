@@ -14,7 +14,8 @@ export const rewrite: Command = {
   argumentCount: [1, 1],
   summary: 'write the form of a module in which it can be captured and resumed',
   details: [
-    'This is what a node does by itself before it runs a program; the result is for reading, not for other engines.',
+    'This is what a node does by itself before it runs a program; the result is for reading, not for other engines, nor for "godwit run".',
+    'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written.',
   ],
   options: [{ name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it' }, JSON_OPTION],
   examples: [['godwit rewrite prog.wasm -o out.wasm', 'then look at out.wasm with a disassembler']],
@@ -25,8 +26,9 @@ export const rewrite: Command = {
     if (output === undefined)
       throw new GodwitError('usage', 'rewrite: -o OUT.wasm is missing; "godwit help rewrite" shows how');
     const file = { what: 'the module', given: output, absolute: path.resolve(context.cwd, output) };
-    requireWritable(file);
-    const { module, stats } = await rewritten(input, readModule(input, path.resolve(context.cwd, input)));
+    const program = path.resolve(context.cwd, input);
+    requireWritable(file, program);
+    const { module, stats } = await rewritten(input, readModule(input, program));
     writeOutput(file, module);
     if (invocation.flag('json')) {
       context.out(

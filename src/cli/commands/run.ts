@@ -69,7 +69,7 @@ export const run: Command = {
 
 async function start(invocation: Invocation, context: Context): Promise<number> {
   const spec = runSpec(invocation, context.cwd, context.env);
-  const statsFile = statsOutput(invocation, context, spec.detach);
+  const statsFile = statsOutput(invocation, context, spec);
   const node = await findPlace(invocation, context, spec.detach);
   try {
     // Not waited for: a member that does not answer must not hold the program up.
@@ -94,17 +94,17 @@ async function start(invocation: Invocation, context: Context): Promise<number> 
 }
 
 /** @throws GodwitError `usage`, `io` if nothing could be written there: before the program has run */
-function statsOutput(invocation: Invocation, { cwd }: Context, detach: boolean): Output | null {
+function statsOutput(invocation: Invocation, { cwd }: Context, spec: RunSpec): Output | null {
   const given = invocation.value('stats');
   if (given === undefined) return null;
-  if (detach) {
+  if (spec.detach) {
     throw new GodwitError(
       'usage',
       'run: --stats needs the end of the process, which --detach does not wait for; leave one of them out',
     );
   }
   const file = { what: 'the statistics', given, absolute: path.resolve(cwd, given) };
-  requireWritable(file);
+  requireWritable(file, spec.program);
   return file;
 }
 
