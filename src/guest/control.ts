@@ -11,7 +11,8 @@
  * |     12 | result    | the main thread, before it sets `answered`: the call's errno, or what else it gives      |
  * |     16 | table     | the main thread: how many changes it has sent to the descriptor table                    |
  * |     20 | slow      | the thread: 1 if it has taken up loops that V8 does not optimise at once                 |
- * |     24 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
+ * |     24 | clock     | the main thread, before it lets the thread's code run: see {@link ControlBlock.clockOffset} |
+ * |     32 | arguments | the thread, before it sets `calling`: eight bytes each, an i32 in the lower four         |
  */
 import { CALL_NAMES, type Preview1Name } from '../abi/preview1.ts';
 import { type Signature, signatureOf } from '../abi/signature.ts';
@@ -20,8 +21,8 @@ import { assert } from '../base/assert.ts';
 
 /**
  * Why a thread must stop at the next safepoint: bits of the attention word. `capture`: it has to leave its code. `stop`:
- * the process is stopped. `hold`: its state has been taken up, that of another thread has not. `refresh`: it takes its
- * stack up again at once, as better code.
+ * the process is stopped. `hold`: its state has been taken up, and it may not go on yet. `refresh`: it takes its stack up
+ * again at once, as better code.
  */
 export const Attention = { capture: 1, stop: 2, hold: 4, refresh: 8 } as const;
 
@@ -37,8 +38,9 @@ const CALL = 2;
 const RESULT = 3;
 const TABLE = 4;
 const SLOW = 5;
-/** In units of eight bytes. */
-const ARGUMENTS = 3;
+/** In units of eight bytes, both. */
+const CLOCK = 3;
+const ARGUMENTS = 4;
 
 /** The most arguments that a call has (path_open has nine). */
 const MAX_ARGUMENTS = 16;
@@ -117,6 +119,16 @@ export class ControlBlock {
   /** In the thread, when a state has been taken up. */
   set slow(slow: boolean) {
     Atomics.store(this.#words, SLOW, slow ? 1 : 0);
+  }
+
+  /** Nanoseconds by which the process's monotonic clock is ahead of this machine's (`process.hrtime`). */
+  get clockOffset(): bigint {
+    return Atomics.load(this.#longs, CLOCK);
+  }
+
+  /** On the main thread, while the thread's code does not run. */
+  set clockOffset(nanos: bigint) {
+    Atomics.store(this.#longs, CLOCK, nanos);
   }
 
   get tableVersion(): number {

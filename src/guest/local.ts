@@ -32,19 +32,19 @@ export class GuestExit extends Error {
  * machines' own have nothing to do with each other.
  */
 export class GuestClocks {
+  /** What the process's monotonic clock is ahead of the machine's. */
+  monotonicOffset = 0n;
   readonly #machinery: Machinery;
-  readonly #monotonicOffset: bigint;
   readonly #cpuOffset: bigint;
 
-  /** @param monotonicOffset what the process's monotonic clock is ahead of the machine's @param cpuBefore CPU time used elsewhere */
-  constructor(machinery: Machinery, monotonicOffset: bigint, cpuBefore: bigint) {
+  /** @param cpuBefore CPU time used elsewhere */
+  constructor(machinery: Machinery, cpuBefore: bigint) {
     this.#machinery = machinery;
-    this.#monotonicOffset = monotonicOffset;
     this.#cpuOffset = cpuBefore - machinery.cpuNanos();
   }
 
   monotonic(): bigint {
-    return this.#machinery.monotonicNanos() + this.#monotonicOffset;
+    return this.#machinery.monotonicNanos() + this.monotonicOffset;
   }
 
   cpu(): bigint {

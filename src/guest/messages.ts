@@ -7,8 +7,6 @@ import type { MachineState } from '../capture/running/state.ts';
 export interface GuestContext {
   readonly args: readonly Uint8Array[];
   readonly env: readonly Uint8Array[];
-  /** Nanoseconds between the process's monotonic clock and this machine's (`process.hrtime`). */
-  readonly monotonicOffset: bigint;
 }
 
 /** To the worker, once: everything that it shares with the main thread. */

@@ -16,7 +16,7 @@ import { ParkingLot } from './parking.ts';
 import { FakeMachinery } from './testing/side.ts';
 import { GuestThread } from './thread.ts';
 
-const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 100n };
+const CONTEXT: GuestContext = { args: [], env: [] };
 const FIRST: ThreadIdentity = { seat: FIRST_SEAT, id: 0, argument: 0, cpuNanos: 50n };
 
 /** A thread whose `_start` is that code; function 0 is proc_exit, tag 0 carries an i32. */
@@ -117,6 +117,26 @@ test('a thread that is to be captured leaves at a safepoint, and goes on in anot
     first.control.lower(Attention.capture);
     const again = first.thread.run(goOn(captured.state), () => {});
     assert.ok(again.type === 'exited' && again.status === ROUNDS);
+  } finally {
+    first.close();
+    second.close();
+  }
+});
+
+test('a thread that is held has taken its state up, and knows its clock when it may go on', () => {
+  const first = threadOf(COUNTING);
+  const second = threadOf(COUNTING);
+  try {
+    first.control.raise(Attention.capture);
+    const captured = first.thread.run(START, never);
+    assert.ok(captured.type === 'captured');
+    second.control.raise(Attention.hold);
+    const ended = second.thread.run(goOn(captured.state), () => {
+      second.control.clockOffset = -5n;
+      second.control.lower(Attention.hold);
+    });
+    assert.ok(ended.type === 'exited' && ended.status === ROUNDS);
+    assert.equal(second.control.clockOffset, -5n);
   } finally {
     first.close();
     second.close();

@@ -99,9 +99,18 @@ export class GuestThread {
   }
 
   #start(takenUp: () => void): Outcome {
+    this.#waitToGo(takenUp);
+    return this.#machine.start(...this.#entry);
+  }
+
+  /**
+   * All is ready for its code. A process that is stopped has arrived all the same, and whoever moved it wants to know;
+   * what its clock shows is known when it may go on.
+   */
+  #waitToGo(takenUp: () => void): void {
     takenUp();
     this.#control.holdWhileStopped();
-    return this.#machine.start(...this.#entry);
+    this.#running().clocks.monotonicOffset = this.#control.clockOffset;
   }
 
   /** What runs in this thread, and what it is called with. */
@@ -111,15 +120,10 @@ export class GuestThread {
     return id === 0 ? ['_start', []] : [THREAD_ENTRY, [id, argument]];
   }
 
-  /** A process that is stopped is taken up all the same: it has arrived, and whoever moved it wants to know. */
   #resume(state: MachineState, takenUp: () => void): Outcome {
     this.#calls.progress.resumed();
     const [entry, args] = this.#entry;
-    const ready = (): void => {
-      takenUp();
-      this.#control.holdWhileStopped();
-    };
-    return this.#machine.resume(state, entry, ready, args);
+    return this.#machine.resume(state, entry, () => this.#waitToGo(takenUp), args);
   }
 
   /** `wasi.thread-spawn`: the main thread makes the new one. */
@@ -143,8 +147,8 @@ export class GuestThread {
     return (this.#control.attention & Attention.capture) !== 0;
   }
 
-  #begin({ args, env, monotonicOffset }: GuestContext, { cpuNanos }: ThreadIdentity): RunningProcess {
-    return { args, env, clocks: new GuestClocks(this.#machinery, monotonicOffset, cpuNanos) };
+  #begin({ args, env }: GuestContext, { cpuNanos }: ThreadIdentity): RunningProcess {
+    return { args, env, clocks: new GuestClocks(this.#machinery, cpuNanos) };
   }
 
   #running(): RunningProcess {

@@ -86,10 +86,10 @@ export interface DestinationHost {
   reserve(pid: Pid, move: MoveId, spec: ProcessSpec, home: NodeId): void;
   /** An image of so many bytes comes. @returns null, or why it is not taken (larger than what was reserved) */
   open(pid: Pid, bytes: number): string | null;
-  /** The next bytes of the image; the view is only valid during the call. */
+  /** The next bytes of the image; the view is only valid during the call. States may be taken up as soon as they are there. */
   write(pid: Pid, chunk: Uint8Array): void;
   /**
-   * The image is complete: check the digest, decode, make everything ready, so that `start` can hardly fail.
+   * The image is complete: check the digest, make everything ready, so that `start` can hardly fail.
    * → `sealed(pid, move)` or `unsealed(pid, move, reason)`.
    */
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void;

@@ -223,19 +223,20 @@ class Chain {
       await guest.ready();
       let rest: GuestRest | null = null;
       if (image) {
-        const loader = new ImageLoader(this.#module, guest.receiving);
+        const loader = new ImageLoader(this.#module, guest.memories.receiving);
         for (const piece of image.pieces) loader.write(piece);
         rest = loader.finish(image.digest);
       }
-      const context = { args: before.args, env: before.env, monotonicOffset: 0n };
+      const context = { args: before.args, env: before.env };
       // Held at its first safepoint, or a fast program could get away before the capture is asked for.
       if (at !== null) guest.stop();
       if (rest === null) {
-        guest.start(context);
+        guest.start(context, 0n);
         began();
       } else {
         guest.expect(rest.threads.length);
         guest.goOn(context, rest.threads, rest.baggage.nextThreadId, 0n);
+        guest.letGo(0n);
       }
       if (at !== null) capture();
       const report = await promise;
@@ -269,10 +270,10 @@ class Chain {
   }
 
   async #image(guest: Guest, rest: GuestRest): Promise<Image> {
-    const source = await imageOf(this.#module, guest.memories, rest);
+    const source = await imageOf(this.#module, guest.memories.all, rest);
     const pieces: Uint8Array[] = [];
     for (let piece; (piece = source.next(PIECE)) !== null;) pieces.push(piece.slice());
-    const pages = guest.memories.map(({ buffer }) => buffer.byteLength / 65_536);
+    const pages = guest.memories.all.map(({ buffer }) => buffer.byteLength / 65_536);
     return { pieces, digest: source.digest(), pages };
   }
 

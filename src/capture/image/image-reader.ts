@@ -95,6 +95,11 @@ export class ImageReader {
     }
   }
 
+  /** The states of the threads and of the kernel, as soon as they are there. Whether they are as they were sent {@link finish} tells. */
+  get states(): Pick<LoadedImage, 'threads' | 'kernel'> | null {
+    return this.#kernel === null ? null : { threads: this.#threads, kernel: this.#kernel };
+  }
+
   /**
    * @returns what the image held besides memory
    * @throws GodwitError `corrupt` if the image has not come to its end
@@ -203,7 +208,7 @@ export class ImageReader {
     this.#digest.update(this.#hasher.checksum(content));
     if (kind === KIND.header) this.#takeHeader(content);
     else if (kind === KIND.thread) {
-      if (argument !== this.#threads.length || argument >= LIMITS.threads)
+      if (argument !== this.#threads.length || argument >= LIMITS.threads || this.#kernel !== null)
         throw new GodwitError('corrupt', `an image with thread ${argument} after ${this.#threads.length}`);
       this.#threads.push(content);
     } else if (kind === KIND.kernel) {

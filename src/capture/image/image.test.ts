@@ -138,6 +138,29 @@ test('a process has as many threads as it may, and no more', () => {
   assert.throws(() => load(joined(more), 50), { code: 'corrupt' });
 });
 
+test('states are there before memory, and those of threads before that of the kernel', () => {
+  const original = source([1, 2], 9);
+  const bytes = joined(original);
+  const reader = new ImageReader(hasher, ({ memories }) =>
+    memories.map(({ pages }) => new Uint8Array(pages * WASM_PAGE)),
+  );
+  const states = (): number => original.threads.reduce((sum, { length }) => sum + length, original.kernel.length);
+  for (let at = 0; reader.states === null; at += 10) {
+    assert.ok(at < states() + 300, 'no memory comes before');
+    reader.push(bytes.subarray(at, at + 10));
+  }
+  assert.deepEqual(reader.states, { threads: original.threads, kernel: original.kernel });
+  // A thread behind the kernel.
+  const head = Buffer.alloc(12);
+  head.writeUInt32LE(2, 0);
+  head.writeUInt32LE(original.threads.length, 4);
+  const small = joined({ ...source([], 9), memories: [] });
+  assert.throws(() => load(Buffer.concat([small.subarray(0, -44), head, small.subarray(-44)]), 1000), {
+    code: 'corrupt',
+    message: /with thread \d+ after/,
+  });
+});
+
 test('any change of an image is found', () => {
   const bytes = joined(source([1, 2, 3, 40], 77));
   fc.assert(

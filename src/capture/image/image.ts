@@ -11,7 +11,7 @@
  *             order: u32 size in 64 KiB pages and u32 maximum
  *     kind 2  state of one thread (state.ts), empty if it has not begun; the argument counts them, from 0 to at most
  *             LIMITS.threads - 1. Which thread it is, and what it waits for, the host says in kind 3
- *     kind 3  state of the process for the kernel, opaque here; at most once
+ *     kind 3  state of the process for the kernel, opaque here; once, behind the states of all threads
  *     kind 4  memory: the content goes into memory (argument >> 24), to address (argument & 0xff_ffff) * 4096; size
  *             is a multiple of 4096 and at most LIMITS.imageRecordBytes. Pages that no record names are zero; a later
  *             record overwrites an earlier one

@@ -51,8 +51,10 @@ export class Side {
   /** @param fast whether calls take their fast path @param directory where its file `name` is made */
   constructor(fast: boolean, directory: string, name: string) {
     this.#name = path.join(directory, name);
+    const clocks = new GuestClocks(this.machinery, 13n);
+    clocks.monotonicOffset = 11n;
     const running = {
-      clocks: new GuestClocks(this.machinery, 11n, 13n),
+      clocks,
       args: [encodeUtf8('program'), encodeUtf8('ä')],
       env: [encodeUtf8('A=b')],
     };

@@ -56,10 +56,10 @@ test('a memory is kept when what its image was made from has been sent, not what
   await guest.ready();
   const { buffer } = guest.memory;
   new Uint8Array(buffer).fill(1);
-  const image = await imageOf(empty, guest.memories, REST);
+  const image = await imageOf(empty, guest.memories.all, REST);
   await growElsewhere();
   assert.notEqual(guest.memory.buffer, buffer, 'or this is no test');
-  guest.imageRead(image);
+  guest.memories.imageRead(image);
   await guest.end();
   assert.deepEqual(
     waitedFor.map((buffers) => buffers.has(buffer)),

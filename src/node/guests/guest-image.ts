@@ -3,6 +3,7 @@
  * checksums, and what the guest takes along (node/guests/guest-baggage.ts) as the part that is opaque to the engine.
  */
 import { setImmediate } from 'node:timers/promises';
+import { assert } from '../../base/assert.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { hasher } from '../../capture/image/hasher.ts';
@@ -67,17 +68,19 @@ export function sizesToReceive(sizes: readonly MemorySize[], bytes: number): rea
 /** Takes the pieces of an image that arrives, memory straight to where it belongs. */
 export class ImageLoader {
   readonly #reader: ImageReader;
-  readonly #module: LoadedModule;
   readonly #memories: readonly Receiving[];
   readonly #remains: readonly Remains[];
+  #rest: GuestRest | null = null;
 
   constructor(module: LoadedModule, memories: readonly Receiving[]) {
-    this.#module = module;
     this.#memories = memories;
     this.#remains = memories.map(({ usedBytes }) => new Remains(usedBytes));
     this.#reader = new ImageReader(
       hasher,
-      ({ memories: wanted }) => {
+      ({ memories: wanted, moduleHash }) => {
+        if (Buffer.from(moduleHash).toString('hex') !== module.hash) {
+          throw new GodwitError('corrupt', 'the image is of another module than announced');
+        }
         if (wanted.length !== memories.length)
           throw new GodwitError('corrupt', `an image with ${wanted.length} memories`);
         return memories.map(({ memory, size }, index) => {
@@ -91,23 +94,27 @@ export class ImageLoader {
     );
   }
 
-  /** @throws GodwitError `corrupt`, `version_mismatch`, `limit` */
-  write(chunk: Uint8Array): void {
+  /**
+   * @returns all but memory, as soon as it is there: memory still comes, and only {@link finish} finds what was damaged
+   * @throws GodwitError `corrupt`, `version_mismatch`, `limit`
+   */
+  write(chunk: Uint8Array): GuestRest | null {
     this.#reader.push(chunk);
+    const { states } = this.#reader;
+    if (states !== null) this.#rest ??= decodeRest(states);
+    return this.#rest;
   }
 
   /**
    * After this the memories hold what the image says and nothing else.
-   * @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest or of this module
+   * @throws GodwitError `corrupt` if the image is not complete, or not the one with this digest
    */
   finish(announced: Uint8Array): GuestRest {
-    const { header, digest, threads, kernel } = this.#reader.finish();
+    const { digest } = this.#reader.finish();
     this.#memories.forEach(({ memory }, index) => this.#remains[index]!.clear(new Uint8Array(memory.buffer)));
     if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
-    if (Buffer.from(header.moduleHash).toString('hex') !== this.#module.hash) {
-      throw new GodwitError('corrupt', 'the image is of another module than announced');
-    }
-    return decodeRest({ threads, kernel });
+    assert(this.#rest !== null, 'an image that is complete has its states');
+    return this.#rest;
   }
 }
 

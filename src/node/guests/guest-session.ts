@@ -15,15 +15,15 @@ import { Waiting } from '../../base/waiting.ts';
 import { THREAD_SPAWN } from '../../abi/wasi-threads.ts';
 import type { RawCall, ThreadCall } from '../../guest/control.ts';
 import { GuestMemory } from '../../guest/memory.ts';
-import type { GuestContext } from '../../guest/messages.ts';
 import { FIRST_CALL } from '../../kernel/deputy.ts';
 import type { HomeCalls } from '../../kernel/homecall.ts';
 import type { ArgsOf } from '../../kernel/calls/implementation.ts';
 import type { CallResult } from '../../kernel/kernel.ts';
 import { relativeToGuest } from '../../kernel/poll.ts';
 import type { Usage } from '../../migration/hosts.ts';
-import { type CapturedThread, Guest, type GuestEvents, type GuestMemories, type GuestReport } from './guest.ts';
-import type { GuestBaggage } from './guest-baggage.ts';
+import { type CapturedThread, Guest, type GuestEvents, type GuestReport } from './guest.ts';
+import type { GuestBaggage, GuestRest } from './guest-baggage.ts';
+import type { GuestMemories } from './guest-memories.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -115,15 +115,25 @@ export class GuestSession {
 
   /** How many threads execute their own code, rather than waiting in a call or for each other, or resting. */
   get computing(): number {
-    return this.guest.running ? Math.max(0, this.guest.threads - this.#calls.size - this.guest.waiting.length) : 0;
+    if (!this.#connected || !this.guest.running) return 0;
+    return Math.max(0, this.guest.threads - this.#calls.size - this.guest.waiting.length);
   }
 
   get memoryBytes(): number {
     return this.guest.memoryBytes;
   }
 
+  /** Has the threads of a guest that arrives take up their states. Nothing of it executes before {@link run}. */
+  takeUp({ baggage, threads }: GuestRest): void {
+    const { args, env, cpuNanos, nextThreadId } = baggage;
+    const present = threads.reduce((sum, thread) => sum + thread.cpuNanos, 0n);
+    this.guest.expect(threads.length);
+    this.guest.goOn({ args, env }, threads, nextThreadId, cpuNanos - present);
+  }
+
   /**
-   * Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation.
+   * Runs the guest from its start (`threads` null) or goes on with all its threads, in this incarnation: with the states
+   * that they have taken up, if {@link takeUp} came before.
    * @param monotonicOffset of one that comes from elsewhere: by how much its monotonic clock is ahead of this machine's
    */
   run(
@@ -145,15 +155,12 @@ export class GuestSession {
       this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCalls);
     }
     this.#connected = true;
-    const { args, env, cpuNanos, nextThreadId } = baggage;
     // A new process starts with this machine's clock.
     this.#monotonicOffset ??= monotonicOffset;
-    const context: GuestContext = { args, env, monotonicOffset: this.#monotonicOffset };
-    if (threads === null) this.guest.start(context);
-    else {
-      const present = threads.reduce((sum, thread) => sum + thread.cpuNanos, 0n);
-      this.guest.goOn(context, threads, nextThreadId, cpuNanos - present);
-    }
+    const { args, env } = baggage;
+    if (threads === null) return this.guest.start({ args, env }, this.#monotonicOffset);
+    if (!this.guest.running) this.takeUp({ baggage, threads });
+    this.guest.letGo(this.#monotonicOffset);
   }
 
   /**

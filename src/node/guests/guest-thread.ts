@@ -119,6 +119,11 @@ export class HostedThread {
     this.#post({ type: 'run', order });
   }
 
+  /** See `ControlBlock.clockOffset`. Only while its code does not run. */
+  set clockOffset(nanos: bigint) {
+    this.#control.clockOffset = nanos;
+  }
+
   /** Bits of `Attention` (guest/control.ts). A thread in a call notices when it is back in its code. */
   raise(bits: number): void {
     this.#control.raise(bits);
@@ -214,8 +219,6 @@ export class HostedThread {
   readonly #onCalled = (): void => {
     // It may have been ended between the thread's call and now.
     if (this.#state === 'ended') return;
-    // A call may overtake the message that was sent before it.
-    this.#tookUp();
     if (this.running) this.#events?.called(this.#control.pendingCall());
   };
 

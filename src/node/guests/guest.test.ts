@@ -19,7 +19,7 @@ after(() => pool.close());
 const guests: Guest[] = [];
 after(() => Promise.all(guests.map((guest) => guest.end())));
 
-const CONTEXT: GuestContext = { args: [], env: [], monotonicOffset: 0n };
+const CONTEXT: GuestContext = { args: [], env: [] };
 
 /** A guest whose calls are answered here. */
 class Host {
@@ -86,6 +86,7 @@ class Host {
   goOn({ threads, baggage }: GuestRest): void {
     this.guest.expect(threads.length);
     this.guest.goOn(CONTEXT, threads, baggage.nextThreadId, 0n);
+    this.guest.letGo(0n);
   }
 
   /** Waits for a word of the guest's memory, which the guest goes on changing. */
@@ -112,7 +113,7 @@ function moved(module: LoadedModule, from: Host, rest: GuestRest): Host {
 
 test('threads run, wait for each other and end', async () => {
   const host = new Host(threadsOf('works', [Does.works, Does.works, Does.returns], 3));
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   const report = await host.report();
   assert.ok(report.type === 'exited', inspect(report));
   assert.equal(report.status, (2 * ROUNDS) % 256);
@@ -123,7 +124,7 @@ test('threads run, wait for each other and end', async () => {
 test('captured again and again, in waits and in loops, each time in another guest, they do the same', async () => {
   const module = threadsOf('moves', [Does.waits, Does.works, Does.works, Does.works, Does.waits], 5);
   let host = new Host(module);
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   for (let moves = 0; ; moves++) {
     // As in a move: it runs before it is captured again.
     if (moves > 0) await host.running();
@@ -151,7 +152,7 @@ test('a thread that was made and has not begun is captured as such, and begins e
       if (host.guest.threads === 3) resolve(host.capture());
     };
   });
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   const rest = await captured;
   assert.ok('baggage' in rest, inspect(rest));
   assert.deepEqual(
@@ -177,7 +178,7 @@ for (const [what, expected] of [
 ] as const) {
   test(`one thread that ${what} ends the others, whatever they do`, async () => {
     const host = new Host(threadsOf(what, [Does.counts, Does.waits, Does[what]], 99));
-    host.guest.start(CONTEXT);
+    host.guest.start(CONTEXT, 0n);
     const report = await host.report();
     assert.equal(report.type, expected.type);
     if ('status' in expected) assert.ok(report.type === 'exited' && report.status === expected.status);
@@ -189,7 +190,7 @@ for (const [what, expected] of [
 test('when there is no room for a thread, the program is told', async () => {
   const host = new Host(threadsOf('room', [Does.returns, Does.returns], 1));
   host.afterCall = () => (host.room = false);
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   assert.equal((await host.report()).type, 'exited');
   assert.deepEqual([host.word(WORD.ids), host.word(WORD.ids + 4)], [1, -6]);
   await host.guest.end();
@@ -199,7 +200,7 @@ test('a thread that is over leaves its seat to the next one, which has another i
   const host = new Host(threadsOf('seats', [Does.returns, Does.returns, Does.counts], 3));
   const seats: number[] = [];
   host.onCall = () => void seats.push(host.guest.threads);
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   await host.until(WORD.counter, (value) => value > 0);
   await host.until(WORD.done, (value) => value === 2);
   const rest = await host.capture();
@@ -211,7 +212,7 @@ test('a thread that is over leaves its seat to the next one, which has another i
 
 test('a stopped guest does nothing with any thread until it is continued', async () => {
   const host = new Host(threadsOf('stops', [Does.counts, Does.counts, Does.waits], 99));
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   await host.until(WORD.counter, (value) => value > 1000);
   host.guest.stop();
   const stopped = host.word(WORD.counter);
@@ -229,7 +230,7 @@ test('a stopped guest does nothing with any thread until it is continued', async
 
 test('what was captured goes on in the same guest, if its move is called off', async () => {
   const host = new Host(threadsOf('again', [Does.works, Does.works, Does.waits], 3));
-  host.guest.start(CONTEXT);
+  host.guest.start(CONTEXT, 0n);
   for (let i = 0; i < 5; i++) {
     const rest = await host.capture();
     if ('type' in rest) return assert.ok(rest.type === 'exited' && rest.status === (2 * ROUNDS) % 256);

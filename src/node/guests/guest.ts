@@ -7,8 +7,6 @@
  * code, and after one none of them goes on before all have taken up their states. Whatever ends one thread but its
  * return ends the guest; the return of the first thread does too.
  */
-import { createMemory, type MemorySize } from '../../capture/layout/memory.ts';
-import type { ImageWriter } from '../../capture/image/image-writer.ts';
 import type { MachineState } from '../../capture/running/state.ts';
 import { ERRNO } from '../../abi/errno.ts';
 import { assert } from '../../base/assert.ts';
@@ -17,10 +15,9 @@ import { Attention, type ThreadCall } from '../../guest/control.ts';
 import type { DescriptorChange } from '../../guest/descriptors.ts';
 import type { GuestContext, GuestReport as Report, ThreadIdentity, ThreadReport } from '../../guest/messages.ts';
 import { type Parked, ParkingLot } from '../../guest/parking.ts';
-import type { Receiving } from './guest-image.ts';
+import { type GuestMemories, TakenMemories } from './guest-memories.ts';
 import { GuestMembers, type Member } from './guest-members.ts';
 import { HostedThread } from './guest-thread.ts';
-import type { Read, UsedMemory } from './memory-pool.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -35,21 +32,12 @@ export interface CapturedThread extends ThreadIdentity {
 export type GuestReport = Report<CapturedThread>;
 
 export interface GuestEvents {
-  /** After a capture, all states have been taken up: the code goes on. Without this nothing of it has run. */
+  /** After {@link Guest.goOn}, all states have been taken up: nothing can fail any more, and nothing of it has run. */
   takenUp(): void;
   /** The thread waits for this call: answer with `answer` or, if a capture is wanted and the call can wait, `interrupt`. */
   called(seat: Seat, call: ThreadCall): void;
   /** The code of all threads has left the stack, or that of one has and so ended the guest. */
   reported(report: GuestReport): void;
-}
-
-/** The memories that a guest's program needs. */
-export interface GuestMemories {
-  readonly sizes: readonly MemorySize[];
-  /** Its image comes, and whoever loads it leaves nothing in them that is not of it: see {@link Guest.receiving}. */
-  readonly arriving: boolean;
-  /** The number of the one that calls refer to; without any they get one of no pages. */
-  readonly host: number;
 }
 
 /** What `thread-spawn` gives when there can be no more threads now. */
@@ -58,12 +46,7 @@ const NO_THREAD = 0 - ERRNO.again;
 const NO_DIRECT_USE = { shared: null, may: { read: false, write: false, seek: false, tell: false } };
 
 export class Guest {
-  /** By their numbers in the module. */
-  readonly memories: readonly WebAssembly.Memory[];
-  /** What each of them was asked for, and how much of it may be another guest's until an image has been loaded. */
-  readonly #taken: readonly Receiving[];
-  /** The one that calls refer to. */
-  readonly memory: WebAssembly.Memory;
+  readonly memories: TakenMemories;
   readonly #module: LoadedModule;
   readonly #pool: WorkerPool;
   readonly #events: GuestEvents;
@@ -73,11 +56,14 @@ export class Guest {
   readonly #first: HostedThread;
   /** Prepared, for other threads that are not there yet. */
   readonly #spare: HostedThread[] = [];
-  #read: Read = { buffers: new Set(), share: 1 };
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #ending: Promise<void> | null = null;
   #stopped = false;
   #context: GuestContext | null = null;
+  /** See `ControlBlock.clockOffset`. */
+  #clockOffset = 0n;
+  /** Nothing but threads that have not taken up their states keeps it from going on. */
+  #mayGo = false;
   /** When the first of its threads left its code for a capture. */
   #leftAt: number | null = null;
   /** CPU time of all threads when the guest last began to run. */
@@ -90,18 +76,8 @@ export class Guest {
    * @param threads how many it will have
    * @throws RangeError if the machine cannot give the memory
    */
-  constructor(
-    module: LoadedModule,
-    { sizes, host, arriving }: GuestMemories,
-    pool: WorkerPool,
-    events: GuestEvents,
-    threads = 1,
-  ) {
-    const take = (size: MemorySize): UsedMemory =>
-      arriving ? pool.memories.takeUsed(size) : { memory: pool.memories.take(size), usedBytes: 0 };
-    this.#taken = sizes.map((size) => ({ size, ...take(size) }));
-    this.memories = this.#taken.map(({ memory }) => memory);
-    this.memory = this.memories[host] ?? createMemory({ initialPages: 0, maximumPages: 0, wide: false });
+  constructor(module: LoadedModule, memories: GuestMemories, pool: WorkerPool, events: GuestEvents, threads = 1) {
+    this.memories = new TakenMemories(memories, pool.memories);
     this.#module = module;
     this.#pool = pool;
     this.#events = events;
@@ -130,19 +106,14 @@ export class Guest {
     for (const hosted of this.#hosted) hosted.prepare();
   }
 
-  /** Its memories, for the image that is to come into them. */
-  get receiving(): readonly Receiving[] {
-    return this.#taken;
-  }
-
-  /** An image of it is about to be sent. The memories may have other buffers by now than those that it was made from. */
-  imageRead({ bytes, buffers }: Pick<ImageWriter, 'bytes' | 'buffers'>): void {
-    this.#read = { buffers: this.#read.buffers.union(buffers), share: bytes / this.memoryBytes };
+  /** The one that calls refer to. */
+  get memory(): WebAssembly.Memory {
+    return this.memories.host;
   }
 
   /** Bytes of all its memories. */
   get memoryBytes(): number {
-    return this.memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+    return this.memories.bytes;
   }
 
   get running(): boolean {
@@ -164,15 +135,16 @@ export class Guest {
     return this.#members.nextId;
   }
 
-  /** Runs the program from its start. */
-  start(context: GuestContext): void {
+  /** Runs the program from its start. @param clockOffset see `ControlBlock.clockOffset` */
+  start(context: GuestContext, clockOffset: bigint): void {
+    this.#clockOffset = clockOffset;
     const first = { seat: FIRST_SEAT, id: 0, argument: 0, cpuNanos: 0n };
     this.#begin(context, 0n);
     this.#order(this.#members.admit(first, this.#first), null, false);
   }
 
   /**
-   * All threads go on.
+   * All threads take their states up, and wait for {@link letGo}: until then nothing of it executes, and all can be given up.
    * @param threads as they were reported, or come with an image: at least that of the first seat, each at its own
    * @param nextThreadId see {@link nextThreadId}
    * @param overCpuNanos CPU time of threads that are over
@@ -191,13 +163,26 @@ export class Guest {
       member: this.#members.admit(thread, this.#hostFor(thread.seat)),
     }));
     for (const hosted of this.#spare.splice(0)) void hosted.end();
-    // A thread that has taken up its state waits for the others: until then all of this can be given up.
-    const attention = threads.length > 1 ? Attention.hold : 0;
+    this.#mayGo = false;
     for (const { thread, member } of members) {
-      member.hosted.raise(attention);
+      member.hosted.raise(Attention.hold);
       member.takingUp = true;
       this.#order(member, thread.state, true);
     }
+  }
+
+  /** After {@link goOn}: its code goes on, once all of its threads have taken up their states. @param clockOffset see {@link start} */
+  letGo(clockOffset: bigint): void {
+    this.#clockOffset = clockOffset;
+    for (const { hosted } of this.#members.all) hosted.clockOffset = clockOffset;
+    this.#mayGo = true;
+    this.#goTogether();
+  }
+
+  #goTogether(): void {
+    const members = this.#members.all;
+    if (!this.#mayGo || members.some(({ takingUp }) => takingUp)) return;
+    for (const { hosted } of members) hosted.lower(Attention.hold);
   }
 
   /**
@@ -280,10 +265,7 @@ export class Guest {
     this.#state = 'ended';
     await Promise.all(hosted.map((one) => one.end()));
     // Not earlier: a worker that is being terminated may still write.
-    for (const { memory, size } of this.#taken) {
-      if (allLeft) this.#pool.memories.giveBack(memory, size, this.#read);
-      else this.#pool.memories.drop(memory);
-    }
+    this.memories.giveBack(allLeft);
   }
 
   /**
@@ -305,7 +287,7 @@ export class Guest {
   #host(): HostedThread {
     const hosted = new HostedThread(
       this.#module,
-      { memories: this.memories, memory: this.memory, parking: this.#lot.shared },
+      { memories: this.memories.all, memory: this.memory, parking: this.#lot.shared },
       this.#pool,
     );
     if (this.#stopped) hosted.raise(Attention.stop);
@@ -331,6 +313,7 @@ export class Guest {
     const { identity: thread, hosted } = member;
     assert(this.#context, 'a guest that runs has its context');
     member.phase = 'running';
+    hosted.clockOffset = this.#clockOffset;
     hosted.lower(Attention.capture);
     hosted.run(
       { context: this.#context, thread, state, arriving },
@@ -355,10 +338,9 @@ export class Guest {
   #tookUp(member: Member): void {
     if (!this.running) return;
     member.takingUp = false;
-    const members = this.#members.all;
-    if (members.some(({ takingUp }) => takingUp)) return;
+    if (this.#members.all.some(({ takingUp }) => takingUp)) return;
     this.#events.takenUp();
-    for (const { hosted } of members) hosted.lower(Attention.hold);
+    this.#goTogether();
   }
 
   #reported(member: Member, report: ThreadReport): void {

@@ -12,10 +12,11 @@ import type { MemorySize } from '../../capture/layout/memory.ts';
 import { ENGINE_VERSION } from '../../capture/rewriting/rewrite.ts';
 import type { DestinationHost, GuestHost, ProcessSpec, SourceHost } from '../../migration/hosts.ts';
 import type { Roles } from '../../migration/roles.ts';
+import { Arrival } from './arrival.ts';
 import type { GuestReport } from './guest.ts';
 import { type GuestRest, staysOf } from './guest-baggage.ts';
 import { GuestSession, type SessionEnvironment } from './guest-session.ts';
-import { ImageLoader, imageOf, sizesToReceive } from './guest-image.ts';
+import { imageOf, sizesToReceive } from './guest-image.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 
 /** Free memory without which no thread is started: its own, and what its instance of the program takes. */
@@ -26,16 +27,12 @@ interface Entry {
   readonly session: GuestSession;
   readonly home: NodeId;
   incarnation: Incarnation | null;
-  /** It has arrived and is being taken up: nothing of it has executed here yet. */
-  starting: boolean;
+  /** From the first byte of its image until it goes on here: nothing of it has executed here yet. */
+  arrival: Arrival | null;
   /** Set from `freeze` until it is resumed or gone. */
   freezing: MoveId | null;
   /** Captured: what it goes on from. */
   rest: GuestRest | null;
-  /** An image that is arriving. */
-  loader: ImageLoader | null;
-  /** Why the image that is arriving cannot be used: told when it is complete, whatever still comes. */
-  broken: GodwitError | null;
 }
 
 export interface GuestsEnvironment extends Omit<SessionEnvironment, 'takenUp' | 'mayAddThread' | 'grew' | 'reported'> {
@@ -181,21 +178,14 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   open(pid: Pid): string | null {
     const entry = this.#reservation(pid);
-    entry.session.guest.prepare();
-    entry.loader = new ImageLoader(entry.session.spec.module, entry.session.guest.receiving);
+    entry.arrival = new Arrival(entry.session, (threads) => this.#checkThreads(threads));
     return null;
   }
 
   write(pid: Pid, chunk: Uint8Array): void {
-    const entry = this.#reservation(pid);
-    assert(entry.loader, 'image bytes follow an opened image');
-    if (entry.broken) return;
-    try {
-      entry.loader.write(chunk);
-    } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      entry.broken = error;
-    }
+    const { arrival } = this.#reservation(pid);
+    assert(arrival, 'image bytes follow an opened image');
+    arrival.write(chunk);
   }
 
   seal(pid: Pid, move: MoveId, digest: Uint8Array): void {
@@ -206,18 +196,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const entry = this.#reservation(pid);
     const roles = this.#environment.roles();
     try {
-      assert(entry.loader, 'an image is sealed after it was opened');
-      if (entry.broken) throw entry.broken;
-      entry.rest = entry.loader.finish(digest);
-      entry.loader = null;
-      const { guest } = entry.session;
-      const more = entry.rest.threads.length - guest.threads;
-      if (more > 0) {
-        // It has started threads since its home said how many it has.
-        this.#checkThreads(more);
-        guest.expect(entry.rest.threads.length);
-      }
-      await guest.ready();
+      assert(entry.arrival, 'an image is sealed after it was opened');
+      await entry.arrival.complete(digest);
       if (this.#entries.get(pid) === entry) roles.sealed(pid, move);
     } catch (error) {
       const { message } = requestFailure(error, this.#environment.log, `image of process ${pid}, which has arrived`);
@@ -227,16 +207,19 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
 
   start(pid: Pid, incarnation: Incarnation, _home: NodeId, paused: boolean, frozenMs: number): void {
     const entry = this.#reservation(pid);
-    const { rest } = entry;
-    assert(rest, 'a process is started from a sealed image');
+    const { arrival } = entry;
+    const rest = arrival?.rest;
+    assert(arrival && rest, 'a process is started from a sealed image');
     // A program that has slept must find that its own clock, too, went on for so long (POSIX, clock_nanosleep).
     const monotonicNow = rest.baggage.monotonic + BigInt(Math.ceil(frozenMs * 1e6));
     const monotonicOffset = monotonicNow - process.hrtime.bigint();
-    entry.rest = null;
     entry.incarnation = incarnation;
     this.#expected.delete(pid);
+    arrival.committed = true;
+    const { reason } = arrival;
+    if (reason !== null) return this.#environment.roles().startFailed(pid, reason);
     if (paused) entry.session.guest.stop();
-    entry.starting = true;
+    if (arrival.takenUp) this.#started(pid, entry);
     entry.session.run(rest.baggage, rest.threads, incarnation, monotonicOffset);
   }
 
@@ -295,11 +278,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
         session,
         home,
         incarnation: null,
-        starting: false,
+        arrival: null,
         freezing: null,
         rest: null,
-        loader: null,
-        broken: null,
       };
       this.#entries.set(pid, entry);
       return entry;
@@ -323,11 +304,16 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     if (this.session(pid) === session) this.#environment.roles().reportUsage(pid, session.usage(cpuMs));
   }
 
-  /** Home hears of a start before anything that the guest asks of it. */
   #takenUp(pid: Pid): void {
     const entry = this.#entries.get(pid);
-    if (!entry?.starting) return;
-    entry.starting = false;
+    if (!entry?.arrival) return;
+    entry.arrival.takenUp = true;
+    if (entry.arrival.committed) this.#started(pid, entry);
+  }
+
+  /** Home hears of a start before anything that the guest asks of it. */
+  #started(pid: Pid, entry: Entry): void {
+    entry.arrival = null;
     this.#environment.roles().started(pid);
   }
 
@@ -338,9 +324,9 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const { roles, log } = this.#environment;
     const wanted = (): boolean => this.#entries.get(pid) === entry && entry.rest === rest;
     try {
-      const image = await imageOf(module, session.guest.memories, rest);
+      const image = await imageOf(module, session.guest.memories.all, rest);
       if (!wanted()) return;
-      session.guest.imageRead(image);
+      session.guest.memories.imageRead(image);
       roles().frozen(pid, move, image, () => performance.now() - stoppedAt);
       // Behind the image's first bytes, which are waited for.
       roles().reportUsage(pid, session.usage(session.finalCpuMs));
@@ -354,11 +340,11 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
   #reported(pid: Pid, report: GuestReport): void {
     const entry = this.#entries.get(pid);
     if (!entry) return;
-    const { session } = entry;
-    if (entry.starting) {
-      // It could not be taken up, and can go on where it was: the source still has it.
+    const { session, arrival } = entry;
+    if (arrival) {
       const reason = 'message' in report ? report.message : `it ${report.type} before it ran`;
-      this.#environment.roles().startFailed(pid, reason);
+      if (arrival.committed) this.#environment.roles().startFailed(pid, reason);
+      else arrival.fail(reason);
       return;
     }
     if (report.type === 'captured') {
