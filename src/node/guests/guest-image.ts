@@ -111,7 +111,7 @@ export class ImageLoader {
    */
   finish(announced: Uint8Array): GuestRest {
     const { digest } = this.#reader.finish();
-    this.#memories.forEach(({ memory }, index) => this.#remains[index]!.clear(new Uint8Array(memory.buffer)));
+    this.#memories.forEach(({ memory }, index) => this.#remains[index]!.clear(memory));
     if (Buffer.compare(digest, announced) !== 0) throw new GodwitError('corrupt', 'the image is not the one announced');
     assert(this.#rest !== null, 'an image that is complete has its states');
     return this.#rest;

@@ -4,6 +4,8 @@
  */
 import { IMAGE_PAGE_BYTES } from '../../capture/image/image.ts';
 
+const PAGE_WORDS = IMAGE_PAGE_BYTES / 8;
+
 export class Remains {
   /** 1: this page may hold something. */
   readonly #pages: Uint8Array;
@@ -19,11 +21,13 @@ export class Remains {
   }
 
   /** Zeroes what is left in the memory. */
-  clear(memory: Uint8Array): void {
+  clear({ buffer }: WebAssembly.Memory): void {
+    // Eight bytes at a time: V8 fills shared memory by as much as an element has.
+    const words = new BigInt64Array(buffer);
     for (let page = this.#pages.indexOf(1); page !== -1; page = this.#pages.indexOf(1, page)) {
       const next = this.#pages.indexOf(0, page);
       const end = next === -1 ? this.#pages.length : next;
-      memory.fill(0, page * IMAGE_PAGE_BYTES, end * IMAGE_PAGE_BYTES);
+      words.fill(0n, page * PAGE_WORDS, end * PAGE_WORDS);
       page = end;
     }
   }
