@@ -158,9 +158,9 @@ export class Destination {
     entry.phase = 'reserved';
     entry.heardAt = this.#clock.now();
     this.#watch(entry);
-    // Before the report, behind which the entry may be gone, and its lease given back.
-    this.#guests.leases.acquire(entry.home);
+    // Home waits for the report. What it answers is dealt with when this is done (Roles).
     this.#report(entry);
+    this.#guests.leases.acquire(entry.home);
   }
 
   refused(pid: Pid, move: MoveId, reason: string): void {
