@@ -7,7 +7,7 @@ import type { FrameOf } from './frames.ts';
 import type { REFUSALS } from './frames/session.ts';
 
 /** The versions of the protocol that this build speaks. A change that old builds cannot live with raises both. */
-export const PROTOCOL = { min: 4, max: 4 } as const;
+export const PROTOCOL = { min: 5, max: 5 } as const;
 
 /** What a node's program is and can do. */
 export interface Build {

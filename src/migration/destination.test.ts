@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { incarnation, makePid, moveId, nodeId } from '../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import type { DestinationHost, Message } from './hosts.ts';
+import type { DestinationHost, Message, Usage } from './hosts.ts';
 import type { RoleMessage } from './roles.ts';
 import { Roles } from './roles.ts';
 import { NO_GUEST, NO_HOME, NO_SOURCE } from './testing/unused.ts';
@@ -44,7 +44,8 @@ function reserved() {
   return { roles, clock, done, failures, sent };
 }
 
-const start = (bytes: bigint): RoleMessage => ({ frame: 'image_start', pid, move, bytes, waitedMs: 0 });
+const usage: Usage = { cpuMs: 5, memoryBytes: 65_536n, localCalls: 3n, threads: 1, waiting: [] };
+const start = (bytes: bigint): RoleMessage => ({ frame: 'image_start', pid, move, bytes, waitedMs: 0, usage });
 const chunk = (offset: bigint, size: number): RoleMessage => ({
   frame: 'image_chunk',
   pid,
@@ -88,6 +89,13 @@ test('home counts until it hears that the image is here, the destination from wh
   const commit = { frame: 'commit', pid, move, incarnation: incarnation(2), stopped: false, frozenMs: 100 } as const;
   roles.receive(HOME, commit);
   assert.equal(done.at(-1), 'stood still for 130 ms');
+});
+
+test('what the source has told for home goes with the report that the image is here', () => {
+  const { roles, sent } = reserved();
+  for (const message of [start(30n), chunk(0n, 30), end]) roles.receive(SOURCE, message);
+  roles.sealed(pid, move);
+  assert.deepEqual(sent.at(-1), [HOME, { frame: 'ready', pid, move, bytes: 30n, waitedMs: 0, usage }]);
 });
 
 test('only the source sends the image', () => {

@@ -11,7 +11,7 @@ import { creatorOf, type Incarnation, type MoveId, type NodeId, type Pid } from 
 import type { MigrationMessage } from '../link/frames/migration.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import type { Guests } from './guests.ts';
-import type { DestinationHost, Message } from './hosts.ts';
+import type { DestinationHost, Message, Usage } from './hosts.ts';
 import { TIMES } from './timing.ts';
 
 interface Incoming {
@@ -25,7 +25,8 @@ interface Incoming {
   phase: 'reserving' | 'reserved' | 'receiving' | 'sealing' | 'ready';
   bytes: bigint;
   received: bigint;
-  waitedMs: number;
+  /** What the source has told for home, with the start of the image. */
+  told: { readonly waitedMs: number; readonly usage: Usage } | null;
   /** When something last came from the source. */
   heardAt: number;
   /** When home was told last that it is ready. */
@@ -82,7 +83,7 @@ export class Destination {
       phase: 'reserving',
       bytes: 0n,
       received: 0n,
-      waitedMs: 0,
+      told: null,
       heardAt: 0,
       readyAt: 0,
       stall: null,
@@ -123,7 +124,7 @@ export class Destination {
     }
     entry.phase = 'receiving';
     entry.bytes = message.bytes;
-    entry.waitedMs = message.waitedMs;
+    entry.told = { waitedMs: message.waitedMs, usage: message.usage };
   }
 
   imageChunk(from: NodeId, message: Named<MigrationMessage, 'image_chunk'>): void {
@@ -225,11 +226,11 @@ export class Destination {
   }
 
   #report(entry: Incoming): void {
-    const { pid, home, move, phase, bytes, waitedMs } = entry;
+    const { pid, home, move, phase, bytes, told } = entry;
     if (phase === 'reserved') this.#send(home, { frame: 'reserved', pid, move });
-    if (phase !== 'ready') return;
+    if (phase !== 'ready' || told === null) return;
     entry.readyAt = this.#clock.now();
-    this.#send(home, { frame: 'ready', pid, move, bytes, waitedMs });
+    this.#send(home, { frame: 'ready', pid, move, bytes, ...told });
   }
 
   #watch(entry: Incoming): void {

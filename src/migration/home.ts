@@ -135,7 +135,7 @@ export class Home {
     this.#steps.targetGone(process, move, ['move_refused', `${this.#steps.name(from)} refuses the process: ${reason}`]);
   }
 
-  ready(from: NodeId, { pid, move: id, bytes, waitedMs }: Named<MigrationMessage, 'ready'>): void {
+  ready(from: NodeId, { pid, move: id, bytes, waitedMs, usage }: Named<MigrationMessage, 'ready'>): void {
     const process = this.#steps.get(pid);
     const move = process?.move;
     if (!process || move?.id !== id || move.target !== from) {
@@ -145,6 +145,7 @@ export class Home {
     if (move.phase === 'freeze') {
       move.imageBytes = Number(bytes);
       move.waitedMs = waitedMs;
+      this.#host.usage(pid, move.source, usage);
       this.#steps.commit(process, move);
     }
     // Told again after a lost session: the order may have been lost.

@@ -68,7 +68,7 @@ export interface ImageSource {
 export interface SourceHost {
   /**
    * Stop the guest at its next safepoint and capture it; its blocked call is left (a home call stays under way at
-   * home, the guest makes it again when it is resumed). → `frozen(pid, move, image, stoppedMs)`, or
+   * home, the guest makes it again when it is resumed). → `frozen(pid, move, image, usage, stoppedMs)`, or
    * `cannot(pid, move, reasons)`: it runs on, or `ended(pid, end)`, or `failed(pid, move, reason)`: something is wrong here,
    * and the guest waits for {@link resume}. From `frozen` on nothing of the guest executes.
    */

@@ -147,9 +147,12 @@ export class Roles {
 
   // What comes in from the host: see hosts.ts.
 
-  /** @param stoppedMs tells how long ago its first thread left its code, at the moment at which it is asked */
-  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: () => number): void {
-    this.#input(() => this.#source.frozen(pid, move, image, stoppedMs));
+  /**
+   * @param usage all that it has used here; goes with the image, so that home has it before the process is elsewhere
+   * @param stoppedMs tells how long ago its first thread left its code, at the moment at which it is asked
+   */
+  frozen(pid: Pid, move: MoveId, image: ImageSource, usage: Usage, stoppedMs: () => number): void {
+    this.#input(() => this.#source.frozen(pid, move, image, usage, stoppedMs));
   }
 
   cannot(pid: Pid, move: MoveId, reasons: readonly string[]): void {

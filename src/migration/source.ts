@@ -12,7 +12,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { MigrationMessage } from '../link/frames/migration.ts';
 import type { Named } from '../link/frames/process.ts';
 import type { Guests, Transfer } from './guests.ts';
-import type { ImageSource, Message, Network, SourceHost } from './hosts.ts';
+import type { ImageSource, Message, Network, SourceHost, Usage } from './hosts.ts';
 
 export class Source {
   readonly #guests: Guests;
@@ -52,7 +52,7 @@ export class Source {
 
   // Events of the host.
 
-  frozen(pid: Pid, move: MoveId, image: ImageSource, stoppedMs: () => number): void {
+  frozen(pid: Pid, move: MoveId, image: ImageSource, usage: Usage, stoppedMs: () => number): void {
     const guest = this.#guests.get(pid);
     if (guest?.phase.name !== 'freezing' || guest.phase.transfer.move !== move) return;
     const { transfer } = guest.phase;
@@ -62,7 +62,7 @@ export class Source {
     const sinceOrder = this.#clock.now() - transfer.orderedAt;
     const waitedMs = Math.max(0, sinceOrder - stoppedMs());
     const bytes = BigInt(image.bytes);
-    this.#network.send(transfer.destination, { frame: 'image_start', pid, move, bytes, waitedMs });
+    this.#network.send(transfer.destination, { frame: 'image_start', pid, move, bytes, waitedMs, usage });
     this.#pump(pid, transfer);
   }
 

@@ -12,6 +12,7 @@ import {
   nodeField,
   pidField,
   threadsField,
+  usage,
 } from './process.ts';
 import type { MessageOf } from './process.ts';
 import type { FrameTable } from './table.ts';
@@ -77,8 +78,8 @@ export const MIGRATION_FRAMES = {
   },
   image_start: {
     type: 0x67,
-    doc: 'S to D: an image of so many bytes follows. `waitedMs`: from the order to stop to the stop itself.',
-    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField },
+    doc: 'S to D: an image of so many bytes follows. `waitedMs`: from the order to stop to the stop itself. `usage`: at S, for H.',
+    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField, usage },
   },
   image_chunk: {
     type: 0x68,
@@ -94,8 +95,8 @@ export const MIGRATION_FRAMES = {
   },
   ready: {
     type: 0x6a,
-    doc: 'D to H: the whole image is here, its digest is right, the guest can start.',
-    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField },
+    doc: 'D to H: the whole image is here, its digest is right, the guest can start. The rest is what S has said.',
+    fields: { pid: pidField, move: moveField, bytes: u64, waitedMs: durationField, usage },
   },
   failed: {
     type: 0x6b,

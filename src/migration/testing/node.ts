@@ -245,7 +245,7 @@ export class SimNode implements Peer {
     this.world.frozen(pid);
     const image = guest.freeze();
     if (this.#mood(20)) this.roles.failed(pid, move, 'no room for an image');
-    else this.roles.frozen(pid, move, image, () => 0);
+    else this.roles.frozen(pid, move, image, this.world.usage, () => 0);
   }
 
   #destinationHost(): DestinationHost {

@@ -327,9 +327,8 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       const image = await imageOf(module, session.guest.memories.all, rest);
       if (!wanted()) return;
       session.guest.memories.imageRead(image);
-      roles().frozen(pid, move, image, () => performance.now() - stoppedAt);
-      // Behind the image's first bytes, which are waited for.
-      roles().reportUsage(pid, session.usage(session.finalCpuMs));
+      const usage = session.usage(session.finalCpuMs);
+      roles().frozen(pid, move, image, usage, () => performance.now() - stoppedAt);
     } catch (error) {
       // Whatever it is, the guest is as it was: home has it go on.
       const { message } = requestFailure(error, log, `image of process ${pid}`);
