@@ -44,6 +44,11 @@ export class TakenMemories {
     this.#read = { buffers: this.#read.buffers.union(buffers), share: bytes / this.bytes };
   }
 
+  /** Whether all of them are kept if they are given back in order. */
+  get wanted(): boolean {
+    return this.all.every((memory) => this.#pool.wants(memory, this.#read));
+  }
+
   /** Nobody uses them any more. @param inOrder nothing can still write to them: another guest may have them */
   giveBack(inOrder: boolean): void {
     for (const { memory, size } of this.receiving) {

@@ -166,8 +166,11 @@ export class HostedThread {
     return this.#cpu.nanos;
   }
 
-  /** Ends the thread wherever it is. No event follows. */
-  async end(): Promise<void> {
+  /**
+   * Ends the thread wherever it is. No event follows.
+   * @param kept whether its memories are used on, by this guest or the next
+   */
+  async end(kept = true): Promise<void> {
     const warm = this.hasLeft;
     this.#state = 'ended';
     this.#refresher.end();
@@ -179,7 +182,7 @@ export class HostedThread {
     }
     for (const event of ['message', 'error', 'exit'] as const) this.#worker.removeAllListeners(event);
     this.#post({ type: 'forget' });
-    this.#pool.giveBack(this.#worker, this.#hash, this.#memories);
+    this.#pool.giveBack(this.#worker, this.#hash, this.#memories, kept);
   }
 
   /** Tells the thread of a descriptor that it may use itself, or may no longer. Only while it waits or is idle. */

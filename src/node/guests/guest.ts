@@ -10,6 +10,7 @@
 import type { MachineState } from '../../capture/running/state.ts';
 import { ERRNO } from '../../abi/errno.ts';
 import { assert } from '../../base/assert.ts';
+import { messageOf } from '../../base/errors.ts';
 import { FIRST_SEAT, type Seat } from '../../base/ids.ts';
 import { Attention, type ThreadCall } from '../../guest/control.ts';
 import type { DescriptorChange } from '../../guest/descriptors.ts';
@@ -262,8 +263,9 @@ export class Guest {
   async #end(): Promise<void> {
     const hosted = this.#hosted;
     const allLeft = this.#state === 'idle' && hosted.every(({ hasLeft }) => hasLeft);
+    const kept = allLeft && this.memories.wanted;
     this.#state = 'ended';
-    await Promise.all(hosted.map((one) => one.end()));
+    await Promise.all(hosted.map((one) => one.end(kept)));
     // Not earlier: a worker that is being terminated may still write.
     this.memories.giveBack(allLeft);
   }
@@ -331,7 +333,7 @@ export class Guest {
       // Captured before it has begun, it begins when the others go on.
       if (member.phase === 'starting' && this.running) this.#order(member, null, false);
     } catch (error) {
-      this.#failed(error instanceof Error ? error.message : String(error));
+      if (this.running) this.#finish({ type: 'failed', message: messageOf(error), ...this.#members.used });
     }
   }
 
@@ -364,10 +366,6 @@ export class Guest {
     });
     const leavingMs = this.#leftAt === null ? 0 : performance.now() - this.#leftAt;
     this.#finish({ type: 'captured', threads, leavingMs, ...this.#members.used });
-  }
-
-  #failed(message: string): void {
-    if (this.running) this.#finish({ type: 'failed', message, ...this.#members.used });
   }
 
   #finish(report: GuestReport): void {

@@ -101,10 +101,14 @@ export class MemoryPool {
    *   once they have been acknowledged, or another guest's bytes might be sent instead
    * @param size what it was asked for with
    */
-  giveBack(memory: WebAssembly.Memory, size: MemorySize, { buffers, share }: Read = NOT_READ): void {
-    const bytes = memory.buffer.byteLength;
-    if (bytes === 0 || bytes > this.most || (bytes > SPARSE_BYTES && share < 0.5)) return this.drop(memory);
-    this.#whenAcknowledged(buffers, () => this.#keep(memory, size));
+  giveBack(memory: WebAssembly.Memory, size: MemorySize, read: Read = NOT_READ): void {
+    if (!this.wants(memory, read)) return this.drop(memory);
+    this.#whenAcknowledged(read.buffers, () => this.#keep(memory, size));
+  }
+
+  /** Whether it is kept if it is given back, for a while. */
+  wants({ buffer: { byteLength } }: WebAssembly.Memory, { share }: Read): boolean {
+    return byteLength > 0 && byteLength <= this.most && (byteLength <= SPARSE_BYTES || share >= 0.5);
   }
 
   #keep(memory: WebAssembly.Memory, size: MemorySize): void {

@@ -70,11 +70,15 @@ export class WorkerPool {
     return { worker, knows: warm !== undefined };
   }
 
-  /** A worker that was taken and has no listeners and no guest any more. @param memories of the guest that it had */
-  giveBack(worker: Worker, hash: ModuleHash, memories: readonly WebAssembly.Memory[]): void {
+  /**
+   * A worker that was taken and has no listeners and no guest any more.
+   * @param memories of the guest that it had
+   * @param kept whether they are used on: if not, nobody who gets the same ones will come
+   */
+  giveBack(worker: Worker, hash: ModuleHash, memories: readonly WebAssembly.Memory[], kept: boolean): void {
     const bytes = memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
-    if (bytes > this.memories.most) return void worker.terminate();
     const large = bytes > HELD_BYTES;
+    if (bytes > this.memories.most || (large && !kept)) return void worker.terminate();
     const timer = large ? setTimeout(() => void worker.terminate(), KEPT_MS).unref() : undefined;
     const warm = { worker, hash, held: large ? memories : [], timer };
     worker.on('error', () => {});
