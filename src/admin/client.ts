@@ -32,6 +32,7 @@ import {
   type CallArgs,
   type CallName,
   type CallResult,
+  type StdioName,
   type ToClient,
   type ToDaemon,
   callCodecs,
@@ -90,6 +91,8 @@ export class AdminClient implements Daemon {
   #self: NodeIdentity = { id: 0, name: '', address: '' };
   #lastId = 0;
   #run: Run | null = null;
+  /** The pulls that have not been answered. */
+  readonly #pulls = new Map<StdioName, number>();
   #lost: GodwitError | null = null;
 
   constructor(socket: net.Socket) {
@@ -211,6 +214,10 @@ export class AdminClient implements Daemon {
       case 'seek':
       case 'stat':
         return this.#operation(message, this.#running().io[message.fd]);
+      case 'hurry':
+        // Perhaps its answer is on its way.
+        if (this.#pulls.get(message.fd) === message.id) this.#running().io[message.fd].hurry();
+        return;
       default:
         return unreachable(message);
     }
@@ -224,10 +231,11 @@ export class AdminClient implements Daemon {
         this.#connection.send('errno' in result ? { kind: 'failed', id, errno: result.errno } : good(result.value));
     switch (message.kind) {
       case 'pull':
-        return port.read(
-          message.max,
-          answer((bytes) => ({ kind: 'data', id, bytes })),
-        );
+        this.#pulls.set(message.fd, id);
+        return port.read(message.max, (result) => {
+          this.#pulls.delete(message.fd);
+          answer((bytes: Uint8Array) => ({ kind: 'data', id, bytes }))(result);
+        });
       case 'write':
         return port.write(message.bytes, (result) => {
           answer((count: number) => ({ kind: 'count', id, count }))(result);

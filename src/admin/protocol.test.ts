@@ -56,6 +56,7 @@ const TO_CLIENT_SAMPLES: readonly ToClient[] = [
   { kind: 'failure', id: 0, code: 'not_found', message: 'no' },
   { kind: 'started', pid: 65_537 },
   { kind: 'pull', id: 1, fd: 'stdin', max: 10 },
+  { kind: 'hurry', id: 1, fd: 'stdin' },
   { kind: 'write', id: 2, fd: 'stderr', bytes: Uint8Array.of(1) },
   { kind: 'seek', id: 3, fd: 'stdout', offset: -5n, whence: 1 },
   { kind: 'stat', id: 4, fd: 'stdin' },

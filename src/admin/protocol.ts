@@ -38,7 +38,7 @@ import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/cl
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
-export const CONTROL_VERSION = 3;
+export const CONTROL_VERSION = 4;
 /** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
 export const CONTROL_MAGIC = 0x77_64_6f_67;
 
@@ -193,6 +193,8 @@ export const TO_CLIENT = {
   seek: struct({ id: u32, fd, offset: s64, whence: u8 }),
   stat: struct({ id: u32, fd }),
   ended: struct({ end: processEnd, stats: runStats }),
+  /** That pull may wait no longer: it is answered with what is there now, or fails with EAGAIN. */
+  hurry: struct({ id: u32, fd }),
 } as const;
 
 type Table = Readonly<Record<string, Codec<unknown>>>;

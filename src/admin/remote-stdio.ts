@@ -39,6 +39,7 @@ export class RemoteStdio {
 
   port(fd: StdioName, { kind, flags, readable, writable }: StdioDescription): StdioPort {
     if (kind === 'null' || kind === 'closed') return nullPort(kind);
+    let pull: number | null = null;
     return {
       kind,
       flags,
@@ -47,14 +48,23 @@ export class RemoteStdio {
       read: (max, done) => {
         assert(max > 0 && max <= LIMITS.pipeBytes, `a pull of ${max} bytes`);
         this.#start<Uint8Array>(
-          (id) => ({ kind: 'pull', id, fd, max }),
+          (id) => {
+            pull = id;
+            return { kind: 'pull', id, fd, max };
+          },
           { value: new Uint8Array() },
-          done,
+          (result) => {
+            pull = null;
+            done(result);
+          },
           (answer) => {
             if (answer.kind !== 'data' || answer.bytes.length > max) throw misfit(answer);
             return answer.bytes;
           },
         );
+      },
+      hurry: () => {
+        if (pull !== null && !this.#gone) this.#send({ kind: 'hurry', id: pull, fd });
       },
       write: (bytes, done) => {
         assert(bytes.length <= LIMITS.pipeBytes, `a write of ${bytes.length} bytes`);

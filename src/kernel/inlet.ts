@@ -4,6 +4,9 @@
  *
  * A request cannot be taken back. If its reader is withdrawn, or is content with less, the bytes stay here for the
  * next reader: nothing is lost when a process moves while it waits for input.
+ *
+ * Whoever may not wait has to hear of what is there at the user or the peer now, not of what is here: such a question
+ * hurries the request that is under way, which costs one round trip to the source.
  */
 import { ERRNO, ErrnoError, type Errno } from '../abi/errno.ts';
 import { scatter, totalLength } from '../abi/memory.ts';
@@ -18,6 +21,11 @@ export interface Source {
    * meanwhile. The bytes belong to the receiver.
    */
   read(max: number, done: (result: Settled<Uint8Array>) => void): void;
+  /**
+   * The read that is under way may wait no longer: it is answered with what is there now, be it the end, or with the
+   * errno `again`. Not answered from inside this call. A source whose reads never wait for long does nothing.
+   */
+  hurry(): void;
 }
 
 export interface InletOptions {
@@ -58,6 +66,8 @@ export class Inlet {
   #outcome: Outcome | null = null;
   #asking = false;
   #afterAnswer: (() => void)[] = [];
+  /** Those who have hurried the request that is under way. */
+  #hurried: (() => void)[] = [];
 
   constructor(source: Source, options: InletOptions) {
     this.#source = source;
@@ -87,8 +97,19 @@ export class Inlet {
     this.#serve();
     let settled: Settled<number> | null = null;
     if (!reader.waiting.pending) reader.waiting.whenDone((result) => (settled = result));
-    else if (options.nonblock) settled = this.#giveUp(reader);
+    else if (options.nonblock) this.whenKnown(() => this.#giveUp(reader));
     return settled === null ? reader.waiting : unwrap(settled);
+  }
+
+  /** Calls back when all that the source has now is here: at once if anything is, or after its answer. */
+  whenKnown(known: () => void): void {
+    if (this.#readiness() !== null) {
+      known();
+      return;
+    }
+    this.#ask(this.#options.pollBytes);
+    this.#hurried.push(known);
+    if (this.#hurried.length === 1) this.#source.hurry();
   }
 
   /** Bytes that are here, or the end; asks the source if there is neither. */
@@ -118,20 +139,27 @@ export class Inlet {
     else quiet();
   }
 
-  /** A read that may not wait takes what it got, and if that is nothing the source is asked for the next one. */
-  #giveUp(reader: Reader): Settled<number> {
-    this.#readers.delete(reader);
-    return reader.count > 0 ? { value: reader.count } : { errno: ERRNO.again };
+  /** A read that may not wait takes what it got. */
+  #giveUp(reader: Reader): void {
+    if (!this.#readers.delete(reader)) return;
+    reader.waiting.settle(reader.count > 0 ? { value: reader.count } : { errno: ERRNO.again });
   }
 
+  /** Gives what is here to those who wait for it, and asks for more if that is not enough. */
   #serve(): void {
-    for (const reader of this.#readers) {
-      if (!this.#satisfy(reader)) {
-        this.#ask(Math.min(reader.wanted - (reader.peek ? this.#kept.length : reader.count), LIMITS.pipeBytes));
-        break;
-      }
-    }
+    this.#give();
+    this.#askForReaders();
+  }
+
+  #give(): void {
+    for (const reader of this.#readers) if (!this.#satisfy(reader)) break;
     this.#pollers.changed();
+  }
+
+  #askForReaders(): void {
+    const [first] = this.#readers;
+    if (first === undefined) return;
+    this.#ask(Math.min(first.wanted - (first.peek ? this.#kept.length : first.count), LIMITS.pipeBytes));
   }
 
   /** Gives the reader what there is. @returns whether it is done */
@@ -176,13 +204,24 @@ export class Inlet {
 
   #answered(result: Settled<Uint8Array>): void {
     this.#asking = false;
-    if ('errno' in result) this.#outcome ??= { errno: result.errno };
-    else if (result.value.length === 0) this.#outcome ??= { end: true };
-    else this.#kept = this.#kept.length === 0 ? result.value : concat(this.#kept, result.value);
-    this.#serve();
+    const hurried = this.#hurried;
+    this.#hurried = [];
+    const nothing = hurried.length > 0 && 'errno' in result && result.errno === ERRNO.again;
+    if (!nothing) this.#arrived(result);
+    this.#give();
+    // Those who cannot wait go first, or they would be asked for once more.
+    for (const known of hurried) known();
+    this.#askForReaders();
+    if (nothing && this.#pollers.some) this.#ask(this.#options.pollBytes);
     const quiet = this.#afterAnswer;
     this.#afterAnswer = [];
     for (const callback of quiet) callback();
+  }
+
+  #arrived(result: Settled<Uint8Array>): void {
+    if ('errno' in result) this.#outcome ??= { errno: result.errno };
+    else if (result.value.length === 0) this.#outcome ??= { end: true };
+    else this.#kept = this.#kept.length === 0 ? result.value : concat(this.#kept, result.value);
   }
 
   #readiness(): Readiness | null {

@@ -10,6 +10,8 @@ import { relativeToGuest } from './poll.ts';
 import { makePipe } from './testing/pipe.ts';
 import { ONE_THREAD, type Process } from './process.ts';
 import { streamRights } from './rights.ts';
+import { StreamFile } from './stream.ts';
+import { TestEnd } from './testing/ends.ts';
 import { MemoryFile } from './testing/files.ts';
 import { Harness, soFar } from './testing/harness.ts';
 
@@ -48,6 +50,56 @@ test('a sleep lasts as long as it says and not shorter', () => {
   assert.deepEqual(soFar(sleep), { count: 1, events: [clockEvent(7n)] });
   assert.equal(harness.process.stateWith(ONE_THREAD), 'running');
   assert.equal(harness.clock.timers, 0);
+});
+
+test('a look that may not wait tells of input that is at the user, and does not take what comes later', () => {
+  const end = new TestEnd('pipe');
+  const file = new StreamFile(end);
+  const harness = new Harness({ stdio: [{ file, rights: file.rights }, null, null] });
+  const look = () => harness.block('poll_oneoff', args(onRead(1n, 0), onWrite(2n, 0), clock(3n, 0)));
+  const told = (wait: ReturnType<typeof look>) => {
+    const result = soFar(wait);
+    assert.ok(result !== null && typeof result !== 'string');
+    return result.events.map(({ userdata, flags }) => [userdata, flags]);
+  };
+  const nothing = look();
+  assert.ok(end.hurried);
+  end.haveNothing();
+  assert.deepEqual(told(nothing), [
+    [2n, 0],
+    [3n, 0],
+  ]);
+  assert.equal(end.asked, null);
+  const some = look();
+  end.type('x');
+  assert.deepEqual(told(some), [
+    [1n, 0],
+    [2n, 0],
+    [3n, 0],
+  ]);
+  assert.equal(harness.read(0), 'x');
+  assert.ok(look().withdraw());
+  const over = look();
+  end.type('');
+  assert.deepEqual(told(over)[0], [1n, EventRwFlags.hangup]);
+  assert.equal(harness.clock.timers, 0);
+});
+
+test('a look at several files that may not wait waits for the answers of all', () => {
+  const ends = [new TestEnd('pipe'), new TestEnd('terminal')];
+  const [a, b] = ends.map((end) => new StreamFile(end));
+  assert.ok(a && b && ends[0] && ends[1]);
+  const harness = new Harness({ stdio: [{ file: a, rights: a.rights }, { file: b, rights: b.rights }, null] });
+  const look = harness.block('poll_oneoff', args(onRead(1n, 0), onRead(2n, 1), onRead(3n, 0), clock(4n, 0)));
+  ends[0].haveNothing();
+  assert.deepEqual([soFar(look), ends[0].asked], [null, null]);
+  ends[1].type('y');
+  const result = soFar(look);
+  assert.ok(result !== null && typeof result !== 'string');
+  assert.deepEqual(
+    result.events.map(({ userdata }) => userdata),
+    [2n, 4n],
+  );
 });
 
 test('times that are over, and zero, are events at once', () => {

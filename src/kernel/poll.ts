@@ -5,6 +5,9 @@
  * waits. Otherwise the first one to become ready ends the wait, and all are looked at once more, so that events that
  * came together are told together. Whatever else was waited for is withdrawn then: no timer and no waiter is left.
  *
+ * If something is ready at once, such as a clock that is due (a look that may not wait), files whose input is somewhere
+ * else are asked first what is there now: otherwise the first look at them would always find nothing.
+ *
  * A relative time counts from the moment when the call was first made, also if the process moved meanwhile and made
  * it again (Process.interruptedPolls): otherwise a process that moves more often than it wakes would sleep for ever.
  * Each subscription is compared for itself: an absolute time that {@link relativeToGuest} has made relative is another
@@ -16,7 +19,7 @@ import { ClockId, type Event, EventRwFlags, EventType, Rights, type Subscription
 import type { Timer } from '../base/env.ts';
 import type { Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
-import type { Maybe, Readiness, Settled } from '../vfs/openfile.ts';
+import type { Maybe, OpenFile, Readiness, Settled } from '../vfs/openfile.ts';
 import { settled } from './maybe.ts';
 import type { Process } from './process.ts';
 
@@ -42,6 +45,8 @@ export class Poll {
   /** What a waiter has brought, by the position of its subscription. */
   readonly #arrived = new Map<number, Settled<Readiness>>();
   readonly #waits = new Map<number, Waiting<Settled<Readiness>>>();
+  /** Of {@link #waits}, what has to be asked whether there is input now. */
+  readonly #afar = new Map<number, OpenFile>();
   #timer: Timer | null = null;
   #result: Waiting<Settled<readonly Event[]>> | null = null;
 
@@ -62,7 +67,7 @@ export class Poll {
   /** The events that are ready, in the order of their subscriptions, at least one. */
   start(): Maybe<readonly Event[]> {
     const ready = this.#look();
-    if (ready.length > 0) {
+    if (ready.length > 0 && this.#afar.size === 0) {
       this.#release();
       return ready;
     }
@@ -72,6 +77,10 @@ export class Poll {
       this.#process.interruptedPolls.set(this.#seat, interrupted);
     });
     this.#result = result;
+    if (ready.length > 0) {
+      this.#askAfar();
+      return result;
+    }
     for (const [index, waiting] of this.#waits) {
       waiting.whenDone((readiness) => {
         this.#arrived.set(index, readiness);
@@ -81,6 +90,30 @@ export class Poll {
     // One of them may have settled just now.
     if (result.pending) this.#setTimer();
     return result;
+  }
+
+  /** Something is ready: what is afar has one round trip to say so too. */
+  #askAfar(): void {
+    const asked = [...this.#afar];
+    let left = asked.length;
+    for (const [index, file] of asked) {
+      const waiting = this.#waits.get(index);
+      waiting?.whenDone((readiness) => this.#arrived.set(index, readiness));
+      file.whenKnown?.(() => {
+        // At once, so that no input is asked for any more which would be taken from whoever reads next.
+        waiting?.withdraw();
+        left--;
+        if (left === 0) this.#tellKnown();
+      });
+    }
+  }
+
+  /** Looks again before the waits are released: what is noted there is known not to be ready. */
+  #tellKnown(): void {
+    if (this.#result?.pending !== true) return;
+    const events = this.#look();
+    this.#release();
+    this.#result.settle({ value: events });
   }
 
   #finish(): void {
@@ -109,13 +142,17 @@ export class Poll {
   #lookAtFile(index: number, wanted: FileSubscription): Event | null {
     const arrived = this.#arrived.get(index);
     if (arrived !== undefined) return fileEvent(wanted, arrived);
+    if (this.#waits.has(index)) return null;
     const direction = wanted.type === 'fdRead' ? 'read' : 'write';
-    const polled = settled(() =>
-      this.#process.descriptors.require(wanted.fd, RIGHTS[wanted.type]).file.poll(direction),
-    );
+    const polled = settled(() => {
+      const { file } = this.#process.descriptors.require(wanted.fd, RIGHTS[wanted.type]);
+      return { file, readiness: file.poll(direction) };
+    });
     if ('errno' in polled) return fileEvent(wanted, polled);
-    if (!(polled.value instanceof Waiting)) return fileEvent(wanted, { value: polled.value });
-    this.#waits.set(index, polled.value);
+    const { file, readiness } = polled.value;
+    if (!(readiness instanceof Waiting)) return fileEvent(wanted, { value: readiness });
+    this.#waits.set(index, readiness);
+    if (direction === 'read' && file.whenKnown !== undefined) this.#afar.set(index, file);
     return null;
   }
 
@@ -151,6 +188,7 @@ export class Poll {
     this.#timer = null;
     const waits = [...this.#waits.values()];
     this.#waits.clear();
+    this.#afar.clear();
     for (const waiting of waits) waiting.withdraw();
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ERRNO } from '../abi/errno.ts';
 import { FdFlags, FileType, PreopenType, RiFlags, Rights, SdFlags } from '../abi/types.ts';
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
+import { seat } from '../base/ids.ts';
 import { ListenerSocket } from './socket.ts';
 import { TestEnd, TestListener } from './testing/ends.ts';
 import { Harness, soFar } from './testing/harness.ts';
@@ -54,7 +55,14 @@ test('accept waits; a connection for a withdrawn accept is the next one’s', ()
 
 test('a listener that may not block, its poll and its errors', () => {
   const { listener, harness } = withListener(FdFlags.nonblock);
-  assert.equal(harness.call('sock_accept', { fd: LISTENER, flags: 0 }), 'again');
+  const nobody = harness.block('sock_accept', { fd: LISTENER, flags: 0 });
+  listener.haveNobody();
+  assert.equal(soFar(nobody), 'again');
+  assert.equal(listener.asked, false);
+  const one = harness.block('sock_accept', { fd: LISTENER, flags: 0 });
+  assert.ok(listener.hurried);
+  listener.connect();
+  assert.deepEqual(soFar(one), { accepted: 0 });
   const subscriptions = [{ type: 'fdRead' as const, userdata: 1n, fd: LISTENER }];
   const poll = harness.block('poll_oneoff', { subscriptions, events: undefined, capacity: 1 });
   listener.connect();
@@ -111,15 +119,34 @@ test('a withdrawn wait for all bytes gives those that it has', () => {
 });
 
 test('read and write work on connections too; without blocking there is EAGAIN', () => {
-  const { harness, end, fd } = withConnection(FdFlags.nonblock);
-  assert.equal(harness.read(fd), 'again');
+  const { harness, end, fd, receive } = withConnection(FdFlags.nonblock);
+  const look = () => harness.block('sock_recv', receive());
+  const nothing = look();
+  end.haveNothing();
+  assert.equal(soFar(nothing), 'again');
+  const some = look();
+  assert.ok(end.hurried);
   end.type('hi');
-  assert.equal(harness.read(fd), 'hi');
+  assert.deepEqual(soFar(some), { count: 2, roflags: 0 });
   assert.equal(harness.write(fd, 'abc'), 3);
   assert.equal(harness.write(fd, 'def'), 'again');
   end.take();
   assert.equal(end.output, 'abc');
   assert.equal(harness.call('fd_pread', { fd, buffers: [], offset: 0n }), 'spipe');
+});
+
+test('an accept that may not wait hurries the one that waits, which is made again', () => {
+  const listener = new TestListener();
+  const socket = new ListenerSocket(listener);
+  const harness = new Harness({ listeners: [socket] });
+  const patient = harness.block('sock_accept', { fd: LISTENER, flags: 0 });
+  socket.setFlags(FdFlags.nonblock);
+  const hasty = harness.block('sock_accept', { fd: LISTENER, flags: 0 }, seat(1));
+  listener.haveNobody();
+  assert.equal(soFar(hasty), 'again');
+  assert.equal(soFar(patient), null);
+  listener.connect();
+  assert.deepEqual(soFar(patient), { accepted: 0 });
 });
 
 test('a peer that is gone is EPIPE without a signal', () => {

@@ -5,7 +5,7 @@
  * Connections are asked for bytes ahead of the program (there is no one else to leave them to), up to
  * LIMITS.pipeBytes; beyond that the peer is held back.
  */
-import { ErrnoError } from '../abi/errno.ts';
+import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { gather } from '../abi/memory.ts';
 import { FdFlags, type FileStat, FileType, RiFlags, SdFlags } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -29,6 +29,8 @@ export interface ConnectionEnd extends Source, Sink {
 export interface ListenerEnd {
   /** The next connection; at most one request is under way. Answers exactly once, after {@link close} never. */
   accept(done: (result: Settled<ConnectionEnd>) => void): void;
+  /** The request that is under way is answered with a connection that waits now or with `again`, as Source.hurry says. */
+  hurry(): void;
   close(): void;
 }
 
@@ -65,6 +67,8 @@ export class ListenerSocket extends SocketFile implements Socket {
   /** Accepted for a call that was withdrawn, or for a poll. */
   #kept: Settled<ConnectionEnd> | null = null;
   #asking = false;
+  /** Those who have hurried the request that is under way. */
+  #hurried: (() => void)[] = [];
   #closed = false;
   readonly #acceptors = new Set<{ readonly flags: number; readonly waiting: Waiting<Settled<Socket>> }>();
   readonly #pollers = new Pollers(() => (this.#kept === null ? null : READY));
@@ -81,8 +85,6 @@ export class ListenerSocket extends SocketFile implements Socket {
       if ('errno' in kept) throw new ErrnoError(kept.errno);
       return new ConnectionSocket(kept.value, flags);
     }
-    this.#ask();
-    if (this.nonblock) refuse('again');
     const acceptor = {
       flags,
       waiting: new Waiting<Settled<Socket>>(() => {
@@ -90,7 +92,23 @@ export class ListenerSocket extends SocketFile implements Socket {
       }),
     };
     this.#acceptors.add(acceptor);
+    this.#ask();
+    if (this.nonblock) {
+      this.whenKnown(() => {
+        if (this.#acceptors.delete(acceptor)) acceptor.waiting.settle({ errno: ERRNO.again });
+      });
+    }
     return acceptor.waiting;
+  }
+
+  whenKnown(known: () => void): void {
+    if (this.#kept !== null) {
+      known();
+      return;
+    }
+    this.#ask();
+    this.#hurried.push(known);
+    if (this.#hurried.length === 1) this.#end.hurry();
   }
 
   poll(direction: 'read' | 'write'): Maybe<Readiness> {
@@ -139,6 +157,15 @@ export class ListenerSocket extends SocketFile implements Socket {
       if ('value' in result) result.value.close();
       return;
     }
+    const hurried = this.#hurried;
+    this.#hurried = [];
+    const nothing = hurried.length > 0 && 'errno' in result && result.errno === ERRNO.again;
+    if (!nothing) this.#give(result);
+    for (const known of hurried) known();
+    if (this.#kept === null && (this.#acceptors.size > 0 || this.#pollers.some)) this.#ask();
+  }
+
+  #give(result: Settled<ConnectionEnd>): void {
     const [acceptor] = this.#acceptors;
     if (acceptor === undefined) {
       this.#kept = result;
@@ -146,7 +173,6 @@ export class ListenerSocket extends SocketFile implements Socket {
       return;
     }
     this.#acceptors.delete(acceptor);
-    if (this.#acceptors.size > 0 || this.#pollers.some) this.#ask();
     acceptor.waiting.settle('errno' in result ? result : { value: new ConnectionSocket(result.value, acceptor.flags) });
   }
 }
@@ -202,6 +228,10 @@ class ConnectionSocket extends SocketFile implements Socket {
 
   poll(direction: 'read' | 'write'): Maybe<Readiness> {
     return direction === 'read' ? this.#inlet.poll() : this.#outlet.poll();
+  }
+
+  whenKnown(known: () => void): void {
+    this.#inlet.whenKnown(known);
   }
 
   /** What was accepted for sending is still sent. */

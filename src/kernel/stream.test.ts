@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ERRNO } from '../abi/errno.ts';
 import { FdFlags, FileType, Rights, Whence } from '../abi/types.ts';
-import { FIRST_SEAT } from '../base/ids.ts';
+import { FIRST_SEAT, seat } from '../base/ids.ts';
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Waiting } from '../base/waiting.ts';
@@ -11,6 +11,8 @@ import { StreamFile, type StreamKindName } from './stream.ts';
 import { FILE_STAT, TestEnd } from './testing/ends.ts';
 import { type Blocked, Harness, soFar } from './testing/harness.ts';
 import { ONE_THREAD } from './process.ts';
+
+const SECOND_SEAT = seat(1);
 
 function withStream(kind: StreamKindName = 'pipe', flags = 0) {
   const end = new TestEnd(kind);
@@ -76,11 +78,55 @@ test('an error of the source is told once', () => {
   assert.deepEqual(soFar(next), { count: 2 });
 });
 
-test('without blocking a read is EAGAIN until there is something', () => {
-  const { end, harness } = withStream('terminal', FdFlags.nonblock);
-  assert.equal(harness.read(0), 'again');
+test('a read that may not wait brings what the user’s side has now, the end too, or EAGAIN', () => {
+  const { end, harness, read } = withStream('pipe', FdFlags.nonblock);
+  const first = read(3);
+  assert.deepEqual([end.asked, end.hurried], [3, true]);
   end.type('now');
-  assert.equal(harness.read(0), 'now');
+  assert.deepEqual(soFar(first), { count: 3 });
+  const nothing = read();
+  end.haveNothing();
+  assert.equal(soFar(nothing), 'again');
+  // Nothing is asked for any more: what comes is left to whoever reads next.
+  assert.equal(end.asked, null);
+  const over = read();
+  end.type('');
+  assert.deepEqual(soFar(over), { count: 0 });
+  assert.equal(harness.read(0), '');
+});
+
+test('a request that waits is hurried for a read that may not, and made again for one that may', () => {
+  const { end, file, harness, buffer } = withStream();
+  const first = harness.block('fd_read', { fd: 0, buffers: [buffer] });
+  assert.equal(end.hurried, false);
+  file.setFlags(FdFlags.nonblock);
+  const second = harness.block('fd_read', { fd: 0, buffers: [new Uint8Array(3)] }, SECOND_SEAT);
+  assert.ok(end.hurried);
+  end.haveNothing();
+  assert.equal(soFar(second), 'again');
+  assert.equal(soFar(first), null);
+  assert.deepEqual([end.asked, end.hurried], [10, false]);
+  end.type('late');
+  assert.deepEqual(soFar(first), { count: 4 });
+});
+
+test('a read that may not wait and is withdrawn leaves its answer to the next', () => {
+  const { end, harness, read } = withStream('pipe', FdFlags.nonblock);
+  assert.ok(read().withdraw());
+  end.type('kept');
+  assert.equal(harness.read(0), 'kept');
+  assert.ok(read().withdraw());
+  const again = read();
+  end.haveNothing();
+  assert.equal(soFar(again), 'again');
+});
+
+test('a source that says EAGAIN by itself has failed', () => {
+  const { end, read } = withStream();
+  const first = read();
+  end.answerRead({ errno: ERRNO.again });
+  assert.equal(soFar(first), 'again');
+  assert.equal(end.asked, null);
 });
 
 test('poll knows of input, of its end and of room for output, and takes nothing', () => {
@@ -226,12 +272,12 @@ const openArgs = { fd: 0, lookup: 0, path: 'x', oflags: 0, base: 0n, inheriting:
 
 test('whatever is withdrawn and when, the program reads every byte once and in order', () => {
   const step = fc.record({
-    do: fc.constantFrom('read', 'withdraw', 'type', 'type', 'poll'),
+    do: fc.constantFrom('read', 'withdraw', 'type', 'type', 'poll', 'look', 'nothing'),
     size: fc.integer({ min: 1, max: 10 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const { end, harness, buffer } = withStream();
+      const { end, file, harness, buffer } = withStream();
       let sent = '';
       let received = '';
       let waiting: Blocked<'fd_read'> | null = null;
@@ -258,6 +304,19 @@ test('whatever is withdrawn and when, the program reads every byte once and in o
           ).join('');
           sent += text;
           end.type(text);
+        } else if (action === 'look') {
+          harness.process.blocked.get(FIRST_SEAT)?.withdraw();
+          waiting = null;
+          file.setFlags(FdFlags.nonblock);
+          const result = harness.kernel.call(harness.process, 'fd_read', {
+            fd: 0,
+            buffers: [buffer.subarray(0, size)],
+          });
+          file.setFlags(0);
+          if (result instanceof Waiting) waiting = result;
+          else if ('value' in result) received += decodeUtf8(buffer.subarray(0, result.value.count));
+        } else if (action === 'nothing' && end.hurried) {
+          end.haveNothing();
         } else if (action === 'poll' && harness.process.blocked.size === 0) {
           const subscriptions = [{ type: 'fdRead' as const, userdata: 1n, fd: 0 }];
           harness.kernel.call(harness.process, 'poll_oneoff', { subscriptions, events: undefined, capacity: 1 });

@@ -147,6 +147,11 @@ export class StreamFile extends NoFile implements OpenFile {
     return this.#kind.prompt ? { bytes: BigInt(Math.max(1, this.#inlet.kept)), hangup: false } : this.#inlet.poll();
   }
 
+  whenKnown(known: () => void): void {
+    if (this.#kind.prompt) known();
+    else this.#inlet.whenKnown(known);
+  }
+
   /** What was accepted is still written: {@link whenFlushed}. */
   close(): void {
     this.#outlet.end();

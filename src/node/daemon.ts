@@ -125,6 +125,8 @@ export interface StdioPort {
   readonly writable: boolean;
   /** At most `max` bytes, at least one; an empty result is the end of the input. */
   read(max: number, done: (result: Settled<Uint8Array>) => void): void;
+  /** The read that is under way, if there is one, answers with what is there now, or the errno `again`. */
+  hurry(): void;
   /** Bytes written, possibly fewer than given. The errno `pipe`: no one reads any more. */
   write(bytes: Uint8Array, done: (result: Settled<number>) => void): void;
   /** Only for kind `file`, otherwise the errno `spipe`. `whence` as in witx. The new position from the start. */

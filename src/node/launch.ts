@@ -99,6 +99,7 @@ function portMethods(port: StdioPort): Omit<StdioPort, 'kind'> {
     readable: port.readable,
     writable: port.writable,
     read: (max, done) => port.read(max, done),
+    hurry: () => port.hurry(),
     write: (bytes, done) => port.write(bytes, done),
     seek: (offset, whence, done) => port.seek(offset, whence, done),
     stat: (done) => port.stat(done),

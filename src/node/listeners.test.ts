@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { ERRNO } from '../abi/errno.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { ConnectionEnd, ListenerEnd } from '../kernel/socket.ts';
+import type { Settled } from '../vfs/openfile.ts';
 import { listenOn } from './listeners.ts';
 
 /** A listener on a port that was free a moment ago, and what connects to it. */
@@ -56,6 +58,41 @@ test('a program has as many connections as it accepts, whatever the backlog', as
     if (i === LIMITS.listenBacklog) assert.equal(await greets(connection, client), 'hello');
   }
   for (const connection of connections) connection.close();
+});
+
+test('what may not wait gets the connection, bytes and end that are there, or EAGAIN', async (t) => {
+  const { listener, connect } = await setUp(t);
+  const look = <T>(ask: (done: (result: Settled<T>) => void) => void, hurry: () => void): Promise<Settled<T>> =>
+    new Promise((resolve) => {
+      ask(resolve);
+      hurry();
+    });
+  const lookForOne = () =>
+    look<ConnectionEnd>(
+      (done) => listener.accept(done),
+      () => listener.hurry(),
+    );
+  assert.deepEqual(await lookForOne(), { errno: ERRNO.again });
+  const client = await connect();
+  const accepted = await lookForOne();
+  assert('value' in accepted);
+  const connection = accepted.value;
+  const read = () =>
+    look<Uint8Array>(
+      (done) => connection.read(9, done),
+      () => connection.hurry(),
+    );
+  assert.deepEqual(await read(), { errno: ERRNO.again });
+  await new Promise((resolve) => client.write('hello', resolve));
+  const bytes = await read();
+  assert.equal('value' in bytes && Buffer.from(bytes.value).toString(), 'hello');
+  assert.deepEqual(await read(), { errno: ERRNO.again });
+  // One that waits finds what comes after a look as before.
+  const later = new Promise<Settled<Uint8Array>>((resolve) => connection.read(9, resolve));
+  client.end('bye');
+  const last = await later;
+  assert.equal('value' in last && Buffer.from(last.value).toString(), 'bye');
+  connection.close();
 });
 
 test('connections wait for the program up to the backlog, those beyond are reset', async (t) => {

@@ -9,6 +9,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { ConnectionEnd, ListenerEnd } from '../kernel/socket.ts';
 import { fromHost } from '../vfs/hosterror.ts';
 import type { Settled } from '../vfs/openfile.ts';
+import { afterNextLook } from './event-loop.ts';
 
 /**
  * @param address HOST:PORT, [IPV6]:PORT, or PORT on loopback; port 0 for any
@@ -79,6 +80,16 @@ class NetListener implements ListenerEnd {
     else this.#asking = done;
   }
 
+  hurry(): void {
+    const done = this.#asking;
+    if (!done) return;
+    afterNextLook(() => {
+      if (this.#asking !== done) return;
+      this.#asking = null;
+      done({ errno: ERRNO.again });
+    });
+  }
+
   close(): void {
     this.#asking = null;
     for (const socket of this.#early.splice(0)) socket.destroy();
@@ -91,6 +102,8 @@ class NetConnection implements ConnectionEnd {
   #failed: Errno | null = null;
   #ended = false;
   #wake: (() => void) | null = null;
+  /** Ends the read that is under way without bytes. */
+  #giveUp: (() => void) | null = null;
 
   constructor(socket: net.Socket) {
     this.#socket = socket;
@@ -115,16 +128,29 @@ class NetConnection implements ConnectionEnd {
       const chunk: Buffer | null = available > 0 ? this.#socket.read(Math.min(max, available)) : null;
       if (chunk === null && this.#failed === null && !this.#ended) {
         this.#wake = attempt;
+        this.#giveUp = () => done({ errno: ERRNO.again });
         // Lets the stream look for more: without a read it does not.
         this.#socket.read(0);
         return;
       }
       this.#wake = null;
+      this.#giveUp = null;
       if (chunk) queueMicrotask(() => done({ value: chunk }));
       else if (this.#failed !== null) queueMicrotask(() => done({ errno: this.#failed ?? ERRNO.io }));
       else queueMicrotask(() => done({ value: new Uint8Array() }));
     };
     attempt();
+  }
+
+  hurry(): void {
+    const giveUp = this.#giveUp;
+    if (!giveUp) return;
+    afterNextLook(() => {
+      if (this.#giveUp !== giveUp) return;
+      this.#wake = null;
+      this.#giveUp = null;
+      giveUp();
+    });
   }
 
   write(bytes: Uint8Array, done: (result: Settled<number>) => void): void {
@@ -137,6 +163,7 @@ class NetConnection implements ConnectionEnd {
 
   close(): void {
     this.#wake = null;
+    this.#giveUp = null;
     this.#socket.destroySoon();
   }
 }

@@ -24,6 +24,7 @@ export function nullPort(kind: 'null' | 'closed'): StdioPort {
     readable: open,
     writable: open,
     read: (_max, done) => queueMicrotask(() => done(answer(new Uint8Array()))),
+    hurry: () => {},
     write: (bytes, done) => queueMicrotask(() => done(answer(bytes.length))),
     seek: (_offset, _whence, done) => queueMicrotask(() => done(answer(0n))),
     stat: (done) => queueMicrotask(() => done(answer(STAT))),

@@ -51,6 +51,11 @@ export interface OpenFile {
   sync(dataOnly: boolean): void;
   /** Ready at once, or a wait for it. Regular files are always ready. */
   poll(direction: 'read' | 'write'): Maybe<Readiness>;
+  /**
+   * Of a file whose input is somewhere else: calls back, at once or after a round trip, when polls that wait to read
+   * have been told what is there now. A file without this always knows.
+   */
+  whenKnown?(known: () => void): void;
   /** The last descriptor is gone. */
   close(): void;
 }

@@ -98,6 +98,7 @@ function stream(input: string, output: Uint8Array[]): StreamFile {
       rest = rest.subarray(value.length);
       setImmediate(() => done({ value }));
     },
+    hurry: () => {},
     write(bytes, done) {
       output.push(bytes.slice());
       setImmediate(() => done({ value: bytes.length }));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { ERRNO } from '../../abi/errno.ts';
 import type { FakeProgram } from '../../admin/testing/fake-daemon.ts';
 import { exited, readOnce, signalled, writeAll } from '../../admin/testing/fake-daemon.ts';
 import { expectOutcome, fakeNode, noScript, posix } from '../testing/run.ts';
@@ -47,6 +48,49 @@ test('input that the program does not read is left to the next', { skip: posix }
   const child = shell(readsFive, "$RUN; printf '|'; cat");
   child.child.stdin!.end('abcdefgh');
   expectOutcome(await child.outcome, { status: 0, stdout: 'abcde|fgh' });
+});
+
+/** What is there at each look, in turn; a look may not wait. */
+const looks =
+  (count: number): FakeProgram =>
+  async ({ io: { stdin, stdout } }) => {
+    for (let i = 0; i < count; i++) {
+      const seen = await new Promise<string>((resolve) => {
+        stdin.read(5, (result) =>
+          resolve('value' in result ? Buffer.from(result.value).toString() : `errno ${result.errno}`),
+        );
+        stdin.hurry();
+      });
+      await writeAll(stdout, Buffer.from(`${seen}|`));
+    }
+    return exited(0);
+  };
+
+test('a look at a pipe that may not wait finds what is in it, nothing, or its end', { skip: posix }, async (t) => {
+  const { shell } = await fakeNode(t);
+  // Whoever has opened a FIFO in both directions holds what is in it, and keeps it from ending.
+  const open = await shell(looks(3), 'mkfifo p; exec 3<>p; printf helloX >&3; $RUN <&3; printf next >&3; head -c4 <&3')
+    .outcome;
+  expectOutcome(open, { status: 0, stdout: `hello|X|errno ${ERRNO.again}|next` });
+  const ended = await shell(looks(3), 'exec 3<>p; exec 4<p; printf hello >&3; exec 3>&-; $RUN <&4').outcome;
+  expectOutcome(ended, { status: 0, stdout: 'hello|||' });
+});
+
+test('a look at a terminal that may not wait finds the line, or nothing', { skip: noScript }, async (t) => {
+  const { inTerminal } = await fakeNode(t);
+  const typed = Promise.withResolvers<void>();
+  const child = inTerminal(async (process) => {
+    await looks(1)(process);
+    await typed.promise;
+    return looks(2)(process);
+  }, '$RUN');
+  await child.said(`errno ${ERRNO.again}|`);
+  child.child.stdin!.write('line\n');
+  // Its echo: the terminal has it.
+  await child.said('line\r\n');
+  typed.resolve();
+  const { stdout } = await child.outcome;
+  assert.equal(stdout.replaceAll('\r\n', '\n'), `errno ${ERRNO.again}|line\nline\n|errno ${ERRNO.again}|`);
 });
 
 const endsWhileReading: FakeProgram = async ({ io }) => {

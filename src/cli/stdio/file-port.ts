@@ -35,6 +35,8 @@ export function filePort(fd: number, info: DescriptorInfo): StdioPort {
         return done({ value: bytes.subarray(0, count) });
       });
     },
+    // Nothing has to be waited for.
+    hurry: () => {},
     write(bytes, done) {
       fs.write(fd, bytes, 0, bytes.length, position === null ? null : Number(position), (error, count) => {
         if (error) return done({ errno: errnoOf(error) });

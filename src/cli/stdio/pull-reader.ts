@@ -9,6 +9,7 @@
 import net from 'node:net';
 import tty from 'node:tty';
 import { ERRNO } from '../../abi/errno.ts';
+import { afterNextLook } from '../../node/event-loop.ts';
 import type { Settled } from '../../vfs/openfile.ts';
 import { errnoOf } from './errno.ts';
 
@@ -52,6 +53,18 @@ export class PullReader {
     const stream = this.#stream;
     stream.resume();
     stream.read(0);
+  }
+
+  /** Answers the read that is under way with what is there now, be it the end, or the errno `again`. */
+  hurry(): void {
+    const done = this.#done;
+    if (!done) return;
+    afterNextLook(() => {
+      if (this.#done !== done) return;
+      // What comes from now on stays where it is.
+      this.#stream?.pause();
+      this.#settle({ errno: ERRNO.again });
+    });
   }
 
   #open(): net.Socket {

@@ -32,6 +32,7 @@ export function streamPort(fd: number, info: DescriptorInfo): StdioPort {
   return {
     ...info,
     read: (max, done) => reader.read(max, done),
+    hurry: () => reader.hurry(),
     write(bytes, done) {
       if (broken !== null) {
         const errno = broken;

@@ -1,5 +1,5 @@
 /** The user's and the network's side of streams and sockets, played by a test. */
-import type { Errno } from '../../abi/errno.ts';
+import { ERRNO, type Errno } from '../../abi/errno.ts';
 import { type FileStat, FileType } from '../../abi/types.ts';
 import { assert } from '../../base/assert.ts';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
@@ -27,6 +27,8 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
   writable = true;
   /** The `max` of the read that is asked for, or null. */
   asked: number | null = null;
+  /** The read that is asked for may not wait. */
+  hurried = false;
   /** The bytes of the write that is asked for, or null. */
   writing: Uint8Array | null = null;
   /** All that was answered as written. */
@@ -45,6 +47,11 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
     assert(max > 0 && max <= LIMITS.pipeBytes, `a read of ${max} bytes`);
     this.asked = max;
     this.#read = done;
+  }
+
+  hurry(): void {
+    assert(this.#read !== null && !this.hurried, 'only a read under way is hurried, and once');
+    this.hurried = true;
   }
 
   write(bytes: Uint8Array, done: (result: Settled<number>) => void): void {
@@ -82,7 +89,14 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
     assert('errno' in result || result.value.length <= (this.asked ?? 0), 'not more than asked for');
     this.#read = null;
     this.asked = null;
+    this.hurried = false;
     done(result);
+  }
+
+  /** Answers the hurried read: there is nothing now. */
+  haveNothing(): void {
+    assert(this.hurried, 'the read is hurried');
+    this.answerRead({ errno: ERRNO.again });
   }
 
   /** Answers the write that is asked for. @param count bytes taken; all if left out */
@@ -113,6 +127,8 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
 
 export class TestListener implements ListenerEnd {
   closed = false;
+  /** The accept that is asked for may not wait. */
+  hurried = false;
   #accept: ((result: Settled<ConnectionEnd>) => void) | null = null;
 
   get asked(): boolean {
@@ -124,15 +140,31 @@ export class TestListener implements ListenerEnd {
     this.#accept = done;
   }
 
+  hurry(): void {
+    assert(this.#accept !== null && !this.hurried, 'only an accept under way is hurried, and once');
+    this.hurried = true;
+  }
+
   close(): void {
     this.closed = true;
   }
 
   /** A connection comes in. */
   connect(end: ConnectionEnd = new TestEnd('socket')): void {
+    this.#answer({ value: end });
+  }
+
+  /** Answers the hurried accept: nobody waits now. */
+  haveNobody(): void {
+    assert(this.hurried, 'the accept is hurried');
+    this.#answer({ errno: ERRNO.again });
+  }
+
+  #answer(result: Settled<ConnectionEnd>): void {
     const done = this.#accept;
     assert(done !== null, 'an accept is asked for');
     this.#accept = null;
-    done({ value: end });
+    this.hurried = false;
+    done(result);
   }
 }
