@@ -61,7 +61,9 @@ export class Arrival {
   async complete(digest: Uint8Array): Promise<void> {
     if (this.#broken) throw this.#broken;
     this.#loader.finish(digest);
-    await this.#session.guest.ready();
+    // Those that know the program have been told what to do, and what has become of that is seen when it is to go on.
+    const { guest } = this.#session;
+    if (!guest.readySoon) await guest.ready();
     // What a thread has said while this waited.
     if (this.reason !== null) throw new GodwitError('corrupt', this.reason);
   }
