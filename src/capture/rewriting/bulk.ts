@@ -18,7 +18,6 @@ import type { FunctionType, ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../code/assembler.ts';
 import { bulkType } from '../analysis/bulk-uses.ts';
 import type { BulkUse } from '../analysis/bulk-uses.ts';
-import { isGrowing, writeLearnSize } from '../code/growing.ts';
 import type { Numbering } from '../layout/numbering.ts';
 import { writePoll } from './polls.ts';
 import type { AppendedFunction } from './references.ts';
@@ -42,13 +41,15 @@ const TO = 0;
 const FROM = 1;
 const LENGTH = 2;
 
-/** The helper for one use. */
+/**
+ * The helper for one use. It knows the sizes of memories that other threads may grow (growing.ts): its caller has compared
+ * them just before, and what is called again by a resume has found its range in bounds already, which is all that it asks.
+ */
 export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: BulkUse): AppendedFunction {
   const type = bulkType(module, use);
   const length = type.params[LENGTH]!;
   const { bulkPiece: piece } = n;
   const code = new Assembler();
-  writeLearnSizes(code, module, use);
   guardedCall(code, n, types, type, n.bulkHelper(use), () => {
     code.raw(OP.block, 0x40);
     writeIsInBounds(code, module, use);
@@ -61,17 +62,6 @@ export function bulkHelper(module: Module, n: Numbering, types: TypeTable, use: 
     writeInstruction(code.get(TO).get(FROM).get(LENGTH), use);
   });
   return { ...type, body: code.body(oneType(I32)) };
-}
-
-/** In another instance the helper is what first asks for the sizes. */
-function writeLearnSizes(code: Assembler, module: Module, use: BulkUse): void {
-  const { params } = bulkType(module, use);
-  const learn = (memory: number, address: number): void => {
-    if (!isGrowing(module.memories[memory]!)) return;
-    writeLearnSize(code, module, { memory, address, extent: { length: LENGTH } }, params, (operand) => operand);
-  };
-  learn(use.memory, TO);
-  if (use.kind === 'memory.copy') learn(use.source, FROM);
 }
 
 function writeInstruction(code: Assembler, { kind, memory, source }: BulkUse): Assembler {
