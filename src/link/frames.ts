@@ -136,7 +136,7 @@ export function encodeFrame(frame: Frame, byReference = false): EncodedFrame {
   const codec = BY_NAME.get(frame.frame);
   assert(codec, `not a frame: ${frame.frame}`);
   // Its codec reads just the fields that the frame's type has.
-  const values = frame as unknown as Readonly<Record<string, unknown>>;
+  const values: Readonly<Record<string, unknown>> = frame;
   const writer = new ByteWriter(128);
   writer.u32(0);
   writer.u16(codec.spec.type);

@@ -8,6 +8,7 @@ import { decodePath } from '../abi/decode.ts';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
 import type { DirEntry } from '../abi/types.ts';
+import { assert } from '../base/assert.ts';
 import { LIMITS } from '../base/limits.ts';
 import { fileTypeOf } from './filestat.ts';
 import { host } from './hosterror.ts';
@@ -32,8 +33,10 @@ export function listNames(spot: Spot): readonly string[] {
       const entry = host(() => directory.readSync());
       if (entry === null) return names;
       if (names.length === LIMITS.directoryEntries) throw new ErrnoError(ERRNO.nomem);
-      // Bytes, by the encoding `buffer`, of which Node's types know nothing here.
-      const name = utf8Name(entry.name as unknown as Uint8Array);
+      // By the encoding `buffer`, of which Node's types know nothing here.
+      const bytes: unknown = entry.name;
+      assert(bytes instanceof Uint8Array, 'names are bytes');
+      const name = utf8Name(bytes);
       if (name !== null) names.push(name);
     }
   } finally {

@@ -13,6 +13,13 @@ import type { Root } from './state.ts';
 
 export type AnyFunction = (...args: unknown[]) => unknown;
 
+/** A function that the engine's own code exports. */
+export function exportedFunction({ exports }: WebAssembly.Instance, name: string): AnyFunction {
+  const value = exports[name];
+  assert(typeof value === 'function', `the module exports no function ${name}`);
+  return value as AnyFunction;
+}
+
 /** Stands for a reference that only this instance knows. */
 export const FOREIGN = -2;
 
@@ -40,7 +47,7 @@ export class RewrittenInstance {
   }
 
   helper(name: FixedHelper | ExceptionHelper): AnyFunction {
-    return this.#export(name) as AnyFunction;
+    return exportedFunction(this.#instance, `${GODWIT}:${name}`);
   }
 
   /** The appended table of this name. */

@@ -11,6 +11,7 @@ import { PREAMBLE, WasmWriter } from '../../wasm/writer.ts';
 import { Assembler } from '../code/assembler.ts';
 import { GODWIT } from '../layout/facts.ts';
 import { SAVE_BASE } from '../layout/frame.ts';
+import { type AnyFunction, exportedFunction } from './instance.ts';
 
 /** The name in the stack entries of its functions. */
 export const RELAY = `${GODWIT}.relay`;
@@ -27,15 +28,6 @@ const NOTHING: ReadonlyMap<ValueType, (code: Assembler) => Assembler> = new Map(
   [EXNREF, (code) => code.raw(OP.refNull, EXNREF)],
 ]);
 
-interface RelayExports {
-  /** Calls the continuation of this number and keeps its results. */
-  readonly run: (continuation: number) => void;
-  /** Gives the results. */
-  readonly give: WebAssembly.ExportValue;
-  /** Throws what the host keeps. */
-  readonly fail: WebAssembly.ExportValue;
-}
-
 /** By the types of the results. */
 const modules = new Map<string, WebAssembly.Module>();
 
@@ -43,7 +35,12 @@ export class Relay {
   /** Where it stands in the table of continuations. */
   readonly number: number;
   readonly #table: WebAssembly.Table;
-  readonly #exports: RelayExports;
+  /** Calls the continuation of a number and keeps its results. */
+  readonly #run: AnyFunction;
+  /** Gives the results. */
+  readonly #give: AnyFunction;
+  /** Throws what the host keeps. */
+  readonly #fail: AnyFunction;
   #error: unknown = null;
 
   /**
@@ -61,8 +58,10 @@ export class Relay {
     const raise = (): never => {
       throw this.#error;
     };
-    const { exports } = new WebAssembly.Instance(module, { [GODWIT]: { table, savePointer, raise } });
-    this.#exports = exports as unknown as RelayExports;
+    const instance = new WebAssembly.Instance(module, { [GODWIT]: { table, savePointer, raise } });
+    this.#run = exportedFunction(instance, 'run');
+    this.#give = exportedFunction(instance, 'give');
+    this.#fail = exportedFunction(instance, 'fail');
     this.#table = table;
     this.number = table.grow(1);
   }
@@ -72,14 +71,14 @@ export class Relay {
    * @param passes what is thrown here instead
    */
   carry(continuation: number, passes: (error: unknown) => boolean): void {
-    let end = this.#exports.give;
+    let end = this.#give;
     try {
-      this.#exports.run(continuation);
+      this.#run(continuation);
     } catch (error) {
       if (passes(error)) throw error;
       // A trap stays one: V8 marks its errors as nothing that code can catch.
       this.#error = error;
-      end = this.#exports.fail;
+      end = this.#fail;
     }
     this.#table.set(this.number, end);
   }
