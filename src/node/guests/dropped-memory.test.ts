@@ -15,14 +15,14 @@ const TRIES = 600;
 const TRY_MS = 50;
 
 const memories = new Map<number, WebAssembly.Memory>();
-let collected = 0;
-const registry = new FinalizationRegistry<null>(() => void collected++);
+const collected = new Set<number>();
+const registry = new FinalizationRegistry<number>((i) => void collected.add(i));
 
 function make(): void {
   for (let i = 0; i < MEMORIES; i++) {
     const memory = createMemory(SIZE);
     memories.set(i, memory);
-    registry.register(memory, null);
+    registry.register(memory, i);
   }
 }
 
@@ -35,8 +35,8 @@ function drop(): void {
 async function dropped(): Promise<void> {
   make();
   drop();
-  for (let i = 0; i < TRIES && collected < MEMORIES; i++) await sleep(TRY_MS);
-  assert.equal(collected, MEMORIES, 'memories that V8 has collected');
+  for (let i = 0; i < TRIES && collected.size < MEMORIES; i++) await sleep(TRY_MS);
+  assert.equal(collected.size, MEMORIES, 'memories that V8 has collected');
 }
 
 if (!isMainThread && workerData === MEMORIES) await dropped();
