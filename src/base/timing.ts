@@ -28,3 +28,9 @@ export const TIMING = {
   /** One exchange of joining, from connection to answer. */
   joinMs: 15 * SECOND,
 } as const;
+
+/**
+ * A node that nothing was heard of for so long is given up: what runs elsewhere for it ends there, and what runs on it
+ * for others is lost to them.
+ */
+export const GIVEN_UP_MS = TIMING.silentMs + TIMING.downMs;

@@ -156,11 +156,11 @@ export class Guests {
     }
   }
 
-  /** The home is gone for good: its guests here are orphans. */
-  orphaned(home: NodeId): void {
+  /** The home is given up or was restarted: its guests here are orphans. */
+  orphaned(home: NodeId, reason: 'down' | 'restarted'): void {
     for (const guest of this.#guests.values()) {
       if (guest.home !== home) continue;
-      this.#log.warn('process ended with its home node', { pid: guest.pid, home });
+      this.#log.warn('process ended, for its home was given up', { pid: guest.pid, home, reason });
       this.drop(guest);
     }
   }

@@ -2,6 +2,7 @@
  * The comparison of what a node holds with what this home believes that it holds: after a session was lost, when a node
  * was restarted, and when it was given up and so holds nothing.
  */
+import { GIVEN_UP_MS } from '../base/timing.ts';
 import type { NodeId } from '../base/ids.ts';
 import type { Named, ProcessMessage } from '../link/frames/process.ts';
 import type { Message } from './hosts.ts';
@@ -10,6 +11,21 @@ import type { Failure } from './obstacle.ts';
 import type { Steps } from './steps.ts';
 
 type Holding = Named<ProcessMessage, 'holdings'>['entries'][number];
+
+/** Why a node holds nothing of what this home believes it to hold. */
+export type Absence =
+  /** It answers and is as it was: it has given up what it held for a home that it did not hear. */
+  | 'dropped'
+  /** It was stopped, or has not been heard for so long that it was given up. */
+  | 'down'
+  | 'restarted';
+
+const ABSENT: { readonly [A in Absence]: (node: string) => string } = {
+  dropped: (node) =>
+    `${node} has given the process up: it heard nothing of this node, the home of the process, for ${GIVEN_UP_MS / 1000} s`,
+  down: (node) => `${node} was lost with the process: it is down`,
+  restarted: (node) => `${node} was started anew, without the process`,
+};
 
 const GUEST_STATES: ReadonlySet<Holding['state']> = new Set(['starting', 'running', 'freezing', 'frozen', 'ended']);
 
@@ -25,15 +41,16 @@ export class Holdings {
   /**
    * What was lost on the way is repeated; what is not there is dealt with as the table in home.ts says.
    * @param entries all that the node holds of this home's processes
+   * @param absence why anything else is not there
    */
-  compare(node: NodeId, entries: readonly Holding[]): void {
+  compare(node: NodeId, entries: readonly Holding[], absence: Absence): void {
     const held = new Map(entries.map((entry) => [entry.pid, entry]));
     for (const entry of entries) if (!this.#steps.get(entry.pid)) this.#refuse(node, entry);
     for (const process of this.#steps.all()) {
       const entry = held.get(process.pid);
       if (entry && this.#accept(process, node, entry)) continue;
       if (entry) this.#refuse(node, entry);
-      this.#absent(process, node);
+      this.#absent(process, node, absence);
     }
   }
 
@@ -75,11 +92,12 @@ export class Holdings {
   }
 
   /** Whatever this home believes that the node holds of the process is not there. */
-  #absent(process: Process, node: NodeId): void {
+  #absent(process: Process, node: NodeId, absence: Absence): void {
     const { move, place } = process;
-    const failure: Failure = ['node_down', `${this.#steps.name(node)} was lost`];
+    const reason = ABSENT[absence](this.#steps.name(node));
+    const failure: Failure = ['node_down', reason];
     if (node === move?.target) this.#steps.targetGone(process, move, failure);
-    else if (node === move?.source) this.#steps.sourceGone(process, move);
-    else if (node === place) this.#steps.lost(process, node);
+    else if (node === move?.source) this.#steps.sourceGone(process, move, reason);
+    else if (node === place) this.#steps.lost(process, node, reason);
   }
 }

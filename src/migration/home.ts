@@ -23,7 +23,8 @@
  * | H gone            | S and D drop everything of its processes: they are orphans | | | |
  * | second request    | same target: joins the answer; another target: remembered as the last wish, done afterwards | | | done |
  *
- * "Lost" means that it ends with status 128+9 and a report that names the node. At no time two guests of one process
+ * "Lost" means that it ends with status 128+9 and a report that names the node and says what is known of it. A home is
+ * "gone" for another node when it was restarted, or silent for GIVEN_UP_MS (base/timing.ts), also if it lives. At no time two guests of one process
  * run (but see migration/lease.ts on a node that was stopped as a whole), and calls and events are taken only from
  * the guest of the current incarnation.
  */
@@ -205,7 +206,7 @@ export class Home {
 
   /** All that a node holds of this home's processes, after their session was lost. */
   holdings(from: NodeId, { entries }: Named<ProcessMessage, 'holdings'>): void {
-    this.#holdings.compare(from, entries);
+    this.#holdings.compare(from, entries, 'dropped');
   }
 
   // What happens to the other nodes.
@@ -215,7 +216,7 @@ export class Home {
     else if (event === 'reachable' || event === 'restarted') this.#grants.restore(node);
     if (event === 'restarted') {
       this.#givenUp.delete(node);
-      this.#holdings.compare(node, []);
+      this.#holdings.compare(node, [], 'restarted');
     }
     if (event === 'reachable' && this.#givenUp.delete(node)) this.#expectHoldings(node);
     if (event !== 'unreachable' && event !== 'down') return;
@@ -230,7 +231,7 @@ export class Home {
   /** It is down, and whatever it holds of this home has paused by now. */
   #giveUp(node: NodeId): void {
     this.#givenUp.add(node);
-    this.#holdings.compare(node, []);
+    this.#holdings.compare(node, [], 'down');
   }
 
   /** A node that was given up is heard again: what it still holds it will tell first of all, so nothing is known to be gone. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { incarnation, moveId, nodeId } from '../base/ids.ts';
 import type { Pid } from '../base/ids.ts';
+import { GIVEN_UP_MS } from '../base/timing.ts';
 import type { MoveResult } from './hosts.ts';
 import type { Program } from './testing/program.ts';
 import { outcome } from './testing/program.ts';
@@ -220,7 +221,33 @@ test('a process ends with the node where it is, and its end names that node', ()
   settle(80_000);
   const { end } = world.process(pid);
   assert.deepEqual([end?.cause, end?.status, end?.node], ['lost', 137, 2]);
-  assert.match(end?.report ?? '', /node 2/);
+  assert.match(end?.report ?? '', /^node 2 was lost with the process/);
+});
+
+test('the end of a process whose home was silent for long says that it was the home', () => {
+  const { world, pid, move, settle } = setUp(counting(2_000));
+  move(2);
+  settle();
+  world.node(1).pause();
+  settle(GIVEN_UP_MS - 1_000);
+  assert.equal(world.node(2).guest(pid).paused, true);
+  settle(2_000);
+  assert.equal(world.node(2).guests.size, 0);
+  world.node(1).goOn();
+  settle();
+  const { end } = world.process(pid);
+  assert.deepEqual([end?.cause, end?.status, end?.node], ['lost', 137, 2]);
+  assert.match(end?.report ?? '', /^node 2 has given the process up: it heard nothing of this node, .* for 33 s$/);
+});
+
+test('the end of a process with a node that was started anew says so', () => {
+  const { world, pid, move, settle } = setUp(counting(2_000));
+  move(2);
+  settle();
+  world.node(2).kill();
+  world.boot(2);
+  settle();
+  assert.equal(world.process(pid).end?.report, 'node 2 was started anew, without the process');
 });
 
 test('orphans end when their home comes back as a new one', () => {

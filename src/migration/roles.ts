@@ -133,7 +133,7 @@ export class Roles {
       this.home.peer(node, event);
       this.#requests.peer(node, event);
       if (event === 'restarted' || event === 'down') {
-        this.guests.orphaned(node);
+        this.guests.orphaned(node, event);
         this.#destination.homeLost(node);
       }
       if (event === 'reset') this.#tellHoldings(node);

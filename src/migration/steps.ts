@@ -133,7 +133,8 @@ export class Steps {
   targetGone(process: Process, move: Move, failure: Failure): void {
     const { pid, incarnation } = process;
     if (move.sourceGone) {
-      this.lost(process, move.phase === 'commit' ? move.target : move.source);
+      const node = move.phase === 'commit' ? move.target : move.source;
+      this.lost(process, node, `${failure[1]}; and ${this.name(move.source)} does not have the process any more`);
     } else if (move.phase === 'commit') {
       this.#send(move.target, { frame: 'free', pid, incarnation });
       takeBack(process, move, this.#nextIncarnation());
@@ -147,8 +148,8 @@ export class Steps {
   }
 
   /** The source has nothing of it any more. In the freeze the target may have all of it: its word is awaited. */
-  sourceGone(process: Process, move: Move): void {
-    if (move.phase === 'prepare') this.lost(process, move.source);
+  sourceGone(process: Process, move: Move, reason: string): void {
+    if (move.phase === 'prepare') this.lost(process, move.source, reason);
     else move.sourceGone = true;
   }
 
@@ -172,15 +173,10 @@ export class Steps {
     if (wish) this.begin(process, wish.target, wish.answers);
   }
 
-  /** It ends, because the node that had the only copy has lost it. */
-  lost(process: Process, node: NodeId): void {
-    this.#log.warn('process lost with its node', { pid: process.pid, node });
-    this.end(process, {
-      cause: 'lost',
-      status: KILLED,
-      report: `${this.name(node)} was lost with the process`,
-      node,
-    });
+  /** It ends, because the node that had the only copy does not have it any more. */
+  lost(process: Process, node: NodeId, report: string): void {
+    this.#log.warn('process lost', { pid: process.pid, node, reason: report });
+    this.end(process, { cause: 'lost', status: KILLED, report, node });
   }
 
   /** It is over: whoever holds something of it drops that, whoever waits for its move hears of it. */
