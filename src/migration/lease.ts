@@ -7,10 +7,10 @@
  * a node is down, stops granting to that node and waits until its last grant has surely run out (migration/timing.ts).
  *
  * What remains: a node that is stopped as a whole (SIGSTOP, a suspended machine) cannot pause anything meanwhile.
- * When it goes on, its guests may execute until the daemon's first turn finds the lease expired. That is why home
- * accepts calls of the current incarnation only, and why a guest's thread itself must compare the time with
- * {@link LeaseKeeper.until} before it changes anything outside its memory. Time is measured on two clocks, and the
- * lease ends when either says so: the monotonic one does not jump, the other goes on while a machine is suspended.
+ * When it goes on, its guests may execute until the daemon's first turn finds the lease expired. No harm comes of it:
+ * away from home a guest changes nothing outside its memory but by calls to home, which accepts those of the current
+ * incarnation only. Time is measured on two clocks, and the lease ends when either says so: the monotonic one does not
+ * jump, the other goes on while a machine is suspended.
  */
 import type { Clock, Timer } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
@@ -76,11 +76,6 @@ export class LeaseKeeper {
     if (home === this.#self) return true;
     const until = this.#kept.get(home)?.until;
     return !!until && this.#clock.now() < until.monotonicMs && this.#clock.wallNanos() < until.wallNanos;
-  }
-
-  /** When the lease ends on both clocks, for the guest's own thread to check; null: there is none, or none is needed. */
-  until(home: NodeId): Until | null {
-    return this.#kept.get(home)?.until ?? null;
   }
 
   /** Ask now, not only when it is time: something has just been heard of this home. */
