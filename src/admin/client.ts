@@ -23,7 +23,7 @@ import type {
   RunSpec,
   StdioPort,
 } from '../node/daemon.ts';
-import type { Settled } from '../vfs/openfile.ts';
+import { carryOut, type StdioOperation } from './own-stdio.ts';
 import { requireOwnSocket, requireSocketPath, socketFailure } from './socket-path.ts';
 import { Connection } from './connection.ts';
 import {
@@ -213,7 +213,13 @@ export class AdminClient implements Daemon {
       case 'write':
       case 'seek':
       case 'stat':
-        return this.#operation(message, this.#running().io[message.fd]);
+      case 'readAt':
+      case 'writeAt':
+      case 'sync':
+      case 'setSize':
+      case 'setTimes':
+      case 'allocate':
+        return this.#operation(message);
       case 'hurry':
         // Perhaps its answer is on its way.
         if (this.#pulls.get(message.fd) === message.id) this.#running().io[message.fd].hurry();
@@ -223,36 +229,15 @@ export class AdminClient implements Daemon {
     }
   }
 
-  #operation(message: Extract<ToClient, { kind: 'pull' | 'write' | 'seek' | 'stat' }>, port: StdioPort): void {
-    const { id } = message;
-    const answer =
-      <T>(good: (value: T) => ToDaemon) =>
-      (result: Settled<T>): void =>
-        this.#connection.send('errno' in result ? { kind: 'failed', id, errno: result.errno } : good(result.value));
-    switch (message.kind) {
-      case 'pull':
-        this.#pulls.set(message.fd, id);
-        return port.read(message.max, (result) => {
-          this.#pulls.delete(message.fd);
-          answer((bytes: Uint8Array) => ({ kind: 'data', id, bytes }))(result);
-        });
-      case 'write':
-        return port.write(message.bytes, (result) => {
-          answer((count: number) => ({ kind: 'count', id, count }))(result);
-          // As a shell's pipeline: `godwit run x | head -1` ends x, whether or not it looks at its errors.
-          if ('errno' in result && result.errno === ERRNO.pipe) this.signal(SIGPIPE);
-        });
-      case 'seek':
-        return port.seek(
-          message.offset,
-          message.whence,
-          answer((position) => ({ kind: 'position', id, position })),
-        );
-      case 'stat':
-        return port.stat(answer((stat) => ({ kind: 'fileStat', id, stat })));
-      default:
-        return unreachable(message);
-    }
+  #operation(message: StdioOperation): void {
+    if (message.kind === 'pull') this.#pulls.set(message.fd, message.id);
+    carryOut(message, this.#running().io[message.fd], (answer) => {
+      if (message.kind === 'pull') this.#pulls.delete(message.fd);
+      this.#connection.send(answer);
+      // As a shell's pipeline: `godwit run x | head -1` ends x, whether or not it looks at its errors.
+      const brokenPipe = message.kind === 'write' && answer.kind === 'failed' && answer.errno === ERRNO.pipe;
+      if (brokenPipe) this.signal(SIGPIPE);
+    });
   }
 
   #running(): Run {

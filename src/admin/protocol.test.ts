@@ -48,6 +48,7 @@ const TO_DAEMON_SAMPLES: readonly ToDaemon[] = [
   { kind: 'position', id: 1, position: 1n << 40n },
   { kind: 'fileStat', id: 2, stat: STAT },
   { kind: 'failed', id: 3, errno: ERRNO.pipe },
+  { kind: 'done', id: 4 },
 ];
 
 const TO_CLIENT_SAMPLES: readonly ToClient[] = [
@@ -61,6 +62,13 @@ const TO_CLIENT_SAMPLES: readonly ToClient[] = [
   { kind: 'seek', id: 3, fd: 'stdout', offset: -5n, whence: 1 },
   { kind: 'stat', id: 4, fd: 'stdin' },
   { kind: 'ended', end: { how: 'signalled', signal: 9, message: 'trap' }, stats: FAKE_STATS },
+  { kind: 'readAt', id: 5, fd: 'stdin', offset: 1n << 40n, max: 10 },
+  { kind: 'writeAt', id: 6, fd: 'stdout', offset: 0n, bytes: Uint8Array.of(1) },
+  { kind: 'sync', id: 7, fd: 'stdout', dataOnly: true },
+  { kind: 'setSize', id: 8, fd: 'stdout', size: 3n },
+  { kind: 'setTimes', id: 9, fd: 'stdout', atim: null, mtim: 'now' },
+  { kind: 'setTimes', id: 9, fd: 'stdout', atim: 0n, mtim: 5n },
+  { kind: 'allocate', id: 10, fd: 'stdout', offset: 1n, length: 2n },
 ];
 
 const payload = (frame: Uint8Array): Uint8Array => frame.subarray(4);

@@ -34,11 +34,12 @@ import {
   u8,
   within,
 } from '../base/schema.ts';
+import type { NewTime } from '../vfs/openfile.ts';
 import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/cluster/codecs.ts';
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
-export const CONTROL_VERSION = 4;
+export const CONTROL_VERSION = 5;
 /** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
 export const CONTROL_MAGIC = 0x77_64_6f_67;
 
@@ -106,6 +107,12 @@ const fileStat = struct({
   mtim: u64,
   ctim: u64,
 });
+
+const newTime: Codec<NewTime> = mapped(
+  struct({ is: oneOf('unchanged', 'now', 'given'), time: u64 }),
+  (time) => (typeof time === 'bigint' ? { is: 'given', time } : { is: time === null ? 'unchanged' : 'now', time: 0n }),
+  ({ is, time }) => (is === 'given' ? time : is === 'now' ? is : null),
+);
 
 /** A call of the client: what it carries and what its answer carries. */
 const call = <A, R>(args: Codec<A>, result: Codec<R>) => ({ args, result });
@@ -178,6 +185,7 @@ export const TO_DAEMON = {
   position: struct({ id: u32, position: u64 }),
   fileStat: struct({ id: u32, stat: fileStat }),
   failed: struct({ id: u32, errno }),
+  done: struct({ id: u32 }),
 } as const;
 
 /** Daemon to client. New kinds go to the end. */
@@ -195,6 +203,13 @@ export const TO_CLIENT = {
   ended: struct({ end: processEnd, stats: runStats }),
   /** That pull may wait no longer: it is answered with what is there now, or fails with EAGAIN. */
   hurry: struct({ id: u32, fd }),
+  // What can be done with a regular file only, see `FileEnd`.
+  readAt: struct({ id: u32, fd, offset: u64, max: u32 }),
+  writeAt: struct({ id: u32, fd, offset: u64, bytes: chunk }),
+  sync: struct({ id: u32, fd, dataOnly: bool }),
+  setSize: struct({ id: u32, fd, size: u64 }),
+  setTimes: struct({ id: u32, fd, atim: newTime, mtim: newTime }),
+  allocate: struct({ id: u32, fd, offset: u64, length: u64 }),
 } as const;
 
 type Table = Readonly<Record<string, Codec<unknown>>>;

@@ -5,6 +5,7 @@
  */
 import { ERRNO } from '../abi/errno.ts';
 import type { FileStat } from '../abi/types.ts';
+import type { FileEnd } from '../kernel/file-end.ts';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -14,7 +15,7 @@ import { nullPort } from '../node/null-stdio.ts';
 import type { StdioName, ToClient, ToDaemon } from './protocol.ts';
 
 /** The client's messages that answer an operation. */
-export type Answer = Extract<ToDaemon, { kind: 'data' | 'count' | 'position' | 'fileStat' | 'failed' }>;
+export type Answer = Extract<ToDaemon, { kind: 'data' | 'count' | 'position' | 'fileStat' | 'failed' | 'done' }>;
 /** What the client says about one stream in `run`. */
 export type StdioDescription = Extract<ToDaemon, { kind: 'run' }>['stdio'][StdioName];
 
@@ -26,6 +27,29 @@ interface Operation {
 
 const misfit = (answer: Answer): GodwitError =>
   new GodwitError('protocol', `the answer ${answer.kind} to operation ${answer.id} does not fit`);
+
+/** What everything but input meets when the client is gone. */
+const HUNG_UP = { errno: ERRNO.io };
+
+function dataOf(max: number): (answer: Answer) => Uint8Array {
+  assert(max > 0 && max <= LIMITS.pipeBytes, `a read of ${max} bytes`);
+  return (answer) => {
+    if (answer.kind !== 'data' || answer.bytes.length > max) throw misfit(answer);
+    return answer.bytes;
+  };
+}
+
+function countOf({ length }: Uint8Array): (answer: Answer) => number {
+  assert(length <= LIMITS.pipeBytes, `a write of ${length} bytes`);
+  return (answer) => {
+    if (answer.kind !== 'count' || answer.count > length) throw misfit(answer);
+    return answer.count;
+  };
+}
+
+function finished(answer: Answer): void {
+  if (answer.kind !== 'done') throw misfit(answer);
+}
 
 export class RemoteStdio {
   readonly #send: (message: ToClient) => void;
@@ -45,9 +69,9 @@ export class RemoteStdio {
       flags,
       readable,
       writable,
+      file: kind === 'file' ? this.#file(fd) : undefined,
       read: (max, done) => {
-        assert(max > 0 && max <= LIMITS.pipeBytes, `a pull of ${max} bytes`);
-        this.#start<Uint8Array>(
+        this.#start(
           (id) => {
             pull = id;
             return { kind: 'pull', id, fd, max };
@@ -57,31 +81,19 @@ export class RemoteStdio {
             pull = null;
             done(result);
           },
-          (answer) => {
-            if (answer.kind !== 'data' || answer.bytes.length > max) throw misfit(answer);
-            return answer.bytes;
-          },
+          dataOf(max),
         );
       },
       hurry: () => {
         if (pull !== null && !this.#gone) this.#send({ kind: 'hurry', id: pull, fd });
       },
       write: (bytes, done) => {
-        assert(bytes.length <= LIMITS.pipeBytes, `a write of ${bytes.length} bytes`);
-        this.#start<number>(
-          (id) => ({ kind: 'write', id, fd, bytes }),
-          { errno: ERRNO.io },
-          done,
-          (answer) => {
-            if (answer.kind !== 'count' || answer.count > bytes.length) throw misfit(answer);
-            return answer.count;
-          },
-        );
+        this.#start((id) => ({ kind: 'write', id, fd, bytes }), HUNG_UP, done, countOf(bytes));
       },
       seek: (offset, whence, done) => {
         this.#start<bigint>(
           (id) => ({ kind: 'seek', id, fd, offset, whence }),
-          { errno: ERRNO.io },
+          HUNG_UP,
           done,
           (answer) => {
             if (answer.kind !== 'position') throw misfit(answer);
@@ -92,13 +104,32 @@ export class RemoteStdio {
       stat: (done) => {
         this.#start<FileStat>(
           (id) => ({ kind: 'stat', id, fd }),
-          { errno: ERRNO.io },
+          HUNG_UP,
           done,
           (answer) => {
             if (answer.kind !== 'fileStat') throw misfit(answer);
             return answer.stat;
           },
         );
+      },
+    };
+  }
+
+  #file(fd: StdioName): FileEnd {
+    return {
+      readAt: (offset, max, done) => {
+        this.#start((id) => ({ kind: 'readAt', id, fd, offset, max }), HUNG_UP, done, dataOf(max));
+      },
+      writeAt: (offset, bytes, done) => {
+        this.#start((id) => ({ kind: 'writeAt', id, fd, offset, bytes }), HUNG_UP, done, countOf(bytes));
+      },
+      sync: (dataOnly, done) => this.#start((id) => ({ kind: 'sync', id, fd, dataOnly }), HUNG_UP, done, finished),
+      setSize: (size, done) => this.#start((id) => ({ kind: 'setSize', id, fd, size }), HUNG_UP, done, finished),
+      setTimes: (atim, mtim, done) => {
+        this.#start((id) => ({ kind: 'setTimes', id, fd, atim, mtim }), HUNG_UP, done, finished);
+      },
+      allocate: (offset, length, done) => {
+        this.#start((id) => ({ kind: 'allocate', id, fd, offset, length }), HUNG_UP, done, finished);
       },
     };
   }

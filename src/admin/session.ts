@@ -119,6 +119,7 @@ export class Session {
       case 'position':
       case 'fileStat':
       case 'failed':
+      case 'done':
         if (!this.#run) throw new GodwitError('protocol', `${message.kind} without a run`);
         return this.#run.stdio.answer(message);
       default:

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ERRNO } from '../abi/errno.ts';
 import type { StdioPort } from '../node/daemon.ts';
 import { nullPort } from '../node/null-stdio.ts';
+import type { Settled } from '../vfs/openfile.ts';
 import { FAKE_STATS, exited, readOnce, signalled, writeAll } from './testing/fake-daemon.ts';
 import { input, io, output, spec } from './testing/run-io.ts';
 import { serveFake } from './testing/served.ts';
@@ -88,6 +89,65 @@ test('regular files are asked for position and size', async (t) => {
   await handle.ended;
   assert.deepEqual(seen.slice(0, 4), ['file', 1, true, { value: 8n }]);
   assert.equal(typeof (seen[4] as { value: { size: bigint } }).value.size, 'bigint');
+});
+
+test('a regular file does all that files do, anything else refuses', async (t) => {
+  const { daemon, connect } = await serveFake(t);
+  const results: unknown[] = [];
+  daemon.programs.set('file', async ({ io: { stdin, stdout } }) => {
+    assert.equal(stdout.file, undefined);
+    const { file } = stdin;
+    assert.ok(file);
+    const settled = <T>(ask: (done: (result: Settled<T>) => void) => void) =>
+      new Promise<void>((resolve) => ask((result) => resolve(void results.push(result))));
+    await settled<Uint8Array>((done) => file.readAt(7n, 3, done));
+    await settled<number>((done) => file.writeAt(8n, Buffer.from('xyz'), done));
+    await settled<void>((done) => file.sync(true, done));
+    await settled<void>((done) => file.setSize(9n, done));
+    await settled<void>((done) => file.setTimes(null, 4n, done));
+    await settled<void>((done) => file.allocate(5n, 6n, done));
+    return exited(0);
+  });
+  const asked: unknown[][] = [];
+  const stdin: StdioPort = {
+    ...nullPort('null'),
+    kind: 'file',
+    file: {
+      readAt: (offset, max, done) => answer({ value: Buffer.from('abc') }, done, 'readAt', offset, max),
+      writeAt: (offset, bytes, done) => answer({ value: 2 }, done, 'writeAt', offset, Buffer.from(bytes).toString()),
+      sync: (dataOnly, done) => answer({ value: undefined }, done, 'sync', dataOnly),
+      setSize: (size, done) => answer({ errno: ERRNO.fbig }, done, 'setSize', size),
+      setTimes: (atim, mtim, done) => answer({ value: undefined }, done, 'setTimes', atim, mtim),
+      allocate: (offset, length, done) => answer({ value: undefined }, done, 'allocate', offset, length),
+    },
+  };
+  function answer<T>(result: Settled<T>, done: (result: Settled<T>) => void, ...words: unknown[]): void {
+    asked.push(words);
+    setImmediate(() => done(result));
+  }
+  await (
+    await (await connect()).run(spec('file'), io({ stdin }))
+  ).ended;
+  assert.deepEqual(asked, [
+    ['readAt', 7n, 3],
+    ['writeAt', 8n, 'xyz'],
+    ['sync', true],
+    ['setSize', 9n],
+    ['setTimes', null, 4n],
+    ['allocate', 5n, 6n],
+  ]);
+  const ok = { value: undefined };
+  assert.deepEqual(results.slice(1), [{ value: 2 }, ok, { errno: ERRNO.fbig }, ok, ok]);
+  // A client that has no such file after all.
+  const { file: _none, ...without } = stdin;
+  results.length = 0;
+  await (
+    await (await connect()).run(spec('file'), io({ stdin: without }))
+  ).ended;
+  assert.deepEqual(
+    results,
+    Array.from({ length: 6 }, () => ({ errno: ERRNO.notsup })),
+  );
 });
 
 test('two clients at once keep to themselves', async (t) => {

@@ -1,4 +1,4 @@
-/** What everything that is an open file but no file of a file system refuses alike: streams, sockets, pipes. */
+/** What everything that is an open file but no file of a file system refuses alike: sockets, pipes. */
 import { refuse } from './maybe.ts';
 
 /** No descriptor of these has the rights for most of it. The answers are those that POSIX gives for a pipe. */

@@ -17,6 +17,7 @@ export interface Sink {
 
 interface Write {
   rest: Uint8Array;
+  readonly sink: Sink;
   /** null: it has been told that all is written. */
   waiting: Waiting<Settled<number>> | null;
 }
@@ -37,10 +38,11 @@ export class Outlet {
 
   /**
    * @param bytes a copy that belongs to the outlet, at most LIMITS.pipeBytes
+   * @param sink where these go, if not to where all others do
    * @returns bytes written, at least one of them; 0 if none were given
    * @throws ErrnoError `again` if it may not wait and would; `pipe` after {@link end}; the error of a write before
    */
-  write(bytes: Uint8Array, nonblock: boolean): Maybe<number> {
+  write(bytes: Uint8Array, nonblock: boolean, sink = this.#sink): Maybe<number> {
     if (this.#closed) throw new ErrnoError(ERRNO.pipe);
     if (this.#fault !== null) {
       const errno = this.#fault;
@@ -49,7 +51,7 @@ export class Outlet {
     }
     if (bytes.length === 0) return 0;
     if (nonblock && this.#busy) throw new ErrnoError(ERRNO.again);
-    const write: Write = { rest: bytes, waiting: null };
+    const write: Write = { rest: bytes, sink, waiting: null };
     if (!nonblock) write.waiting = new Waiting<Settled<number>>(() => this.#withdraw(write, bytes.length));
     const { waiting } = write;
     this.#queue.push(write);
@@ -85,7 +87,7 @@ export class Outlet {
     const [write] = this.#queue;
     if (this.#busy || write === undefined) return;
     this.#busy = true;
-    this.#sink.write(write.rest, (result) => this.#written(write, result));
+    write.sink.write(write.rest, (result) => this.#written(write, result));
   }
 
   #written(write: Write, result: Settled<number>): void {

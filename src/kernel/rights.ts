@@ -106,10 +106,13 @@ export const LISTENER_RIGHTS: RightsPair = {
   inheriting: union(STREAM, Rights.sock_shutdown),
 };
 
-/** A pipe's end, a terminal or another stream. `seekable`: a regular file or a device on the user's side. */
-export function streamRights(readable: boolean, writable: boolean, seekable: boolean): RightsPair {
+/**
+ * A pipe's end, a terminal or another stream.
+ * @param seekable a regular file or a device on the user's side @param isFile a regular file that can do all that such can
+ */
+export function streamRights(readable: boolean, writable: boolean, seekable: boolean, isFile = false): RightsPair {
   const without = union(readable ? 0n : Rights.fd_read, writable ? 0n : Rights.fd_write);
-  return { base: union(STREAM, seekable ? SEEKING : 0n) & ~without, inheriting: 0n };
+  return { base: union(STREAM, seekable ? SEEKING : 0n, isFile ? REGULAR : 0n) & ~without, inheriting: 0n };
 }
 
 /** `base` without the rights that do not apply to the kind of file that was opened. */

@@ -251,6 +251,15 @@ test('the position of a file is asked for when all is written, also what a withd
   assert.deepEqual(soFar(seeking), { position: 0n });
 });
 
+test('what is only sought refuses to be a file', () => {
+  for (const kind of ['null', 'device'] as const) {
+    const { harness } = withStream(kind);
+    assert.equal(harness.call('fd_pread', { fd: 0, buffers: [], offset: 0n }), 'notsup');
+    assert.equal(harness.call('fd_pwrite', { fd: 0, buffers: [], offset: 0n }), 'notsup');
+    assert.equal(harness.call('fd_sync', { fd: 0 }), 'inval');
+  }
+});
+
 test('rights and flags', () => {
   const end = new TestEnd('pipe');
   end.writable = false;

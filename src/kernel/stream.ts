@@ -6,14 +6,15 @@
  * the next program (`(godwit run a; cat)`). poll_oneoff cannot know of input without asking for it; what it asked for
  * and the program never read is gone, as with any program that buffers its input.
  */
-import { gather } from '../abi/memory.ts';
+import { gather, scatter, totalLength } from '../abi/memory.ts';
 import { FdFlags, FileType, Whence, type FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Waiting } from '../base/waiting.ts';
-import type { Maybe, OpenFile, Readiness, Settled } from '../vfs/openfile.ts';
+import { checkAdvice } from '../vfs/advice.ts';
+import type { Maybe, NewTime, OpenFile, Readiness, Settled } from '../vfs/openfile.ts';
+import type { FileEnd } from './file-end.ts';
 import { Inlet, type Source } from './inlet.ts';
-import { refuse } from './maybe.ts';
-import { NoFile } from './no-file.ts';
+import { mapMaybe, refuse } from './maybe.ts';
 import { Outlet, type Sink } from './outlet.ts';
 import { type RightsPair, streamRights } from './rights.ts';
 
@@ -48,6 +49,8 @@ export interface StreamEnd extends Source, Sink {
   readonly flags: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /** Of a regular file, if it can do what other files can. */
+  readonly file?: FileEnd | undefined;
   /** The new position from the start; `whence` as in witx. */
   seek(offset: bigint, whence: number, done: (result: Settled<bigint>) => void): void;
   stat(done: (result: Settled<FileStat>) => void): void;
@@ -62,7 +65,8 @@ interface UnderWaySeek {
   readonly result: Waiting<Settled<bigint>>;
 }
 
-export class StreamFile extends NoFile implements OpenFile {
+export class StreamFile implements OpenFile {
+  readonly hostFd = null;
   readonly filetype: FileType;
   flags: number;
   readonly #end: StreamEnd;
@@ -72,7 +76,6 @@ export class StreamFile extends NoFile implements OpenFile {
   #orphanedSeek: UnderWaySeek | null = null;
 
   constructor(end: StreamEnd) {
-    super();
     this.#end = end;
     this.#kind = STREAM_KINDS[end.kind];
     this.filetype = this.#kind.filetype;
@@ -83,17 +86,29 @@ export class StreamFile extends NoFile implements OpenFile {
 
   /** The rights that a descriptor of this stream starts with. */
   get rights(): RightsPair {
-    return streamRights(this.#end.readable, this.#end.writable, this.#kind.seekable);
+    return streamRights(this.#end.readable, this.#end.writable, this.#kind.seekable, this.#end.file !== undefined);
   }
 
   read(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number> {
-    if (position !== null) refuse(this.#kind.seekable ? 'notsup' : 'spipe');
+    if (position !== null) return this.#readAt(this.#file('spipe'), buffers, position);
     return this.#inlet.read(buffers, { nonblock: this.#nonblock, peek: false, all: false });
   }
 
   write(buffers: readonly Uint8Array[], position: bigint | null): Maybe<number> {
-    if (position !== null) refuse(this.#kind.seekable ? 'notsup' : 'spipe');
-    return this.#outlet.write(gather(buffers, LIMITS.pipeBytes), this.#nonblock);
+    const bytes = gather(buffers, LIMITS.pipeBytes);
+    if (position === null) return this.#outlet.write(bytes, this.#nonblock);
+    const file = this.#file('spipe');
+    // In the order of the other writes, and like them exactly once if it is withdrawn.
+    return this.#outlet.write(bytes, false, {
+      write: (rest, done) => file.writeAt(position + BigInt(bytes.length - rest.length), rest, done),
+    });
+  }
+
+  #readAt(file: FileEnd, buffers: readonly Uint8Array[], position: bigint): Maybe<number> {
+    const max = Math.min(totalLength(buffers), LIMITS.pipeBytes);
+    if (max === 0) return 0;
+    const bytes = this.#afterWrites<Uint8Array>((done) => file.readAt(position, max, done));
+    return mapMaybe(bytes, (bytes) => scatter(bytes, buffers));
   }
 
   /**
@@ -133,6 +148,45 @@ export class StreamFile extends NoFile implements OpenFile {
     // What was written counts in the size of a file, also if the write was withdrawn; a pipe may be full for long.
     if (this.#kind.seekable) this.#outlet.whenIdle(ask);
     else ask();
+    return waiting;
+  }
+
+  // These are asked for anew if they are withdrawn: twice is the same as once.
+
+  setSize(size: bigint): Maybe<void> {
+    const file = this.#file('inval');
+    return this.#afterWrites((done) => file.setSize(size, done));
+  }
+
+  setTimes(atim: NewTime, mtim: NewTime): Maybe<void> {
+    const file = this.#file('notsup');
+    return this.#afterWrites((done) => file.setTimes(atim, mtim, done));
+  }
+
+  allocate(offset: bigint, length: bigint): Maybe<void> {
+    const file = this.#file('spipe');
+    return this.#afterWrites((done) => file.allocate(offset, length, done));
+  }
+
+  advise(offset: bigint, length: bigint, advice: number): void {
+    this.#file('spipe');
+    checkAdvice(offset, length, advice);
+  }
+
+  sync(dataOnly: boolean): Maybe<void> {
+    const file = this.#file('inval');
+    return this.#afterWrites((done) => file.sync(dataOnly, done));
+  }
+
+  /** @param errno of a stream that is no file */
+  #file(errno: 'spipe' | 'inval' | 'notsup'): FileEnd {
+    return this.#end.file ?? refuse(this.#kind.seekable ? 'notsup' : errno);
+  }
+
+  /** Asks the user's side once all that was accepted is written. Withdrawing leaves the answer to nobody. */
+  #afterWrites<T>(ask: (done: (result: Settled<T>) => void) => void): Waiting<Settled<T>> {
+    const waiting = new Waiting<Settled<T>>(() => {});
+    this.#outlet.whenIdle(() => ask((result) => waiting.settle(result)));
     return waiting;
   }
 

@@ -10,6 +10,7 @@
  * Failures: a method rejects with a `GodwitError`. Signals are numbers as on Linux (1 SIGHUP, 9 SIGKILL, 15 SIGTERM).
  */
 import type { FileStat } from '../abi/types.ts';
+import type { FileEnd } from '../kernel/file-end.ts';
 import type { Settled } from '../vfs/openfile.ts';
 
 /** What the program's descriptor 0, 1 or 2 is on the user's side; decides the `fdstat` that the program sees. */
@@ -123,6 +124,8 @@ export interface StdioPort {
   readonly flags: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /** Only for kind `file`. */
+  readonly file?: FileEnd | undefined;
   /** At most `max` bytes, at least one; an empty result is the end of the input. */
   read(max: number, done: (result: Settled<Uint8Array>) => void): void;
   /** The read that is under way, if there is one, answers with what is there now, or the errno `again`. */

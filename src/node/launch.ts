@@ -98,6 +98,7 @@ function portMethods(port: StdioPort): Omit<StdioPort, 'kind'> {
     flags: port.flags,
     readable: port.readable,
     writable: port.writable,
+    file: port.file,
     read: (max, done) => port.read(max, done),
     hurry: () => port.hurry(),
     write: (bytes, done) => port.write(bytes, done),

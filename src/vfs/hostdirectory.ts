@@ -18,9 +18,9 @@ import {
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
 import type { DirEntry, FileStat } from '../abi/types.ts';
+import { checkAdvice } from './advice.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
-import { checkAdvice } from './hostfile.ts';
 import { CHANGED, checkOptions, IS_DIRECTORY, openFound } from './hostopen.ts';
 import { entriesFrom, listNames } from './listing.ts';
 import type { Directory, NewTime, OpenFile, OpenOptions, Readiness } from './openfile.ts';

@@ -12,6 +12,7 @@ import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FdFlags, FileType } from '../abi/types.ts';
 import type { FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
+import { checkAdvice } from './advice.ts';
 import { DirectFile } from './direct.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
@@ -37,14 +38,7 @@ export interface Access {
   readonly write: boolean;
 }
 
-/** witx `advice` has six values, 0 to 5. */
-const MAX_ADVICE = 5;
 const MAX_OFFSET = (1n << 63n) - 1n;
-
-/** fd_advise of a file: advice is a hint, so taking note of it and doing nothing is all that it asks for. */
-export function checkAdvice(offset: bigint, length: bigint, advice: number): void {
-  if (advice > MAX_ADVICE || offset + length > MAX_OFFSET) throw new ErrnoError(ERRNO.inval);
-}
 
 export class HostFile implements OpenFile {
   readonly filetype = FileType.regularFile;

@@ -44,11 +44,11 @@ export interface OpenFile {
   seek(offset: bigint, whence: number): Maybe<bigint>;
   stat(): Maybe<FileStat>;
   setFlags(flags: number): void;
-  setSize(size: bigint): void;
-  setTimes(atim: NewTime, mtim: NewTime): void;
-  allocate(offset: bigint, length: bigint): void;
+  setSize(size: bigint): Maybe<void>;
+  setTimes(atim: NewTime, mtim: NewTime): Maybe<void>;
+  allocate(offset: bigint, length: bigint): Maybe<void>;
   advise(offset: bigint, length: bigint, advice: number): void;
-  sync(dataOnly: boolean): void;
+  sync(dataOnly: boolean): Maybe<void>;
   /** Ready at once, or a wait for it. Regular files are always ready. */
   poll(direction: 'read' | 'write'): Maybe<Readiness>;
   /**

@@ -37,7 +37,7 @@ for (const [place, node] of PLACES) {
       const out = path.join(lab.directory, `out-${node}`);
       const stdio = `$GODWIT run ${programs['wasi/stdio']}`;
       const script = `
-        : >${out}
+        echo 'moved!' | tr -d '\\n' >${out}
         echo x | ${stdio} pipe pipe pipe 2>&1 | cat
         ${stdio} file file pipe <${out} >${out}.1 || echo failed: $?; cat ${out}.1
         ${stdio} null pipe pipe </dev/null 2>&1 | cat`;
@@ -78,6 +78,16 @@ for (const [place, node] of PLACES) {
       const { stdout, stderr } = await lab.shell(`${waits} <&-; echo $?; ${hello} >&-; echo $?`, { node });
       assert.match(stdout, /^ready\n0 lines\nwaits checksum \w+\n0\n0\n$/);
       assert.equal(stderr, '');
+    });
+
+    test('what a program changes in a file that is its stream, all who share it see', async () => {
+      const out = path.join(lab.directory, `shared-${node}`);
+      const stdio = `$GODWIT run ${programs['wasi/stdio']} null file pipe </dev/null`;
+      const hello = `$GODWIT run ${programs.hello}`;
+      const { stderr } = await lab.shell(`(${hello} 1; ${stdio}; ${hello} 2) >${out}`, { node });
+      assert.equal(stderr, '');
+      // Emptied by the second one, while the position stays behind what the first has written.
+      assert.equal(await readFile(out, 'utf8'), '\0'.repeat('hello, 1\n'.length) + 'ok\nhello, 2\n');
     });
 
     test('input that is not taken is left to the next program', async () => {

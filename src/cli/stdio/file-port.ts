@@ -12,6 +12,7 @@ import type { StdioPort } from '../../node/daemon.ts';
 import type { DescriptorInfo } from './fdinfo.ts';
 import { systemPosition } from './fdinfo.ts';
 import { errnoOf } from './errno.ts';
+import { fileEnd } from './file-end.ts';
 import { nativeCalls } from '../../vfs/native.ts';
 import { statPort } from './stat.ts';
 
@@ -27,6 +28,7 @@ export function filePort(fd: number, info: DescriptorInfo): StdioPort {
 
   return {
     ...info,
+    file: info.kind === 'file' ? fileEnd(fd, info) : undefined,
     read(max, done) {
       const bytes = new Uint8Array(max);
       fs.read(fd, bytes, 0, max, position, (error, count) => {

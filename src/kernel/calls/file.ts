@@ -25,6 +25,7 @@ const SIGPIPE = signalNamed('PIPE');
 const LAST_ADVICE = 5;
 
 const counted = (count: Maybe<number>) => mapMaybe(count, (count) => ({ count }));
+const finished = (done: Maybe<void>) => mapMaybe(done, () => NOTHING);
 
 export const fd_read: Implementation<'fd_read'> = ({ process }, { fd, buffers }) =>
   counted(process.descriptors.require(fd, Rights.fd_read).file.read(buffers, null));
@@ -88,33 +89,25 @@ export const fd_allocate: Implementation<'fd_allocate'> = ({ process }, { fd, of
   const { file } = process.descriptors.require(fd, Rights.fd_allocate);
   // As posix_fallocate.
   if (length === 0n) refuse('inval');
-  file.allocate(offset, length);
-  return NOTHING;
+  return finished(file.allocate(offset, length));
 };
 
-export const fd_datasync: Implementation<'fd_datasync'> = ({ process }, { fd }) => {
-  process.descriptors.require(fd, Rights.fd_datasync).file.sync(true);
-  return NOTHING;
-};
+export const fd_datasync: Implementation<'fd_datasync'> = ({ process }, { fd }) =>
+  finished(process.descriptors.require(fd, Rights.fd_datasync).file.sync(true));
 
-export const fd_sync: Implementation<'fd_sync'> = ({ process }, { fd }) => {
-  process.descriptors.require(fd, Rights.fd_sync).file.sync(false);
-  return NOTHING;
-};
+export const fd_sync: Implementation<'fd_sync'> = ({ process }, { fd }) =>
+  finished(process.descriptors.require(fd, Rights.fd_sync).file.sync(false));
 
 export const fd_filestat_get: Implementation<'fd_filestat_get'> = ({ process }, { fd }) =>
   mapMaybe(process.descriptors.require(fd, Rights.fd_filestat_get).file.stat(), (stat) => ({ stat }));
 
-export const fd_filestat_set_size: Implementation<'fd_filestat_set_size'> = ({ process }, { fd, size }) => {
-  process.descriptors.require(fd, Rights.fd_filestat_set_size).file.setSize(size);
-  return NOTHING;
-};
+export const fd_filestat_set_size: Implementation<'fd_filestat_set_size'> = ({ process }, { fd, size }) =>
+  finished(process.descriptors.require(fd, Rights.fd_filestat_set_size).file.setSize(size));
 
 export const fd_filestat_set_times: Implementation<'fd_filestat_set_times'> = ({ process }, args) => {
   const { file } = process.descriptors.require(args.fd, Rights.fd_filestat_set_times);
   const { atim, mtim } = newTimes(args);
-  file.setTimes(atim, mtim);
-  return NOTHING;
+  return finished(file.setTimes(atim, mtim));
 };
 
 /** @throws ErrnoError `inval` if a time is both given and "now", or for unknown flags */

@@ -1,9 +1,50 @@
 /*
  * stdio KIND KIND KIND: stdin, stdout and stderr are what the arguments say (pipe, file, terminal, null): filetype,
- * rights, seeking, polling. Then they are moved about by fd_renumber.
+ * rights, seeking, polling, and all that a file can do; a file for input ends with an exclamation mark. Then they are moved about by fd_renumber.
  */
 #include "check.h"
 #include <unistd.h>
+
+static __wasi_filesize_t tell(int fd) {
+  __wasi_filesize_t at;
+  OK(__wasi_fd_tell(fd, &at));
+  return at;
+}
+
+/* All that another file can do, without moving the position; an output is left empty. */
+static void acts_as_file(int fd) {
+  __wasi_filesize_t at = tell(fd);
+  char byte;
+  __wasi_iovec_t in = {(uint8_t *)&byte, 1};
+  __wasi_ciovec_t out = {(const uint8_t *)"x", 1};
+  size_t n;
+  OK(__wasi_fd_sync(fd));
+  OK(__wasi_fd_datasync(fd));
+  OK(__wasi_fd_advise(fd, 0, 0, __WASI_ADVICE_SEQUENTIAL));
+  IS(INVAL, __wasi_fd_advise(fd, 0, 0, 9));
+  if (fd == 0) {
+    __wasi_filesize_t size = stat_of(fd).size;
+    OK(__wasi_fd_pread(fd, &in, 1, size - 1, &n));
+    THAT(n == 1 && byte == '!');
+    OK(__wasi_fd_pread(fd, &in, 1, size, &n));
+    THAT(n == 0);
+    IS(BADF, __wasi_fd_pwrite(fd, &out, 1, 0, &n));
+    IS(INVAL, __wasi_fd_filestat_set_size(fd, 0));
+  } else {
+    OK(__wasi_fd_filestat_set_size(fd, 0));
+    OK(__wasi_fd_pwrite(fd, &out, 1, 2, &n));
+    THAT(n == 1 && stat_of(fd).size == 3);
+    IS(BADF, __wasi_fd_pread(fd, &in, 1, 0, &n));
+    OK(__wasi_fd_allocate(fd, 0, 100));
+    THAT(stat_of(fd).size == 100);
+    IS(INVAL, __wasi_fd_allocate(fd, 0, 0));
+    OK(__wasi_fd_filestat_set_times(fd, 1, 2000000003, __WASI_FSTFLAGS_ATIM | __WASI_FSTFLAGS_MTIM));
+    THAT(stat_of(fd).atim == 1 && stat_of(fd).mtim == 2000000003);
+    OK(__wasi_fd_filestat_set_size(fd, 0));
+    THAT(stat_of(fd).size == 0);
+  }
+  THAT(tell(fd) == at);
+}
 
 static void kind_is(int fd, const char *kind) {
   __wasi_fdstat_t stat;
@@ -15,6 +56,7 @@ static void kind_is(int fd, const char *kind) {
   if (strcmp(kind, "file") == 0) {
     THAT(stat.fs_filetype == __WASI_FILETYPE_REGULAR_FILE);
     OK(__wasi_fd_seek(fd, 0, __WASI_WHENCE_CUR, &at));
+    acts_as_file(fd);
   } else if (strcmp(kind, "terminal") == 0) {
     /* This pair is what isatty asks for. */
     THAT(stat.fs_filetype == __WASI_FILETYPE_CHARACTER_DEVICE && !can_seek);
