@@ -15,7 +15,10 @@ import type { Settled } from '../vfs/openfile.ts';
 
 /** What the program's descriptor 0, 1 or 2 is on the user's side; decides the `fdstat` that the program sees. */
 export const STDIO_KINDS = ['terminal', 'pipe', 'file', 'socket', 'null', 'closed', 'device'] as const;
-/** `null` is `/dev/null`; `device` any other device, such as `/dev/zero`. */
+/**
+ * `null` is `/dev/null`; `device` any other device, such as `/dev/zero`. Nothing is `closed` on POSIX systems, where Node
+ * opens `/dev/null` in the place of descriptors 0 to 2 that are closed when it starts.
+ */
 export type StdioKind = (typeof STDIO_KINDS)[number];
 
 export const PROCESS_STATES = ['starting', 'running', 'blocked', 'stopped', 'moving', 'ended'] as const;

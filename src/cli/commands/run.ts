@@ -22,6 +22,7 @@ export const run: Command = {
   details: [
     'Standard input and output, the terminal, its size, Ctrl-C and the exit status are those of this command. Options end at the program: what follows belongs to it.',
     'If no node is running, the program runs on a single node inside this command.',
+    'Signals reach the program even if this command was started to ignore them, as by nohup; --detach leaves it running when the terminal goes.',
   ],
   options: [
     { name: 'node', value: 'NODE', summary: 'start it on this node (name or id)' },

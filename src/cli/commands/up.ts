@@ -26,7 +26,7 @@ export const up: Command = {
   summary: 'start a node on this machine',
   details: [
     'Without --join it is the first node of a new cluster, or comes back to the cluster of its state directory. It prints the line with which another machine joins.',
-    'Stays in the foreground until Ctrl-C, SIGTERM or "godwit down".',
+    'Stays in the foreground until Ctrl-C, SIGTERM, SIGHUP (nohup does not keep that away, --detach does) or "godwit down".',
   ],
   options: [
     { name: 'name', value: 'NAME', summary: 'how the node is called (else the name of the machine)' },
