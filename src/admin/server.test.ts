@@ -138,6 +138,30 @@ test("a client's death is its process's hangup", async (t) => {
   assert.deepEqual(await clientDies(t, false), { signals: [1], read: 0 });
 });
 
+test('so is its death while the process is being made ready', async (t) => {
+  const { daemon, connect } = await serveFake(t);
+  const run = daemon.run.bind(daemon);
+  const asked = Promise.withResolvers<void>();
+  daemon.run = async (spec, io) => {
+    asked.resolve();
+    // Answered only by the hangup.
+    await new Promise<void>((resolve) => io.stdin.read(1, () => resolve()));
+    return run(spec, io);
+  };
+  const hungUp = Promise.withResolvers<number>();
+  daemon.programs.set('late', async ({ signal }) => {
+    hungUp.resolve(await signal());
+    return exited(0);
+  });
+  const client = await connect();
+  const stdin: StdioPort = { ...nullPort('null'), kind: 'terminal', read() {} };
+  const running = client.run(spec('late'), io({ stdin }));
+  await asked.promise;
+  client.close();
+  await assert.rejects(running, { code: 'node_down' });
+  assert.equal(await hungUp.promise, 1);
+});
+
 test('a detached process does not notice', async (t) => {
   assert.deepEqual(await clientDies(t, true), { signals: [], read: 0 });
 });

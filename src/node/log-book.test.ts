@@ -53,6 +53,16 @@ test('output that is no text, and has no lines, can be read back all the same', 
   assert.ok(lines.every(({ text }) => text.length <= LIMITS.logLineUnits));
 });
 
+test('only the last lines are kept', async () => {
+  const book = new LogBook(() => 1);
+  const more = 12_000;
+  for (let i = 1; i <= more; i++) book.add('info', `line ${i}`, i === 1 ? PID + 1 : PID);
+  const lines = await pages(book);
+  assert.equal(lines.length, 10_000);
+  assert.deepEqual([lines[0]?.text, lines.at(-1)?.text], ['line 2001', `line ${more}`]);
+  assert.equal(book.knows(PID + 1), false);
+});
+
 test('a long line is not cut within a character', async () => {
   const text = `x${'😀'.repeat(LIMITS.logLineUnits)}`;
   const book = new LogBook(() => 1);

@@ -39,6 +39,20 @@ for (const [what, pages] of [
   });
 }
 
+test('an image is that of the module and with the digest that were announced', async () => {
+  const sent = createMemory(size);
+  const receiving = () => [{ memory: createMemory(size), size, usedBytes: 0 }];
+  const image = await imageOf(empty, [sent], REST);
+  const loader = new ImageLoader(empty, receiving());
+  const other = new ImageLoader({ ...empty, hash: '1'.repeat(64) }, receiving());
+  const first = image.next(10_000) ?? assert.fail();
+  assert.throws(() => other.write(first), { code: 'corrupt', message: /of another module/ });
+  for (let piece: Uint8Array | null = first; piece !== null; piece = image.next(10_000)) loader.write(piece);
+  const wrong = image.digest().slice();
+  wrong[0]! ^= 1;
+  assert.throws(() => loader.finish(wrong), { code: 'corrupt', message: /not the one announced/ });
+});
+
 /** Another thread makes some memory grow, as guests do at any time. */
 async function growElsewhere(): Promise<void> {
   const source = `require('node:worker_threads').workerData.grow(1)`;
