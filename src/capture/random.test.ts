@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SEGMENT_BYTES } from './running/segments.ts';
+import { PORTION_BYTES } from './running/portions.ts';
 import { generateModule } from './testing/generator.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 import type { MakeImports, Run } from './testing/harness.ts';
@@ -26,12 +26,12 @@ function observable({ log, end, where, memory }: Run): unknown {
   return { log, end, where, memory };
 }
 
-/** A frame a segment: what waits is not on the stack of which V8 tells, so only the innermost frames can be compared. */
-function isAlike(segmented: Run, original: Run): void {
-  const innermost = { ...segmented, where: original.where };
+/** A frame a portion: what waits is not on the stack of which V8 tells, so only the innermost frames can be compared. */
+function isAlike(parted: Run, original: Run): void {
+  const innermost = { ...parted, where: original.where };
   assert.deepEqual(observable(innermost), observable(original));
-  assert.ok(original.where.startsWith(segmented.where), `${segmented.where} instead of ${original.where}`);
-  assert.equal(segmented.where === '', original.where === '');
+  assert.ok(original.where.startsWith(parted.where), `${parted.where} instead of ${original.where}`);
+  assert.equal(parted.where === '', original.where === '');
 }
 
 /** Programs that are captured at many safepoints one by one, and ones that are captured at a few of a single run. */
@@ -44,8 +44,8 @@ const PIECE = 6;
 /** Safepoints of one program that are captured one by one. */
 const SINGLE_CAPTURES = 12;
 
-/** Bytes of stack for a segment: none has room for a second frame. */
-const FRAME_A_SEGMENT = 1;
+/** Bytes of stack for a portion: none has room for a second frame. */
+const FRAME_A_PORTION = 1;
 
 const random = (most: number) => fc.array(fc.nat(255), { minLength: 60, maxLength: most, size: 'max' });
 
@@ -57,10 +57,10 @@ test('many random programs run alike, captured at a few safepoints', (t) => {
       const program = subject(generateModule(choices), 'run', [], imports, 'env', PIECE);
       const original = runOriginal(program);
       const wanted = (tick: number): boolean => tick > from && (tick - from) % step === 0 && tick < from + 4 * step;
-      const inSegments = from % 2 === 1;
-      const run = runCaptured(program, wanted, true, inSegments ? FRAME_A_SEGMENT : SEGMENT_BYTES);
+      const inPortions = from % 2 === 1;
+      const run = runCaptured(program, wanted, true, inPortions ? FRAME_A_PORTION : PORTION_BYTES);
       captures += run.captures;
-      if (inSegments) isAlike(run, original);
+      if (inPortions) isAlike(run, original);
       else assert.deepEqual(observable(run), observable(original));
     }),
     { numRuns: QUICK_RUNS, seed: SEED },
@@ -85,7 +85,7 @@ test('random programs run alike, rewritten and captured anywhere', (t) => {
       captures += always.captures;
       assert.deepEqual(observable(always), original);
       isAlike(
-        runCaptured(program, () => true, true, FRAME_A_SEGMENT),
+        runCaptured(program, () => true, true, FRAME_A_PORTION),
         unmoved,
       );
       const step = Math.max(1, Math.floor(uncaptured.ticks / SINGLE_CAPTURES));

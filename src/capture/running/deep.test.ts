@@ -46,14 +46,14 @@ interface Deep {
   readonly answers: bigint[];
 }
 
-function machineFor(program: Program, maximum: number, segmentBytes?: number): Deep {
+function machineFor(program: Program, maximum: number, portionBytes?: number): Deep {
   const answers: bigint[] = [];
   const machine: Machine = new Machine(program, {
     imports: { env: { tell: (): bigint => answers.shift() ?? machine.unwind() } },
     memories: [],
     control: new WebAssembly.Memory({ initial: 1, maximum, shared: true }),
     poll() {},
-    ...(segmentBytes !== undefined && { segmentBytes }),
+    ...(portionBytes !== undefined && { portionBytes }),
   });
   machine.initialise();
   return { machine, answers };
@@ -96,7 +96,7 @@ else {
     const captured = machine.call('deep', [3]);
     assert.ok(captured.type === 'captured');
     answers.push(1020n);
-    assert.throws(() => machine.resume(captured.state), tooDeep, 'of several segments');
+    assert.throws(() => machine.resume(captured.state), tooDeep, 'of several portions');
     answers.push(1000n);
     assert.deepEqual(machine.resume(captured.state), { type: 'returned', value: 1004n });
   });

@@ -17,8 +17,8 @@ export interface Host {
    *   stays slow until it ends, or until its stack is unwound and taken up again, as it is when `poll` returns
    */
   readonly resumed?: (slow: boolean) => void;
-  /** Bytes of the thread's stack for frames that are taken up at once (segments.ts); 256 KiB if missing. */
-  readonly segmentBytes?: number;
+  /** Bytes of the thread's stack for frames that are taken up at once (portions.ts); 256 KiB if missing. */
+  readonly portionBytes?: number;
   /** For programs that wait on shared memories. */
   readonly waiting?: Waiting;
 }

@@ -15,8 +15,8 @@ import { FOREIGN, RewrittenInstance } from './instance.ts';
 import type { Program } from './program.ts';
 import { SavedExceptions } from './saved-exceptions.ts';
 import { SavedTables, growTo } from './saved-tables.ts';
-import { Segments } from './segments.ts';
-import type { Stack } from './segments.ts';
+import { Portions } from './portions.ts';
+import type { Stack } from './portions.ts';
 import type { MachineState, Root } from './state.ts';
 import { placeForbiddenWait, placeHostFunctions } from '../rewriting/trampolines.ts';
 
@@ -38,7 +38,7 @@ export class Machine {
   readonly #unwinding: WebAssembly.Exception;
   readonly #savePointer: WebAssembly.Global<number>;
   readonly #continuations: Continuations;
-  readonly #segments: Segments;
+  readonly #portions: Portions;
   /** The tables have been filled by {@link #initTables}. */
   #tablesReady = false;
   /** null if the program handles none. */
@@ -57,7 +57,7 @@ export class Machine {
     this.#continuations = new Continuations(program, instance);
     this.#unwinding = new WebAssembly.Exception(instance.unwindTag, [], { traceStack: false });
     this.#savePointer = instance.savePointer();
-    this.#segments = new Segments(host.control, this.#savePointer, this.#continuations.table, host.segmentBytes);
+    this.#portions = new Portions(host.control, this.#savePointer, this.#continuations.table, host.portionBytes);
     this.#exceptions = program.numbering.exceptions ? this.#savedExceptions() : null;
     this.#tables = new SavedTables(program.original, program.facts.changedTables, instance);
     placeHostFunctions(this.#instance.table('host'), { poll: () => this.#poll() });
@@ -199,7 +199,7 @@ export class Machine {
     const area = new Uint8Array(control.buffer);
     area.set(state.frames, SAVE_BASE);
     const root = this.#rootIndex(state.root);
-    const stack = this.#segments.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
+    const stack = this.#portions.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
     this.#host.resumed?.(this.#continuations.slow);
     return stack;
   }
@@ -230,7 +230,7 @@ export class Machine {
       const value =
         typeof begin === 'function'
           ? begin()
-          : this.#segments.run(begin, (error) => this.#isUnwinding(error) || this.#lostFrames);
+          : this.#portions.run(begin, (error) => this.#isUnwinding(error) || this.#lostFrames);
       return { type: 'returned', value };
     } catch (error) {
       if (this.#leaving !== null) throw this.#leaving;

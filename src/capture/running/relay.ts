@@ -1,5 +1,5 @@
 /**
- * What stands between two segments of a stack (segments.ts): the inner one is called by it, the innermost frame of the
+ * What stands between two portions of a stack (portions.ts): the inner one is called by it, the innermost frame of the
  * outer one finds it in the place of the frame above. In WebAssembly, since JavaScript cannot hold every result: there
  * are no vectors, and it may change the bits of a NaN.
  */

@@ -11,7 +11,7 @@ import type { MemorySize } from '../layout/memory.ts';
 import type { Outcome } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
 import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
-import { SEGMENT_BYTES } from '../running/segments.ts';
+import { PORTION_BYTES } from '../running/portions.ts';
 import { decodeState, encodeState } from '../running/state.ts';
 
 export interface Run {
@@ -139,13 +139,13 @@ export function copyMemory(memory: WebAssembly.Memory, size: MemorySize): WebAss
  *   taken up again, as better code, at the next poll; a safepoint that was captured counts again when it is passed after
  *   the resume, but is not captured twice in a row
  * @param polls whether polls are safepoints too: then each of them, even one that is not wanted, unwinds the stack
- * @param segmentBytes of stack for frames that are taken up at once
+ * @param portionBytes of stack for frames that are taken up at once
  */
 export function runCaptured(
   subject: Subject,
   wanted: (tick: number) => boolean | 'refresh',
   polls = true,
-  segmentBytes: number = SEGMENT_BYTES,
+  portionBytes: number = PORTION_BYTES,
 ): Run {
   const { program, entry, args, module, imports } = subject;
   const log: string[] = [];
@@ -191,7 +191,7 @@ export function runCaptured(
       if (polls) safepoint(false);
       else attention[0] = 0;
     };
-    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting, segmentBytes });
+    machine = new Machine(program, { imports: { [module]: watched }, memories, control, poll, waiting, portionBytes });
     return machine;
   };
   const end = ending(

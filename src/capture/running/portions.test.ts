@@ -1,4 +1,4 @@
-/** Stacks that are taken up in several segments: what passes from one to the next is what would have passed on one stack. */
+/** Stacks that are taken up in several portions: what passes from one to the next is what would have passed on one stack. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assemble } from '../../../test/support/text.ts';
@@ -7,7 +7,7 @@ import { Machine } from './machine.ts';
 import type { Outcome } from './machine.ts';
 import { Program } from './program.ts';
 import { CONTROL_PAGES } from '../rewriting/rewrite.ts';
-import { SEGMENT_BYTES } from './segments.ts';
+import { PORTION_BYTES } from './portions.ts';
 import { decodeState, encodeState } from './state.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
 import type { MakeImports } from '../testing/harness.ts';
@@ -148,10 +148,10 @@ for (const [title, { code, end }] of Object.entries(CASES)) {
     const original = runOriginal(program);
     assert.equal(original.end, end);
     const { ticks } = runCaptured(program, () => false);
-    // No segment has room for a second frame; two frames; all.
-    for (const segmentBytes of [1, 700, SEGMENT_BYTES]) {
+    // No portion has room for a second frame; two frames; all.
+    for (const portionBytes of [1, 700, PORTION_BYTES]) {
       for (let at = 0; at <= ticks; at++) {
-        const run = runCaptured(program, (tick) => at === 0 || tick === at, true, segmentBytes);
+        const run = runCaptured(program, (tick) => at === 0 || tick === at, true, portionBytes);
         const { log, memory } = original;
         assert.deepEqual({ log: run.log, end: run.end, memory: run.memory }, { log, end, memory });
         assert.ok(original.where.startsWith(run.where));
@@ -174,7 +174,7 @@ const DEEP = `(module
  * @param room calls what takes the stack up, somewhere deep in the stack of this thread
  * @returns what the outermost frame returns; null if there was no room for the frames, before or after
  */
-function resumed(frames: number, segmentBytes: number, room: (resume: () => Outcome) => Outcome): unknown {
+function resumed(frames: number, portionBytes: number, room: (resume: () => Outcome) => Outcome): unknown {
   const program = Program.compile(assemble(DEEP));
   let stop = true;
   const make = (): Machine => {
@@ -184,7 +184,7 @@ function resumed(frames: number, segmentBytes: number, room: (resume: () => Outc
       memories: program.memories.map(createMemory),
       control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
       poll: () => {},
-      segmentBytes,
+      portionBytes,
     });
     return machine;
   };
@@ -224,7 +224,7 @@ test('a run that an import begins while others wait, and that traps, leaves them
       memories: [],
       control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
       poll: () => {},
-      segmentBytes: 1,
+      portionBytes: 1,
     });
     return machine;
   };
@@ -256,5 +256,5 @@ test('a stack for which there is no room any more is taken up all the same', () 
   const deepInside = (resume: () => Outcome): Outcome => below(half, resume);
   // So many frames have room on the whole of this thread's stack; what is left here is less.
   while (resumed(frames, Number.POSITIVE_INFINITY, deepInside) !== null) frames += frames >> 3;
-  assert.equal(resumed(frames, SEGMENT_BYTES / 16, deepInside), frames);
+  assert.equal(resumed(frames, PORTION_BYTES / 16, deepInside), frames);
 });

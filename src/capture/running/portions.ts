@@ -1,12 +1,12 @@
 /**
- * A stack is taken up in segments. A continuation may need many times the room that the function itself had on the
+ * A stack is taken up in portions. A continuation may need many times the room that the function itself had on the
  * stack: V8's baseline code keeps every local there, its optimising compiler only what is still needed. So a program
  * with a deep stack could not be taken up in a thread like the one in which it ran. Only as many of the innermost
  * frames are taken up at once as are sure to find room; the others wait as records. When the outermost frame of a
- * segment ends, the next segment is taken up, and a relay (relay.ts) hands the end over.
+ * portion ends, the next portion is taken up, and a relay (relay.ts) hands the end over.
  *
  * Records that hold references cannot wait: a new capture numbers references from the beginning. A stack with such
- * records is one segment.
+ * records is one portion.
  */
 import { EXNREF, EXTERNREF, FUNCREF } from '../../wasm/types.ts';
 import type { LinkedFrame } from './continuations.ts';
@@ -16,26 +16,26 @@ import type { AnyFunction } from './instance.ts';
 import { Relay } from './relay.ts';
 
 /** Of the stack of a thread, for what is taken up at once: a worker of Node has 4 MB, its main thread 984 KB. */
-export const SEGMENT_BYTES = 262_144;
+export const PORTION_BYTES = 262_144;
 /** Bytes on the stack, at most, of a frame without locals, and of each local and result: a vector. */
 const FRAME_BYTES = 256;
 const LOCAL_BYTES = 16;
 
-export interface Segment {
+export interface Portion {
   /** The records, with the numbers of their continuations. */
   readonly records: Uint8Array<ArrayBuffer>;
   readonly outermost: LinkedFrame;
 }
 
-/** A stack of which a run takes up one segment after the other. */
+/** A stack of which a run takes up one portion after the other. */
 export interface Stack {
-  /** Of the first segment. */
+  /** Of the first portion. */
   readonly outermost: LinkedFrame;
   /** What is not taken up, from the inner to the outer ones: behind a capture's own records. */
-  readonly waiting: Segment[];
+  readonly waiting: Portion[];
 }
 
-export class Segments {
+export class Portions {
   readonly #control: WebAssembly.Memory;
   readonly #savePointer: WebAssembly.Global<number>;
   /** Of continuations. */
@@ -43,12 +43,12 @@ export class Segments {
   readonly #most: number;
   /** By the types of the results that they pass on. */
   readonly #relays = new Map<string, Relay>();
-  /** @param most bytes of stack that a segment of several frames may take */
+  /** @param most bytes of stack that a portion of several frames may take */
   constructor(
     control: WebAssembly.Memory,
     savePointer: WebAssembly.Global<number>,
     table: WebAssembly.Table,
-    most: number = SEGMENT_BYTES,
+    most: number = PORTION_BYTES,
   ) {
     this.#control = control;
     this.#savePointer = savePointer;
@@ -57,7 +57,7 @@ export class Segments {
   }
 
   /**
-   * Divides a stack, and readies its innermost segment.
+   * Divides a stack, and readies its innermost portion.
    * @param frames innermost first; their records are at the beginning of the save area
    */
   take(frames: readonly LinkedFrame[]): Stack {
@@ -74,7 +74,7 @@ export class Segments {
   }
 
   /**
-   * Runs what was taken up, segment by segment.
+   * Runs what was taken up, portion by portion.
    * @param stack of which what waits becomes less
    * @param passes exceptions that end the run, whatever frames wait
    * @returns what the outermost frame returns
@@ -92,8 +92,8 @@ export class Segments {
     }
   }
 
-  /** The relay stands for the frame above the segment's innermost one, with a record that is a trailer alone. */
-  #takeUp({ records }: Segment, relay: Relay): void {
+  /** The relay stands for the frame above the portion's innermost one, with a record that is a trailer alone. */
+  #takeUp({ records }: Portion, relay: Relay): void {
     const begin = SAVE_BASE + TRAILER_BYTES;
     new DataView(this.#control.buffer).setUint32(begin - 4, relay.number, true);
     // The save area has room: it held all of the stack.
@@ -112,7 +112,7 @@ export class Segments {
   }
 }
 
-/** @returns the outermost frame of each segment */
+/** @returns the outermost frame of each portion */
 function divide(frames: readonly LinkedFrame[], most: number): LinkedFrame[] {
   const outermost = frames.at(-1)!;
   if (frames.some(({ plan }) => hasReferences(plan))) return [outermost];
