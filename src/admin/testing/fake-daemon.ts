@@ -109,6 +109,8 @@ export class FakeDaemon implements Daemon {
   /** Every kill and migrate, as text. */
   readonly done: string[] = [];
   readonly ends = new Map<number, Promise<ProcessEnd>>();
+  /** When kills and migrations are answered. */
+  answers: Promise<void> = Promise.resolve();
   readonly #down = Promise.withResolvers<void>();
   #lastPid = 65_536;
 
@@ -143,17 +145,18 @@ export class FakeDaemon implements Daemon {
     return Promise.resolve(this.nodeList);
   }
 
-  migrate(pid: number, target: string): Promise<MoveResult> {
+  async migrate(pid: number, target: string): Promise<MoveResult> {
     this.#require(pid);
-    if (target === 'pinned') return Promise.reject(new GodwitError('cannot_move', `${pid} stays: user_lock`));
+    if (target === 'pinned') throw new GodwitError('cannot_move', `${pid} stays: user_lock`);
     this.done.push(`migrate ${pid} ${target}`);
-    return Promise.resolve({ node: 2, name: target, moved: true, freeze_ms: 1.5, total_ms: 4, image_bytes: 65_536 });
+    await this.answers;
+    return { node: 2, name: target, moved: true, freeze_ms: 1.5, total_ms: 4, image_bytes: 65_536 };
   }
 
   async kill(pid: number, signal: number): Promise<void> {
     this.#require(pid);
     this.done.push(`kill ${pid} ${signal}`);
-    return Promise.resolve();
+    await this.answers;
   }
 
   wait(pid: number): Promise<ProcessEnd> {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type FakeDaemon, exited, signalled } from '../../admin/testing/fake-daemon.ts';
 import { serveFake, temporaryDirectory } from '../../admin/testing/served.ts';
 import type { NodeInfo, ProcessInfo } from '../../node/daemon.ts';
-import { type Outcome, startGodwit } from '../testing/commands.ts';
+import { type Outcome, type Started, startGodwit } from '../testing/commands.ts';
+import { upNode } from '../testing/run.ts';
 
 const PROCESS: ProcessInfo = {
   pid: 65_537,
@@ -36,13 +38,20 @@ const NODE: NodeInfo = {
 
 type Godwit = (...words: string[]) => Promise<Outcome>;
 
+interface FakeCluster {
+  readonly daemon: FakeDaemon;
+  readonly start: (...words: string[]) => Started;
+  readonly godwit: Godwit;
+}
+
 /** A fake node with one process on node2, and `godwit` on it by way of GODWIT_SOCKET. */
-async function fakeCluster(t: TestContext): Promise<{ readonly daemon: FakeDaemon; readonly godwit: Godwit }> {
+async function fakeCluster(t: TestContext): Promise<FakeCluster> {
   const { daemon, socketPath } = await serveFake(t);
   daemon.processes = [PROCESS];
   daemon.nodeList = [NODE];
   const env = { ...process.env, GODWIT_SOCKET: socketPath };
-  return { daemon, godwit: (...words) => startGodwit(t, words, { env }).outcome };
+  const start = (...words: string[]) => startGodwit(t, words, { env });
+  return { daemon, start, godwit: (...words) => start(...words).outcome };
 }
 
 const good = (outcome: Outcome): string => {
@@ -53,7 +62,7 @@ const good = (outcome: Outcome): string => {
 test('ps and nodes for programs: exactly the fields of the contract', async (t) => {
   const { godwit } = await fakeCluster(t);
   const [ps, nodes] = await Promise.all([godwit('ps', '--json'), godwit('nodes', '--json')]);
-  assert.deepEqual(JSON.parse(good(ps)), [PROCESS]);
+  assert.deepEqual([ps.status, JSON.parse(ps.stdout)], [0, [PROCESS]]);
   assert.deepEqual(JSON.parse(good(nodes)), [NODE]);
   assert.deepEqual(
     Object.keys((JSON.parse(ps.stdout) as object[])[0]!).join(' '),
@@ -68,7 +77,7 @@ test('ps and nodes for programs: exactly the fields of the contract', async (t) 
 test('ps and nodes for people', async (t) => {
   const { godwit } = await fakeCluster(t);
   const [ps, nodes] = await Promise.all([godwit('ps'), godwit('nodes')]);
-  assert.deepEqual(good(ps).split('\n'), [
+  assert.deepEqual(ps.stdout.split('\n'), [
     '  PID  PPID  HOME  NODE   STATE    THR   MEM   CPU  MOVES  STAY       COMMAND',
     '65537     0  1     node2  running    1  3.0M  1.2s      7  user_lock  a.wasm x y ?[2J',
     '',
@@ -78,6 +87,41 @@ test('ps and nodes for people', async (t) => {
     ' 2  node2  unreachable  [::1]:7370  arm64  linux     4  1.50  1.0G   8.0G      3',
     '',
   ]);
+});
+
+test('ps names the nodes whose processes it cannot show, and only these', async (t) => {
+  const { daemon, godwit } = await fakeCluster(t);
+  daemon.nodeList = [upNode(1), NODE, { ...NODE, id: 3, name: 'node3', state: 'down' }];
+  const told = 'godwit: node node2 does not answer at present; processes with their home there are not shown\n';
+  for (const words of [['ps'], ['ps', '--json']]) {
+    const { status, stderr } = await godwit(...words);
+    assert.deepEqual([status, stderr], [0, told]);
+  }
+  daemon.nodeList = [upNode(1)];
+  assert.match(good(await godwit('ps')), /^ {2}PID/);
+});
+
+test('who waits for the answer of a node that is silent is told so, once', async (t) => {
+  const { daemon, start } = await fakeCluster(t);
+  daemon.nodeList = [{ ...NODE, id: 1, name: 'node1' }, upNode(2)];
+  for (const words of [
+    ['wait', '65537'],
+    ['kill', '65537'],
+    ['migrate', '65537', 'node2'],
+  ]) {
+    const answer = Promise.withResolvers<void>();
+    daemon.answers = answer.promise;
+    daemon.ends.set(
+      65_537,
+      answer.promise.then(() => exited(0)),
+    );
+    const { child, outcome } = start(...words);
+    await once(child.stderr!, 'data');
+    answer.resolve();
+    const { status, stderr } = await outcome;
+    const told = 'godwit: node node1, the home of 65537, does not answer at present; waiting for it\n';
+    assert.deepEqual([status, stderr], [0, told], words.join(' '));
+  }
 });
 
 test('migrate tells what happened, or why not', async (t) => {

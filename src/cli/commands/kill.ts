@@ -2,6 +2,7 @@
 import { parsePid } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withNode } from '../context.ts';
+import { patiently } from '../patience.ts';
 import { errorLine } from '../report.ts';
 import { requireSignal } from '../signals.ts';
 import { SIGNALS, parseSignal } from '../../abi/signals.ts';
@@ -54,7 +55,7 @@ export const kill: Command = {
       let status = 0;
       for (const pid of pids) {
         try {
-          await node.kill(pid, signal);
+          await patiently(context, node, pid, node.kill(pid, signal));
         } catch (error) {
           // One that has ended is no reason to spare the others.
           if (pids.length === 1 || !(error instanceof GodwitError) || error.code !== 'unknown_process') throw error;

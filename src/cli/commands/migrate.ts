@@ -2,6 +2,7 @@
 import { parsePid } from '../arguments.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { withNode } from '../context.ts';
+import { patiently } from '../patience.ts';
 import { byteSize, duration } from '../format.ts';
 
 export const migrate: Command = {
@@ -19,7 +20,7 @@ export const migrate: Command = {
   async run(invocation, context) {
     const [pidText = '', target = ''] = invocation.args;
     const pid = parsePid(pidText);
-    const result = await withNode(context, (node) => node.migrate(pid, target));
+    const result = await withNode(context, (node) => patiently(context, node, pid, node.migrate(pid, target)));
     if (invocation.flag('json')) {
       context.out(JSON.stringify({ pid, ...result }, null, 2));
     } else if (result.moved) {

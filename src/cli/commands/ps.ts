@@ -9,13 +9,21 @@ export const ps: Command = {
   arguments: '',
   argumentCount: [0, 0],
   summary: 'list the processes of the cluster',
+  details: [
+    'Processes are asked for at their homes. A node that does not answer at present is named on stderr: processes with their home there are missing in the list, wherever they run.',
+  ],
   options: [JSON_OPTION],
   examples: [
     ['godwit ps', 'who runs where'],
     ['godwit ps --json', 'the same for programs: an array, one object a process'],
   ],
   async run(invocation, context) {
-    const [processes, nodes] = await withNode(context, (node) => Promise.all([node.ps(), node.nodes()]));
+    // In this order: a node that falls silent while it is asked for its processes is known to be unreachable then.
+    const [processes, nodes] = await withNode(context, async (node) => [await node.ps(), await node.nodes()] as const);
+    for (const { name, state } of nodes) {
+      if (state !== 'unreachable') continue;
+      context.err(`godwit: node ${name} does not answer at present; processes with their home there are not shown`);
+    }
     if (invocation.flag('json')) {
       context.out(JSON.stringify(processes, null, 2));
       return 0;

@@ -2,6 +2,7 @@
 import { parsePid } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withNode } from '../context.ts';
+import { patiently } from '../patience.ts';
 import { endMessage, exitStatus } from '../format.ts';
 
 export const wait: Command = {
@@ -14,7 +15,7 @@ export const wait: Command = {
   exits: [['its own', 'the status of the process; 128+N after signal N']],
   async run(invocation, context) {
     const pid = parsePid(invocation.args[0] ?? '');
-    const end = await withNode(context, (node) => node.wait(pid));
+    const end = await withNode(context, (node) => patiently(context, node, pid, node.wait(pid)));
     const message = endMessage(end);
     if (message !== null) context.err(`godwit: ${pid}: ${message}`);
     return exitStatus(end);
