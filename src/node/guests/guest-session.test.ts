@@ -118,6 +118,30 @@ test('a call of a guest away from home has what home replies', async () => {
   await session.end();
 });
 
+test('a call begun before the thread saw that it has to leave is not made, and keeps no move waiting', async () => {
+  const { session, sent, reported } = sessionOn(AWAY);
+  session.run(FRESH, null, FIRST);
+  // Its code comes to no safepoint before the call, so the call is begun after this.
+  session.capture();
+  const first = await Promise.race([sent.then(() => 'sent'), reported.then(({ type }) => type)]);
+  await session.end();
+  assert.equal(first, 'captured');
+});
+
+test('a process takes along what its monotonic clock shows, neither more nor less', async () => {
+  const ahead = 1_000_000_000_000n;
+  const { session, sent, reported } = sessionOn(AWAY);
+  session.run(FRESH, null, FIRST, ahead);
+  await sent;
+  session.capture();
+  const report = await reported;
+  const before = process.hrtime.bigint() + ahead;
+  const { monotonic } = session.pack(report);
+  const after = process.hrtime.bigint() + ahead;
+  await session.end();
+  assert(before <= monotonic && monotonic <= after, `${before} ${monotonic} ${after}`);
+});
+
 test('a reply that is none ends the guest, with a message that names its home', async () => {
   for (const bytes of [[], [EBADF], [0, 0, 1], [0xff, 0xff]]) {
     const { session, sent, reported, reply } = sessionOn(AWAY);
