@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assertSame } from '../base/testing/same.ts';
 import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodeArgs } from './decode.ts';
@@ -124,7 +125,7 @@ test('a call carried out far away leaves the same memory and errno as one at hom
       const reply = encodeReply(name, request.args as typeof args, carryOut(call, request.args));
       const errno = applyReply(name, call.raw, away, reply);
       assert.equal(errno, call.errno ?? 0);
-      assert.deepEqual(away.slice(), atHome.slice());
+      assertSame(away.slice(), atHome.slice(), 'memory');
     }),
     fuzzed(1000),
   );
@@ -214,7 +215,7 @@ test('any bytes are a reply or a protocol error, and then nothing is written', (
           applyReply(call.name, call.raw, memory, bytes);
         } catch (error) {
           assert.ok(refused(error), String(error));
-          assert.deepEqual(memory.slice(), guestMemory().slice());
+          assertSame(memory.slice(), guestMemory().slice(), 'memory');
         }
       }
     }),

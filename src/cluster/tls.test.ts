@@ -6,6 +6,7 @@ import { connect as connectTcp, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { assertSame } from '../base/testing/same.ts';
 import { silentLog } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
 import { nodeId } from '../base/ids.ts';
@@ -153,7 +154,7 @@ test('views of shared memory are sent as they are', async (t) => {
   await b.until(() => b.frames.length === 1);
   const [frame] = b.frames;
   assert(frame?.frame === 'join');
-  assert.deepEqual(frame.publicKey, Uint8Array.from(memory));
+  assertSame(frame.publicKey, Uint8Array.from(memory), 'the key');
 });
 
 test('frames cross a connection that is cut again and again', async (t) => {

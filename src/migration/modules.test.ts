@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { assertSame } from '../base/testing/same.ts';
 import { nodeId } from '../base/ids.ts';
 import type { NodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -104,7 +105,7 @@ test('a module comes whole, once for all who ask', () => {
   fetch();
   pair.run();
   assert.deepEqual(results, [null, null]);
-  assert.deepEqual(store.modules.get(hash.toHex()), module);
+  assertSame(store.modules.get(hash.toHex()), module, 'the module');
   assert.equal(store.open, 0);
 });
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { print } from '@bytecodealliance/jco-transpile/wasm-tools';
 import fc from 'fast-check';
+import { assertSame } from '../base/testing/same.ts';
 import { GodwitError } from '../base/errors.ts';
 import { moduleBytes } from '../../test/spec/text.ts';
 import { fixture } from '../../test/support/build.ts';
@@ -42,7 +43,7 @@ describe('disassembling', () => {
   for (const name of ['lisp', 'simd', 'features', 'throws'] as const) {
     test(`${name} has the instructions that wasm-tools prints`, async () => {
       const { theirs, ours } = await instructionNames(readFileSync((await fixture(name)).path));
-      assert.deepEqual(ours, theirs);
+      assertSame(ours, theirs, 'our names');
     });
   }
 

@@ -1,5 +1,6 @@
 /** What reads records of peers, clients and files: images, frames, messages, states, tokens. */
 import assert from 'node:assert/strict';
+import { assertSame } from '../../src/base/testing/same.ts';
 import { decodeRequest, encodeRequest } from '../../src/abi/marshal.ts';
 import { CALL_NAMES as SYSTEM_CALLS } from '../../src/abi/preview1.ts';
 import { parseSignal } from '../../src/abi/signals.ts';
@@ -92,7 +93,7 @@ function readImage(input: Uint8Array): void {
   for (let at = 0; at < input.length; at += 700) reader.push(input.subarray(at, at + 700));
   const { threads, kernel } = reader.finish();
   const rest = decodeRest({ threads, kernel });
-  assert.deepEqual(decodeRest(encodeRest(rest)), rest);
+  assertSame(decodeRest(encodeRest(rest)), rest, 'the rest');
 }
 
 const imageTarget: Target = {
@@ -112,7 +113,7 @@ const stateTarget: Target = {
   mutate: mutateBytes,
   read(input) {
     const state = decodeState(input);
-    assert.deepEqual(decodeState(encodeState(state)), state);
+    assertSame(decodeState(encodeState(state)), state, 'the state');
   },
   steps: { base: 1000, byte: 30 },
   memory: { base: 2 * 2 ** 20, byte: 1000 },
@@ -170,7 +171,7 @@ const frameTarget: Target = {
       parser.push(input.slice(at, at + 100), (frame) => {
         const { parts } = encodeFrame(frame);
         const body = Buffer.concat(parts).subarray(HEADER_BYTES);
-        assert.deepEqual(decodeFrame(FRAMES[frame.frame].type, new Uint8Array(body)), frame);
+        assertSame(decodeFrame(FRAMES[frame.frame].type, new Uint8Array(body)), frame, 'the frame');
         return true;
       });
     }
@@ -212,11 +213,11 @@ const controlTarget = (name: string, table: object, read: (payload: Uint8Array) 
 
 const toDaemon = (payload: Uint8Array): void => {
   const message = decodeToDaemon(payload);
-  assert.deepEqual(decodeToDaemon(new Uint8Array(encodeToDaemon(message).subarray(4))), message);
+  assertSame(decodeToDaemon(new Uint8Array(encodeToDaemon(message).subarray(4))), message, 'the message');
 };
 const toClient = (payload: Uint8Array): void => {
   const message = decodeToClient(payload);
-  assert.deepEqual(decodeToClient(new Uint8Array(encodeToClient(message).subarray(4))), message);
+  assertSame(decodeToClient(new Uint8Array(encodeToClient(message).subarray(4))), message, 'the message');
 };
 
 /** Records that are bodies of others, by a number in front. */
@@ -229,7 +230,7 @@ function readBody(input: Uint8Array): void {
   const codec = BODIES[input[0] ?? BODIES.length];
   if (codec === undefined) throw new GodwitError('protocol', 'no such record');
   const value = decode(codec, new ByteReader(input.slice(1)));
-  assert.deepEqual(decode(codec, new ByteReader(encode(codec, value))), value);
+  assertSame(decode(codec, new ByteReader(encode(codec, value))), value, 'the value');
 }
 
 const bodyTarget: Target = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createCipheriv, createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assertSame } from '../../base/testing/same.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { ImageReader } from './image-reader.ts';
@@ -87,9 +88,9 @@ test('an image that was written is read, in pieces of any size', () => {
           { pages: 1, maximumPages: 1 },
           { pages: PAGES, maximumPages: 20 },
         ]);
-        assert.deepEqual(image.threads, original.threads);
-        assert.deepEqual(image.kernel, original.kernel);
-        assert.ok(Buffer.from(memory).equals(Buffer.from(original.memories[1]!.bytes)));
+        assertSame(image.threads, original.threads, 'threads');
+        assertSame(image.kernel, original.kernel, 'kernel');
+        assertSame(memory, original.memories[1]!.bytes, 'memory');
       },
     ),
     fuzzed(60),
@@ -179,7 +180,7 @@ test('any change of an image is found', () => {
 test('a state gets memory as it comes, not as it is announced', () => {
   const original = source([], 5);
   const bytes = joined({ ...original, kernel: new Uint8Array(300_000).fill(3) });
-  assert.deepEqual(load(bytes, 1000).image.kernel, new Uint8Array(300_000).fill(3));
+  assertSame(load(bytes, 1000).image.kernel, new Uint8Array(300_000).fill(3), 'kernel');
   // The last record but the end is the kernel's state: it says 100 MB now, of which nothing comes.
   const head = Buffer.from(bytes).lastIndexOf(Buffer.from([3, 0, 0, 0, 0, 0, 0, 0])) + 8;
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(head, 100_000_000, true);

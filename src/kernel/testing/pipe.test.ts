@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assertSame } from '../../base/testing/same.ts';
 import { ErrnoError } from '../../abi/errno.ts';
 import { FdFlags } from '../../abi/types.ts';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
@@ -176,7 +177,7 @@ test('any order of reads, writes and withdrawals keeps every byte, its order, an
       });
       // What pending writers have put in so far comes behind everything else, so what is known is a prefix.
       const known = Math.min(received.length, sent.length);
-      assert.deepEqual(received.slice(0, known), sent.slice(0, known));
+      assertSame(received.slice(0, known), sent.slice(0, known), 'received');
     }),
   );
 });

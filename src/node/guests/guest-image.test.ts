@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { assertSame } from '../../base/testing/same.ts';
 import { callNumber, FIRST_SEAT } from '../../base/ids.ts';
 import { createMemory } from '../../capture/layout/memory.ts';
 import { Assembler } from '../../capture/code/assembler.ts';
@@ -35,7 +36,7 @@ for (const [what, pages] of [
     const loader = new ImageLoader(empty, [{ memory, size, usedBytes: memory.buffer.byteLength }]);
     for (let piece; (piece = image.next(10_000)) !== null;) loader.write(piece);
     loader.finish(image.digest());
-    assert.deepEqual(new Uint8Array(memory.buffer), content);
+    assertSame(new Uint8Array(memory.buffer), content, 'memory');
   });
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { assertSame } from '../../base/testing/same.ts';
 import { silentLog } from '../../base/env.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import { ModuleStore } from './modules.ts';
@@ -29,7 +30,7 @@ test('an original that was kept is found by another store of the same directory'
   first.keep(hash, bytes);
   const module = await new ModuleStore(directory, silentLog).loadKept(hash);
   assert.equal(module?.hash, hash);
-  assert.deepEqual(module.original.slice(), Uint8Array.from(bytes));
+  assertSame(module.original.slice(), Uint8Array.from(bytes), 'the module');
   assert.ok(
     readdirSync(directory).every((name) => name.endsWith('.wasm')),
     'no file is left half written',
@@ -72,6 +73,6 @@ test('a cached module that is damaged, or of another build, is made again', asyn
     const log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
     assert.equal((await new ModuleStore(directory, log).loadBytes(bytes)).hash, hash);
     assert.deepEqual(warnings, ['a cached module failed its check and is made again']);
-    assert.deepEqual(readFileSync(cached(directory)), right);
+    assertSame(readFileSync(cached(directory)), right, 'the cached module');
   }
 });
