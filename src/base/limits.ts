@@ -41,10 +41,21 @@ export const LIMITS = {
   moduleBytes: 512 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
   functionLocals: 50_000,
+  /** Parameters of a type, and results; V8's own limit. */
+  typeValues: 1000,
+  /** Operands of one function at a time. Each takes a byte here, and V8 two dozen; compilers need some tens. */
+  functionOperands: 2 ** 24,
+  /** Constructs within each other in a function that is made movable: a `switch` of so many cases has as many blocks. */
+  nestedConstructs: 65_536,
   /** Entries of a table whose functions are looked up for continuations: clang has 30,000; beyond it nothing is known of it. */
   knownTableEntries: 131_072,
   /** Bytes of one function's body, before and after rewriting; V8's own limit. */
   functionBytes: 7_654_321,
+  /** Bytes of the code that is made of a module, at most: so many, and so many for each of its bytes. Programs get twice as large. */
+  rewrittenBytes: 16 * MIB,
+  rewrittenBytesPerByte: 32,
+  /** Bytes of a module that V8 takes. */
+  compiledBytes: 1024 * MIB,
   /** Locals that a continuation may have more than its function: for the results of a call, of which V8 takes 1000, and a few. */
   continuationLocals: 1010,
   /** Bytes of a string in any message: the longest argument that a command can have (Linux: MAX_ARG_STRLEN). */

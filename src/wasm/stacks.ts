@@ -123,6 +123,12 @@ export class ValidationStacks extends WasmReader {
 
   push(type: ValueType): void {
     if (this.height === this.operands.length) {
+      if (this.height === LIMITS.functionOperands) {
+        throw new GodwitError(
+          'limit',
+          `function ${this.functionIndex}, offset ${hex(this.start)}: more than ${LIMITS.functionOperands} operands`,
+        );
+      }
       const grown = new Uint8Array(this.operands.length * 2);
       grown.set(this.operands);
       this.operands = grown;
@@ -222,10 +228,7 @@ export class ValidationStacks extends WasmReader {
   protected peek(types: TypeList): void {
     const base = this.frameBase[this.depth]!;
     for (let i = types.length - 1, at = this.height - 1; i >= 0; i--, at--) {
-      if (at < base) {
-        this.#popBaseAt(types[i]!);
-        continue;
-      }
+      if (at < base) return this.#popBaseAt(types[i]!);
       const found = this.operands[at]!;
       this.#mustMatch(found, types[i]!);
     }

@@ -1,4 +1,6 @@
 /** The type section (WebAssembly core specification, sections 3.2.3 and 5.5.4), as far as it defines functions. */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { GARBAGE_COLLECTION } from './references.ts';
 import type { ReferenceTypes } from './references.ts';
 import { hex, invalid, unsupported } from './reader.ts';
@@ -40,7 +42,13 @@ export class TypeSectionReader {
   }
 
   #list(): TypeList {
+    const at = this.#r.pos;
     const list = new Uint8Array(this.#r.count());
+    if (list.length > LIMITS.typeValues)
+      throw new GodwitError(
+        'limit',
+        `offset ${hex(at)}: a type with ${list.length} values; ${LIMITS.typeValues} are the most`,
+      );
     // A type may refer to itself.
     for (let i = 0; i < list.length; i++) list[i] = this.#references.read(this.#r, this.#types.length + 1);
     return list;

@@ -10,9 +10,12 @@ import { IMMEDIATE, immediateOf, lanesOf, signatureOf } from './instructions.ts'
 import { OP, PREFIXED, unsupportedFeature } from './opcodes.ts';
 import { hex, unsupported } from './reader.ts';
 import { FUNCREF, I32, I64, UNKNOWN, isNumeric } from './types.ts';
-import type { FunctionType, ValueType } from './types.ts';
+import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 export class FunctionWalker extends BulkRules {
+  /** What labels of the `br_table` at hand take, as far as it has been compared with the operands. */
+  readonly #checked = new Set<TypeList>();
+
   /** Passes one instruction. @returns false if it was the function's last `end` */
   step(): boolean {
     this.start = this.pos;
@@ -243,12 +246,12 @@ export class FunctionWalker extends BulkRules {
     const behind = this.pos;
     const wanted = this.labelTypes(this.immediate);
     this.pos = targets;
-    let previous = this.immediate;
+    this.#checked.clear();
     for (let i = 0; i < count; i++) {
-      const label = this.labelIndex();
-      if (label === previous) continue;
-      previous = label;
-      const types = this.labelTypes(label);
+      const types = this.labelTypes(this.labelIndex());
+      // Most labels take what the default one does. Others are looked at once: each may take a thousand values.
+      if (types === wanted || this.#checked.has(types)) continue;
+      this.#checked.add(types);
       if (types.length !== wanted.length) this.fail(targets, 'type mismatch: br_table labels differ in arity');
       this.peek(types);
     }

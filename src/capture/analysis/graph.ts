@@ -64,6 +64,10 @@ const SEGMENT_INSTRUCTIONS: ReadonlyMap<number, SegmentUse['kind']> = new Map([
   [OP.elemDrop, 'elem.drop'],
 ]);
 
+export function segmentKey({ kind, segment, target }: SegmentUse): string {
+  return `${kind} ${segment} ${target}`;
+}
+
 /** The use at the instruction that the walker has just passed; null if it is another instruction. */
 export function segmentUseAt({ opcode, immediate, second }: FunctionWalker): SegmentUse | null {
   const kind = SEGMENT_INSTRUCTIONS.get(opcode);
@@ -252,7 +256,7 @@ class Analysis {
 
   #use(walker: FunctionWalker): void {
     const use = segmentUseAt(walker);
-    if (use !== null) this.#uses.set(`${use.kind} ${use.segment} ${use.target}`, use);
+    if (use !== null) this.#uses.set(segmentKey(use), use);
   }
 
   /** From each type's node to every function of the type that can be in a table. */
@@ -262,11 +266,9 @@ class Analysis {
     for (let index = 0; index < this.#functions; index++) {
       if (module.declared[index] === 1) this.#call(this.#typeNode(module.functionTypes[index]!), index, true);
     }
-    // A table that comes from outside can hold anything.
-    if (module.importedTables > 0) {
-      for (let type = 0; type < module.types.length; type++) {
-        for (let index = 0; index < module.importedFunctions; index++) this.#call(this.#typeNode(type), index, true);
-      }
+    // A table that comes from outside can hold anything. Imported functions are all the same to the graph: one stands for them.
+    if (module.importedTables > 0 && module.importedFunctions > 0) {
+      for (let type = 0; type < module.types.length; type++) this.#call(this.#typeNode(type), 0, true);
     }
   }
 

@@ -67,7 +67,9 @@ class FreshLists {
 
 export class Liveness {
   /** By local: 1 if it must be saved. */
-  saved: Uint8Array = new Uint8Array(256);
+  #saved = new Uint8Array(256);
+  /** Those locals, in the order in which that was seen: a few bytes of a module can declare 50,000 others. */
+  readonly #savedLocals: number[] = [];
   #stamps = new Uint32Array(256);
   /** A local is fresh if its stamp is this. */
   #epoch = 1;
@@ -81,9 +83,10 @@ export class Liveness {
   enter(localCount: number): void {
     if (localCount > this.#stamps.length) {
       this.#stamps = new Uint32Array(localCount * 2);
-      this.saved = new Uint8Array(localCount * 2);
+      this.#saved = new Uint8Array(localCount * 2);
     }
-    this.saved.fill(0, 0, localCount);
+    for (const local of this.#savedLocals) this.#saved[local] = 0;
+    this.#savedLocals.length = 0;
     this.#all = true;
     this.#clear();
     this.#labels.setAll(0);
@@ -95,7 +98,14 @@ export class Liveness {
   }
 
   read(local: number): void {
-    if (!this.#all && this.#stamps[local] !== this.#epoch) this.saved[local] = 1;
+    if (this.#all || this.#stamps[local] === this.#epoch || this.#saved[local] === 1) return;
+    this.#saved[local] = 1;
+    this.#savedLocals.push(local);
+  }
+
+  /** The locals that must be saved, by their numbers. */
+  savedLocals(): number[] {
+    return this.#savedLocals.toSorted((a, b) => a - b);
   }
 
   write(local: number): void {

@@ -12,10 +12,24 @@ export class CodeSection {
   hinted = 0;
   readonly sizes: WasmWriter;
   count = 0;
+  /** Bytes of code that there may be. */
+  readonly #most: number;
 
-  constructor(capacity: number, functions: number) {
+  /** @param capacity bytes that it has room for at first */
+  constructor(capacity: number, { bytes, functionTypes }: Pick<Module, 'bytes' | 'functionTypes'>) {
     this.code = new WasmWriter(capacity);
-    this.sizes = new WasmWriter(functions * 2 + 64);
+    this.sizes = new WasmWriter(functionTypes.length * 2 + 64);
+    const most = LIMITS.rewrittenBytes + LIMITS.rewrittenBytesPerByte * bytes.length;
+    this.#most = Math.min(most, LIMITS.compiledBytes);
+  }
+
+  #begin(size: number): void {
+    if (this.code.length + size > this.#most) {
+      throw new NotMovable(`the module is too large to be made movable: more than ${this.#most} bytes of code`);
+    }
+    this.code.u32(size);
+    this.sizes.u32(size);
+    this.count++;
   }
 
   /** Appends a function whose locals and code stand in two buffers. */
@@ -24,11 +38,9 @@ export class CodeSection {
     if (size > LIMITS.functionBytes) {
       throw new NotMovable(`function ${index} is too large to be made movable: ${size} bytes`);
     }
-    this.code.u32(size);
+    this.#begin(size);
     this.code.copy(locals.bytes, 0, locals.length);
     this.code.copy(body.bytes, 0, body.length);
-    this.sizes.u32(size);
-    this.count++;
     if (hints.length === 0) return;
     this.hinted++;
     this.hints.u32(index);
@@ -40,10 +52,8 @@ export class CodeSection {
   }
 
   addRaw(body: Uint8Array): void {
-    this.code.u32(body.length);
+    this.#begin(body.length);
     this.code.copy(body);
-    this.sizes.u32(body.length);
-    this.count++;
   }
 
   /** The custom section that tells V8 that polls seldom fire, if there are any. */

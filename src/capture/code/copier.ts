@@ -3,6 +3,7 @@ import type { Module } from '../../wasm/module.ts';
 import { OP } from '../../wasm/opcodes.ts';
 import { FunctionWalker } from '../../wasm/walker.ts';
 import { WasmWriter } from '../../wasm/writer.ts';
+import { NotMovable } from './not-movable.ts';
 
 /** A piece of the original that was copied: `size` bytes from `original` to `written` (offset in the new body). */
 export interface CopiedRange {
@@ -48,6 +49,11 @@ export class CodeCopier {
     this.inlined.length = 0;
     if (this.copies !== null) this.copies = [];
     this.copyFrom = this.walker.pos;
+  }
+
+  /** @param why what of the function is too much */
+  protected tooLarge(why: string): never {
+    throw new NotMovable(`function ${this.walker.functionIndex} is too large to be made movable: ${why}`);
   }
 
   protected written(): Written {

@@ -1,5 +1,6 @@
 /** Code that has locals of its own behind those of the function, mostly to keep operands in. */
 import { assert } from '../../base/assert.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { OP } from '../../wasm/opcodes.ts';
 import { I32, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
@@ -69,13 +70,17 @@ export class SpillingCopier extends CodeCopier {
     return this.added(this.spills, position, type);
   }
 
-  /** The added local that `locals` has for this position and type, which can be null; a new one if it has none. */
+  /**
+   * The added local that `locals` has for this position and type, which can be null; a new one if it has none.
+   * @throws NotMovable if the function had more than V8 takes, at once: few bytes of code can have millions of operands
+   */
   protected added(locals: Map<number, number>, position: number, operand: ValueType): number {
     const type = this.module.references.nullable(operand);
     const key = position * 256 + type;
     const found = locals.get(key);
     if (found !== undefined) return found;
     const local = this.ownLocals + this.extraLocals.length;
+    if (local >= LIMITS.functionLocals) this.tooLarge(`more than ${LIMITS.functionLocals} locals`);
     this.extraLocals.push(type);
     locals.set(key, local);
     return local;

@@ -181,11 +181,9 @@ export class ContinuationRewriter extends BodyRewriter {
 
   /** Whether what is being written can be carried out more than once: the rest of a round cannot. */
   #isRepeated(): boolean {
-    const { walker } = this;
-    for (let frame = 1; frame <= walker.depth; frame++) {
-      if (walker.frameOpcode[frame] === OP.loop && this.#partial[frame] !== true) return true;
-    }
-    return false;
+    // Constructs of which only the rest is written are around all others.
+    const loop = this.loopAround(this.walker.depth);
+    return loop !== -1 && this.#partial[loop] !== true;
   }
 
   protected override copyOf(index: number): number | null {

@@ -12,6 +12,7 @@ import type { BulkUse } from '../analysis/bulk-uses.ts';
 import type { Facts } from './facts.ts';
 import { signatureKey } from './frame.ts';
 import type { SaveSignature } from './frame.ts';
+import { segmentKey } from '../analysis/graph.ts';
 import type { SegmentUse } from '../analysis/graph.ts';
 import { waitKey } from '../analysis/wait-uses.ts';
 import type { WaitUse } from '../analysis/wait-uses.ts';
@@ -83,8 +84,11 @@ export class Numbering {
   readonly savePointer: number;
   readonly firstTable: number;
   readonly firstChunk: number;
-  readonly #uses: readonly SegmentUse[];
-  readonly #drops: readonly SegmentUse[];
+  readonly segmentUses: readonly SegmentUse[];
+  readonly #segmentHelpers: ReadonlyMap<string, number>;
+  /** Uses that drop a segment. */
+  readonly drops: readonly SegmentUse[];
+  readonly #dropFlags: ReadonlyMap<string, number>;
   readonly waitUses: readonly WaitUse[];
   readonly #waitHelpers: ReadonlyMap<string, number>;
   readonly bulkUses: readonly BulkUse[];
@@ -107,8 +111,9 @@ export class Numbering {
     this.exceptions = facts.exceptions;
     this.unwindTag = module.tags.length;
     this.firstSegmentHelper = this.firstFixed + this.fixedHelpers.length;
-    this.#uses = facts.segmentUses;
-    this.firstWaitHelper = this.firstSegmentHelper + this.#uses.length;
+    this.segmentUses = facts.segmentUses;
+    this.#segmentHelpers = new Map(this.segmentUses.map((use, i) => [segmentKey(use), this.firstSegmentHelper + i]));
+    this.firstWaitHelper = this.firstSegmentHelper + this.segmentUses.length;
     this.waitUses = facts.waitUses;
     this.#waitHelpers = new Map(this.waitUses.map((use, i) => [waitKey(use), this.firstWaitHelper + i]));
     this.firstBulkHelper = this.firstWaitHelper + this.waitUses.length;
@@ -120,12 +125,14 @@ export class Numbering {
     this.savePointer = module.globals.length;
     this.firstTable = module.tables.length;
     this.firstChunk = module.elements.length;
-    this.#drops = this.#uses.filter(({ kind }) => kind === 'data.drop' || kind === 'elem.drop');
+    this.drops = this.segmentUses.filter(({ kind }) => kind === 'data.drop' || kind === 'elem.drop');
+    const firstFlag = this.savePointer + this.ownGlobals;
+    this.#dropFlags = new Map(this.drops.map((use, i) => [segmentKey(use), firstFlag + i]));
     for (const signature of facts.saveHelpers) this.saveHelper(signature);
     const own = module.globals.flatMap(({ mutable, type }, index) =>
       mutable ? [{ index, type, kind: module.references.top(type) }] : [],
     );
-    this.stateGlobals = [...own, ...this.#drops.map((use) => ({ index: this.dropFlag(use), type: I32, kind: I32 }))];
+    this.stateGlobals = [...own, ...this.drops.map((_, i) => ({ index: firstFlag + i, type: I32, kind: I32 }))];
   }
 
   wrapper(index: number): number {
@@ -149,11 +156,9 @@ export class Numbering {
   }
 
   segmentHelper(use: SegmentUse): number {
-    const at = this.#uses.findIndex(
-      ({ kind, segment, target }) => kind === use.kind && segment === use.segment && target === use.target,
-    );
-    assert(at >= 0, `a use of segment ${use.segment} that the analysis has not seen`);
-    return this.firstSegmentHelper + at;
+    const helper = this.#segmentHelpers.get(segmentKey(use));
+    assert(helper !== undefined, `a use of segment ${use.segment} that the analysis has not seen`);
+    return helper;
   }
 
   waitHelper(use: WaitUse): number {
@@ -195,15 +200,9 @@ export class Numbering {
 
   /** The global that is 1 once code has dropped the segment. */
   dropFlag(use: SegmentUse): number {
-    return this.savePointer + this.ownGlobals + this.#drops.indexOf(use);
-  }
-
-  get segmentUses(): readonly SegmentUse[] {
-    return this.#uses;
-  }
-
-  get drops(): readonly SegmentUse[] {
-    return this.#drops;
+    const flag = this.#dropFlags.get(segmentKey(use));
+    assert(flag !== undefined, `segment ${use.segment} is dropped, which the analysis has not seen`);
+    return flag;
   }
 
   /** The helper for this signature; appended if it is new. */

@@ -22,7 +22,6 @@ import type { CallFacts } from './calls.ts';
 import { planSaving } from '../layout/frame.ts';
 import type { FramePlan } from '../layout/frame.ts';
 import { closeHandler, openHandler } from './handler.ts';
-import { NotMovable } from '../code/not-movable.ts';
 import type { CodeTarget } from './target.ts';
 import { TryWriter } from './tries.ts';
 
@@ -86,11 +85,6 @@ export class BodyRewriter extends CallRewriter {
   }
 
   /** Types of the locals that were added behind the function's own. */
-  /** How many there are, with those that were added. */
-  get locals(): number {
-    return this.ownLocals + this.extraLocals.length;
-  }
-
   get addedLocals(): readonly ValueType[] {
     return this.extraLocals;
   }
@@ -98,13 +92,9 @@ export class BodyRewriter extends CallRewriter {
   protected plan(): FramePlan {
     const { walker, ownLocals } = this;
     const { references } = this.module;
-    const live: number[] = [];
-    for (let local = 0; local < ownLocals; local++) if (this.liveness.saved[local] === 1) live.push(local);
-    live.push(...this.spills.values());
+    const live = this.liveness.savedLocals().concat(Array.from(this.spills.values()));
     const locals = ownLocals + this.extraLocals.length;
-    if (locals > LIMITS.functionLocals - LIMITS.continuationLocals) {
-      throw new NotMovable(`function ${walker.functionIndex} is too large to be made movable: ${locals} locals`);
-    }
+    if (locals > LIMITS.functionLocals - LIMITS.continuationLocals) this.tooLarge(`${locals} locals`);
     return {
       ...planSaving(
         live,
@@ -136,6 +126,7 @@ export class BodyRewriter extends CallRewriter {
     const { walker } = this;
     while (more) {
       if (walker.low < this.watermark) this.watermark = walker.low;
+      if (this.out.length > LIMITS.functionBytes) this.tooLarge(`more than ${LIMITS.functionBytes} bytes`);
       this.inLoop();
       if (this.instruction(walker.opcode)) {
         this.liveness.dead();
@@ -249,10 +240,13 @@ export class BodyRewriter extends CallRewriter {
   protected open(opcode: number): void {
     const { walker } = this;
     const { depth } = walker;
+    if (depth > LIMITS.nestedConstructs)
+      this.tooLarge(`more than ${LIMITS.nestedConstructs} constructs within each other`);
     const params = walker.frameParams[depth]!;
     if (this.wrapped && this.watermark < walker.low) this.spill([...params, ...(opcode === OP.if ? [I32] : [])]);
     this.watermark = walker.low;
     this.liveness.open(depth, opcode === OP.if);
+    this.opensAt(depth, opcode === OP.loop);
     if (opcode === OP.loop) {
       assert(this.wrapped, 'a function with a loop is capturable');
       this.openLoop(params);

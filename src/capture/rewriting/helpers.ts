@@ -19,15 +19,16 @@ import { guardedCall, waitHelper, writeHostCall } from './waits.ts';
 
 const ONE_I32: TypeList = Uint8Array.of(I32);
 
-export function appendedFunctions(module: Module, n: Numbering, types: TypeTable): AppendedFunction[] {
-  const wrappers = Array.from({ length: n.imports }, (_, index) => wrapper(module, n, types, index));
+/** In the order of their numbers. One after the other: the wrapper of an import can be hundreds of times as long as the import. */
+export function* appendedFunctions(module: Module, n: Numbering, types: TypeTable): Generator<AppendedFunction> {
+  for (let index = 0; index < n.imports; index++) yield wrapper(module, n, types, index);
   const segments = n.segmentUses.map((use) => segmentHelper(module, n, use));
   const waits = n.waitUses.map((use) => waitHelper(module, n, types, use));
   const bulks = n.bulkUses.map((use) => bulkHelper(module, n, types, use));
   const saving = n.saveSignatures.map((signature) => saveHelper(n, signature));
   // The number of functions is known only here; `place` reaches all of them.
-  const fixed = fixedHelpers(module, n, types);
-  return [...wrappers, ...fixed, ...segments, ...waits, ...bulks, ...saving];
+  yield* fixedHelpers(module, n, types);
+  for (const helpers of [segments, waits, bulks, saving]) yield* helpers;
 }
 
 function wrapper(module: Module, n: Numbering, types: TypeTable, index: number): AppendedFunction {

@@ -60,6 +60,8 @@ export abstract class LoopRewriter extends BranchCopier {
   protected readonly loops: LoopStart[] = [];
   /** By frame depth of a loop: the most that a continuation repeats of the loops inside, in bytes. */
   readonly #inside: number[] = [];
+  /** By frame depth: that of the innermost loop there, -1 if there is none. */
+  readonly #innermost: number[] = [-1];
   #repeated = 0;
   /** Set while the code that is written is thrown away. */
   protected verbatim = false;
@@ -98,6 +100,16 @@ export abstract class LoopRewriter extends BranchCopier {
 
   /** A construct of the original is opened. */
   protected abstract opened(): void;
+
+  /** A construct at this frame depth begins. */
+  protected opensAt(depth: number, isLoop: boolean): void {
+    this.#innermost[depth] = isLoop ? depth : this.#innermost[depth - 1]!;
+  }
+
+  /** The frame depth of the innermost loop that the construct at a frame depth is in, or is itself; -1 if there is none. */
+  protected loopAround(depth: number): number {
+    return this.#innermost[depth]!;
+  }
 
   /** Takes the next site's number. */
   protected site(): number {
@@ -223,8 +235,7 @@ export abstract class LoopRewriter extends BranchCopier {
     const { walker } = this;
     const uncopied = walker.pos - this.copyFrom;
     const bytes = this.out.length + uncopied - this.loops[frame]!.written.code + this.#inside[frame]!;
-    let outer = frame - 1;
-    while (outer >= 0 && walker.frameOpcode[outer] !== OP.loop) outer--;
+    const outer = this.loopAround(frame - 1);
     if (outer < 0) this.#repeated = Math.max(this.#repeated, bytes);
     else this.#inside[outer] = Math.max(this.#inside[outer]!, bytes);
   }

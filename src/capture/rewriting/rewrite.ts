@@ -21,7 +21,7 @@ import { EXTERNAL_KINDS } from '../../wasm/module.ts';
 import type { ElementSegment, Module } from '../../wasm/module.ts';
 import { OP } from '../../wasm/opcodes.ts';
 import { EXNREF, EXTERNREF, FUNCREF, I32, NO_TYPES } from '../../wasm/types.ts';
-import type { ValueType } from '../../wasm/types.ts';
+import type { FunctionType, ValueType } from '../../wasm/types.ts';
 import { PREAMBLE, WasmWriter } from '../../wasm/writer.ts';
 import { BodyRewriter } from './body.ts';
 import { BULK_PIECE } from '../analysis/bulk-uses.ts';
@@ -34,7 +34,6 @@ import { analyse } from '../analysis/graph.ts';
 import type { Graph } from '../analysis/graph.ts';
 import { appendedFunctions } from './helpers.ts';
 import { NotMovable } from '../code/not-movable.ts';
-import type { AppendedFunction } from './references.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from '../layout/numbering.ts';
 import { MainTarget } from './target.ts';
 import { HOST_FUNCTIONS } from '../analysis/wait-uses.ts';
@@ -106,10 +105,13 @@ class ModuleRewriter {
   rewrite(): Rewritten {
     const module = this.#module;
     const codeBefore = sum(module.bodyEnds) - sum(module.bodyStarts);
-    const code = new CodeSection(Math.ceil(codeBefore * 1.25) + 65_536, module.functionTypes.length);
+    const code = new CodeSection(Math.ceil(codeBefore * 1.25) + 65_536, module);
     const bodies = this.#bodies(code);
-    const appended = appendedFunctions(module, this.#n, this.#target.types);
-    for (const { body } of appended) code.addRaw(body);
+    const appended: FunctionType[] = [];
+    for (const { params, results, body } of appendedFunctions(module, this.#n, this.#target.types)) {
+      code.addRaw(body);
+      appended.push({ params, results });
+    }
     const { out, dropped } = this.#sections(code, appended);
     return {
       module: out.done(),
@@ -143,9 +145,6 @@ class ModuleRewriter {
       const plan: FramePlan | null = body.rewrite(index);
       locals.length = 0;
       writeLocals(locals, module, i, body.addedLocals);
-      if (body.locals > LIMITS.functionLocals) {
-        throw new NotMovable(`function ${index} is too large to be made movable: ${body.locals} locals`);
-      }
       code.add(index, locals, body.out, body.hints);
       if (plan === null) continue;
       this.#requireContinuations(index, body, plan);
@@ -168,7 +167,7 @@ class ModuleRewriter {
     throw new NotMovable(`function ${index} ${why} to be made movable`);
   }
 
-  #sections(code: CodeSection, appended: readonly AppendedFunction[]): { out: WasmWriter; dropped: string[] } {
+  #sections(code: CodeSection, appended: readonly FunctionType[]): { out: WasmWriter; dropped: string[] } {
     const module = this.#module;
     const n = this.#n;
     const data = module.datas.reduce((bytes, { content }) => bytes + content.end - content.start + 8, 0);

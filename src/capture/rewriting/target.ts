@@ -2,9 +2,11 @@
  * Where code is written to: the rewritten module itself or a continuation module. Both share the code that rewrites
  * bodies; only the numbers of functions and types differ.
  */
+import { LIMITS } from '../../base/limits.ts';
 import type { Module } from '../../wasm/module.ts';
 import type { FunctionType, TypeList } from '../../wasm/types.ts';
 import { WasmWriter } from '../../wasm/writer.ts';
+import { NotMovable } from '../code/not-movable.ts';
 import type { BulkUse } from '../analysis/bulk-uses.ts';
 import type { SaveSignature } from '../layout/frame.ts';
 import type { SegmentUse } from '../analysis/graph.ts';
@@ -32,6 +34,8 @@ export interface CodeTarget {
 export class TypeTable {
   readonly #module: Module;
   readonly #byKey = new Map<string, number>();
+  /** The same by the lists themselves, of which each type of the original has one: a key is as long as a type. */
+  readonly #byLists = new WeakMap<TypeList, WeakMap<TypeList, number>>();
   readonly #added: FunctionType[] = [];
 
   constructor(module: Module) {
@@ -42,11 +46,26 @@ export class TypeTable {
     });
   }
 
-  /** The index of a type with this signature; appended if there is none. */
+  /**
+   * The index of a type with this signature; appended if there is none.
+   * @throws NotMovable if V8 does not take such a type
+   */
   index(params: TypeList, results: TypeList): number {
+    let byResults = this.#byLists.get(params);
+    if (byResults === undefined) this.#byLists.set(params, (byResults = new WeakMap()));
+    let index = byResults.get(results);
+    if (index === undefined) byResults.set(results, (index = this.#index(params, results)));
+    return index;
+  }
+
+  #index(params: TypeList, results: TypeList): number {
     const key = keyOf(params, results);
     const found = this.#byKey.get(key);
     if (found !== undefined) return found;
+    // A clause that throws on has the exception besides what its tag carries.
+    if (Math.max(params.length, results.length) > LIMITS.typeValues) {
+      throw new NotMovable(`a block would have to pass on more than ${LIMITS.typeValues} values`);
+    }
     const index = this.#module.types.length + this.#added.length;
     this.#added.push({ params, results });
     this.#byKey.set(key, index);

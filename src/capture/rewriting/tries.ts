@@ -60,6 +60,7 @@ interface LegacyTry {
 function scanTries(module: Module, index: number): Map<number, LegacyTry> {
   const found = new Map<number, LegacyTry>();
   const frames: LegacyTry[] = [];
+  const enclosing = new EnclosingTries();
   const walker = new FunctionWalker(module);
   walker.enter(index);
   let more: boolean;
@@ -67,12 +68,15 @@ function scanTries(module: Module, index: number): Map<number, LegacyTry> {
     more = walker.step();
     const { depth, immediate, opcode } = walker;
     if (opcode === OP.try) {
+      enclosing.open(depth, true);
       frames[depth] = { clauses: [], delegate: null, delegatedTo: false, delegatedBeyond: false };
       found.set(walker.start, frames[depth]);
-    } else if (opcode === OP.catch) frames[depth]!.clauses.push({ tag: immediate, rethrown: false });
-    else if (opcode === OP.catchAll) frames[depth]!.clauses.push({ tag: null, rethrown: false });
+    } else if (opcode === OP.catch || opcode === OP.catchAll) {
+      enclosing.open(depth, false);
+      frames[depth]!.clauses.push({ tag: opcode === OP.catch ? immediate : null, rethrown: false });
+    } else if (opcode === OP.block || opcode === OP.loop || opcode === OP.if) enclosing.open(depth, false);
     else if (opcode === OP.rethrow) rethrown(frames[depth - immediate]!);
-    else if (opcode === OP.delegate) delegate(walker, frames);
+    else if (opcode === OP.delegate) delegate(walker, frames, enclosing);
   } while (more);
   return found;
 }
@@ -83,18 +87,32 @@ function rethrown({ clauses }: LegacyTry): void {
   clause.rethrown = true;
 }
 
-function delegate(walker: FunctionWalker, frames: readonly LegacyTry[]): void {
-  const { depth, frameOpcode, immediate } = walker;
+/** By frame depth: the innermost and the outermost try around it whose body it is in, or that it is itself; 0 for none. */
+class EnclosingTries {
+  readonly innermost: number[] = [0];
+  readonly outermost: number[] = [0];
+
+  /** @param isBody of a try, not one of its clauses or another construct */
+  open(depth: number, isBody: boolean): void {
+    this.innermost[depth] = isBody ? depth : this.innermost[depth - 1]!;
+    this.outermost[depth] = this.outermost[depth - 1]! || (isBody ? depth : 0);
+  }
+}
+
+function delegate(
+  { depth, immediate }: FunctionWalker,
+  frames: readonly LegacyTry[],
+  { innermost, outermost: outer }: EnclosingTries,
+): void {
   const own = frames[depth + 1]!;
-  let target = depth - immediate;
-  while (target > 0 && frameOpcode[target] !== OP.try) target--;
+  const target = innermost[depth - immediate]!;
   if (target > 0) {
     frames[target]!.delegatedTo = true;
     own.delegate = { to: frames[target]!, beyond: false };
     return;
   }
-  const outermost = frameOpcode.subarray(0, depth + 1).indexOf(OP.try);
-  if (outermost === -1) return;
+  const outermost = outer[depth]!;
+  if (outermost === 0) return;
   frames[outermost]!.delegatedBeyond = true;
   own.delegate = { to: frames[outermost]!, beyond: true };
 }
@@ -127,6 +145,8 @@ export class TryWriter {
   /** Depths of the blocks for delegated exceptions. */
   readonly #inside = new Map<LegacyTry, number>();
   readonly #around = new Map<LegacyTry, number>();
+  /** What a clause that throws on begins with, by what its tag carries: one list for each, so that it is found quickly. */
+  readonly #withException = new Map<TypeList, TypeList>();
 
   constructor(
     module: Module,
@@ -230,7 +250,10 @@ export class TryWriter {
   /** What is on the stack where a clause begins. */
   #passed({ tag, rethrown }: LegacyClause): TypeList {
     const payload = tag === null ? NO_TYPES : payloadOf(this.#module, tag);
-    return rethrown ? Uint8Array.of(...payload, EXNREF) : payload;
+    if (!rethrown) return payload;
+    let passed = this.#withException.get(payload);
+    if (passed === undefined) this.#withException.set(payload, (passed = Uint8Array.of(...payload, EXNREF)));
+    return passed;
   }
 
   /** The clauses of the try_table. */
