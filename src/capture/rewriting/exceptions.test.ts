@@ -54,6 +54,22 @@ interface Case {
 }
 
 const CASES: Readonly<Record<string, Case>> = {
+  'a local that is only read where an exception leads to': {
+    log: '1',
+    end: '42',
+    code: `(func (export "run") (result i32) (local $x i32)
+      (local.set $x (i32.const 42))
+      (block $caught (try_table (catch_all $caught) (drop (call $boom (i32.const 1)))) (unreachable))
+      (local.get $x))`,
+  },
+  'a local that is only read behind a clause of the older form, and written behind what throws': {
+    log: '1',
+    end: '42',
+    code: `(func (export "run") (result i32) (local $x i32)
+      (local.set $x (i32.const 42))
+      (try (do (drop (call $boom (i32.const 1))) (local.set $x (i32.const 5))) (catch_all))
+      (local.get $x))`,
+  },
   'a try_table around a safepoint still catches after a resume': {
     log: '1 2 3',
     end: '8',
