@@ -9,7 +9,7 @@ import { Coverage } from '../../test/fuzz/coverage.ts';
 import { LIMITS } from '../base/limits.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { ModuleBuilder } from '../wasm/testing/builder.ts';
-import { I32 } from '../wasm/types.ts';
+import { I32, I64 } from '../wasm/types.ts';
 import type { ValueType } from '../wasm/types.ts';
 import { Assembler } from './code/assembler.ts';
 import { NotMovable } from './code/not-movable.ts';
@@ -118,7 +118,12 @@ const SHAPES: Readonly<Record<string, (n: number) => Uint8Array<ArrayBuffer>>> =
   'an imported table, types and imports': (n) => {
     const b = new ModuleBuilder();
     b.importTable('env', 't', 0x70, 0);
-    times(n / 8, (i) => b.type(Array.from({ length: i % 900 }, () => I32).slice(0, 40), i < 900 ? [] : [I32]));
+    times(n / 8, (i) =>
+      b.type(
+        Array.from({ length: 12 }, (_, bit) => ((i >> bit) & 1 ? I32 : I64)),
+        [],
+      ),
+    );
     times(n, () => b.importFunction('env', 'f', [], []));
     return b.build();
   },
@@ -146,6 +151,31 @@ const SHAPES: Readonly<Record<string, (n: number) => Uint8Array<ArrayBuffer>>> =
     }),
 };
 
+/** Of the last function, whose continuation at its first safepoint is made: nearly all of it. */
+const CONTINUED: Readonly<Record<string, (n: number) => Uint8Array<ArrayBuffer>>> = {
+  'calls in nested blocks': (n) =>
+    body((code) => {
+      code.op(OP.call, 0);
+      nested(code, n, () => times(n, () => code.op(OP.call, 0)));
+    }),
+  'calls of functions that cannot be captured, in nested blocks': (n) =>
+    body((code, b) => {
+      const leaf = b.define([], [], [], new Uint8Array());
+      code.op(OP.call, 0);
+      nested(code, n, () => times(n, () => code.op(OP.call, leaf)));
+    }),
+  'calls through many tables in a loop': (n) =>
+    body((code, b) => {
+      code.op(OP.call, 0).raw(OP.loop, 0x40);
+      times(n, (i) => {
+        const table = b.table(1, 1);
+        b.export(`t${i}`, 'table', table);
+        code.constant(0).op(OP.callIndirect, 0, table);
+      });
+      code.op(OP.end);
+    }),
+};
+
 /** What it must not take more of than so many times of what half of a module takes. */
 const GROWTH = 2.4;
 const SIZE = 1500;
@@ -163,6 +193,29 @@ describe('the work that a module takes grows as the module does', { skip: !count
           Program.open(bytes, new WebAssembly.Module(module));
           return coverage.take(false).steps;
         };
+        work(small);
+        const steps = [work(small), work(large)] as const;
+        const grown = steps[1] / steps[0] / (large.length / small.length / 2);
+        assert.ok(grown < GROWTH, `${steps.join(' and ')} blocks for ${small.length} and ${large.length} bytes`);
+      } finally {
+        coverage.stop();
+      }
+    });
+  }
+});
+
+describe('so does the work of making a continuation', { skip: !counted }, () => {
+  for (const [name, shape] of Object.entries(CONTINUED)) {
+    test(name, () => {
+      const coverage = new Coverage();
+      try {
+        const work = (bytes: Uint8Array<ArrayBuffer>): number => {
+          const { linker, numbering } = Program.compile(bytes);
+          coverage.take(false);
+          linker.continuation(numbering.functions - 1, 0, 0);
+          return coverage.take(false).steps;
+        };
+        const [small, large] = [shape(SIZE), shape(2 * SIZE)];
         work(small);
         const steps = [work(small), work(large)] as const;
         const grown = steps[1] / steps[0] / (large.length / small.length / 2);

@@ -6,7 +6,7 @@
  * same sites. References to functions stay references to the originals.
  */
 import { LIMITS } from '../../base/limits.ts';
-import type { Module, Range } from '../../wasm/module.ts';
+import type { ElementSegment, Module, Range } from '../../wasm/module.ts';
 import { typeOf } from '../../wasm/module.ts';
 import { OP } from '../../wasm/opcodes.ts';
 import { WasmReader } from '../../wasm/reader.ts';
@@ -25,6 +25,19 @@ export interface TableEntry {
   readonly index: number;
 }
 
+/** What a module does with its tables besides what its code does: found in one pass for all of them, when first asked for. */
+interface TableUses {
+  readonly exported: ReadonlySet<number>;
+  /** By table: the segments that are placed in it at first. */
+  readonly segments: ReadonlyMap<number, readonly ElementSegment[]>;
+}
+
+function usesOfTables({ exports, elements }: Module): TableUses {
+  const exported = new Set(exports.filter(({ kind }) => kind === 'table').map(({ index }) => index));
+  const placed = elements.filter(({ placement }) => placement !== null);
+  return { exported, segments: Map.groupBy(placed, ({ placement }) => placement!.target) };
+}
+
 export class Callees {
   readonly #module: Module;
   readonly #facts: Facts;
@@ -32,6 +45,7 @@ export class Callees {
   readonly #sizes = new Map<number, number | null>();
   /** By table; null if its entries are not known for ever. */
   readonly #tables = new Map<number, readonly TableEntry[] | null>();
+  #uses: TableUses | null = null;
 
   constructor(module: Module, facts: Facts, numbering: Numbering) {
     this.#module = module;
@@ -80,13 +94,14 @@ export class Callees {
   }
 
   #contents(table: number): readonly TableEntry[] | null {
-    const { importedTables, tables, elements, exports } = this.#module;
+    const { importedTables, tables } = this.#module;
     const { init, address } = tables[table]!;
     if (table < importedTables || this.#facts.changedTables[table] !== 0 || init !== null || address !== I32)
       return null;
     // The host may put something else into it.
-    if (exports.some(({ kind, index }) => kind === 'table' && index === table)) return null;
-    const own = elements.filter(({ placement }) => placement?.target === table);
+    const { exported, segments } = (this.#uses ??= usesOfTables(this.#module));
+    if (exported.has(table)) return null;
+    const own = segments.get(table) ?? [];
     if (own.reduce((sum, { entries: placed }) => sum + placed.length, 0) > LIMITS.knownTableEntries) return null;
     const entries = new Map<number, number>();
     for (const { placement, entries: placed } of own) {
