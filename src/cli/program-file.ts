@@ -10,6 +10,12 @@ import { hostPath } from '../vfs/host-path.ts';
 import { reasonOf } from './report.ts';
 import { nearest } from './suggest.ts';
 
+/** Where a file cannot even be looked at. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  EACCES: 'the directories above it must let you in',
+  ELOOP: 'give the path of the file itself',
+};
+
 /**
  * @param purpose what the command wants with it, for the message
  * @param given as the user wrote it
@@ -27,7 +33,7 @@ export function requireProgramFile(purpose: 'run' | 'read', given: string, absol
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return refuse('not_found', meant(given, absolute));
-    return refuse('not_runnable', `${reasonOf(error)}; the directories above it must let you in`);
+    return refuse('not_runnable', `${reasonOf(error)}; ${WAYS_OUT[code ?? ''] ?? 'check the path'}`);
   }
   if (stat.isDirectory()) refuse('not_runnable', `it is a directory; ${within(given, absolute)}`);
   // A pipe or a device might never end.
