@@ -14,7 +14,6 @@
  * Pure and deterministic: the same original gives the same bytes. A cache keeps the result under a key made of the
  * original's hash and {@link ENGINE_VERSION}.
  */
-import { GodwitError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { decodeModule } from '../../wasm/decode.ts';
 import { EXTERNAL_KINDS } from '../../wasm/module.ts';
@@ -28,6 +27,7 @@ import { BULK_PIECE } from '../analysis/bulk-uses.ts';
 import { CodeSection, writeLocals } from '../code/code-section.ts';
 import { writeMemoryImports, writeOwnTable, writeTable } from '../layout/entries.ts';
 import { GODWIT, encodeFacts } from '../layout/facts.ts';
+import { requireFreeNames } from '../layout/reserved.ts';
 import type { FramePlan } from '../layout/frame.ts';
 import { SAVE_BASE } from '../layout/frame.ts';
 import { analyse } from '../analysis/graph.ts';
@@ -72,16 +72,11 @@ function refersToCode(name: string): boolean {
  * @param original a core module in the binary format
  * @param bulkPiece the most bytes that a bulk instruction does between two looks, 1 to 2^31 - 1; tests have small ones
  * @throws GodwitError `not_a_module`, `invalid_module`, `unsupported_feature` or `limit`; `not_runnable` for what this
- *   function has made
+ *   function has made, and for names that only the engine may have (reserved.ts)
  */
 export function rewrite(original: Uint8Array, bulkPiece: number = BULK_PIECE): Rewritten {
   const module = decodeModule(original);
-  for (const { name } of module.exports) {
-    if (name.startsWith(`${GODWIT}:`)) {
-      const reserved = `it exports ${JSON.stringify(name)}, a name that Godwit reserves`;
-      throw new GodwitError('not_runnable', `${reserved}: it is rewritten already; take what it was made from`);
-    }
-  }
+  requireFreeNames(module);
   return new ModuleRewriter(module, analyse(module, bulkPiece)).rewrite();
 }
 

@@ -14,6 +14,7 @@ import { GARBAGE_COLLECTION } from '../../wasm/references.ts';
 import { PREAMBLE, WasmWriter } from '../../wasm/writer.ts';
 import { memoryName, writeMemoryImport } from '../layout/entries.ts';
 import { ENGINE_VERSION, GODWIT } from '../layout/facts.ts';
+import { requireFreeNames } from '../layout/reserved.ts';
 import type { Location } from './locate.ts';
 import type { Host } from './host.ts';
 import type { Outcome } from './machine.ts';
@@ -43,10 +44,11 @@ export function stayingReason(error: unknown): StayingReason | null {
 /**
  * @param original a module that `rewrite` refuses, see {@link stayingReason}
  * @returns the module as it is run
- * @throws GodwitError `invalid_module`, `unsupported_feature` or `limit`
+ * @throws GodwitError `invalid_module`, `unsupported_feature`, `limit`, or `not_runnable` as `rewrite` does
  */
 export function shareMemories(original: Uint8Array, reason: StayingReason): Uint8Array<ArrayBuffer> {
   const outline = readOutline(original);
+  requireFreeNames(outline);
   const shared = outline.memories.find((memory) => memory.shared);
   if (shared !== undefined) unsupported(shared.at, 'threads', REASONS[reason]);
   const out = new WasmWriter(original.length + 4096);
