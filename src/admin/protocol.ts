@@ -134,6 +134,7 @@ export const CALLS = {
         struct({ time: f64, level: oneOf('debug', 'info', 'warn', 'error', 'stdout', 'stderr'), text: str }),
         LIMITS.logPageLines,
       ),
+      missing: f64,
       next: f64,
       complete: bool,
     }),

@@ -85,7 +85,12 @@ test('calls and their failures', async (t) => {
   await assert.rejects(client.kill(5, 15), { code: 'unknown_process', message: 'no process 5' });
   await assert.rejects(client.migrate(65_537, 'pinned'), { code: 'cannot_move' });
   assert.equal((await client.token()).token, 'secret');
-  assert.deepEqual(await client.logs({ pid: null, after: 0, wait: false }), { lines: [], next: 0, complete: true });
+  assert.deepEqual(await client.logs({ pid: null, after: 0, wait: false }), {
+    missing: 0,
+    lines: [],
+    next: 0,
+    complete: true,
+  });
   await client.ping();
 });
 

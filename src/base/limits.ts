@@ -132,10 +132,18 @@ export const LIMITS = {
   controlClients: 256,
   /** Requests of one client that wait for their answers; one `run` and a few calls are usual. */
   controlCalls: 64,
-  /** Ends of processes that a node remembers, for `wait`: a script that starts many and then waits for each. */
+  /** Ends of processes that a node remembers, for `wait`, and logs of such: a script that starts many and then waits for each. */
   rememberedEnds: 4096,
   /** Bytes of log lines that wait while the log cannot be written, for example because the disk is full. */
   logBacklogBytes: MIB,
+  /** Lines that are kept of one log: the node's own, and what each detached process writes. Some hundred screens. */
+  logLines: 10_000,
+  /** UTF-16 units that these lines take, each with `logEntryUnits` beside its text: 8 MB, so that few long lines are as dear as many short ones. */
+  logUnits: 4 * MIB,
+  /** UTF-16 units that all logs of a node take together; beyond it the longest loses half of its lines. */
+  allLogsUnits: 32 * MIB,
+  /** UTF-16 units for which a line counts beside its text: about what the object takes. */
+  logEntryUnits: 64,
   /** Lines in one answer to `logs`; the client asks again for more. */
   logPageLines: 512,
   /** UTF-16 units of all these lines, but for the last; with 3 bytes each, far from the end of a frame. */

@@ -183,7 +183,7 @@ export interface JoinToken {
 }
 
 export interface LogQuery {
-  /** Only lines about this process (its output included, if it is detached); null: the node's log. */
+  /** Only lines about this process (its output included, if it is detached); null: the node's own log. */
   readonly pid: number | null;
   /** Only lines behind this cursor; 0: from the oldest that is kept. */
   readonly after: number;
@@ -192,6 +192,8 @@ export interface LogQuery {
 }
 
 export interface LogPage {
+  /** Lines between the cursor of the query and these that are not kept any more. */
+  readonly missing: number;
   readonly lines: readonly LogLine[];
   /** The cursor to go on from. */
   readonly next: number;

@@ -22,9 +22,9 @@ export interface DetachedIo {
 }
 
 export function detachedIo(book: LogBook): DetachedIo {
-  let owner: Pid | null = null;
+  const log = book.detached();
   const output = (level: 'stdout' | 'stderr'): { readonly port: StdioPort; readonly cutter: LineCutter } => {
-    const cutter = new LineCutter((text) => book.add(level, text, owner));
+    const cutter = new LineCutter((text) => log.add(level, text));
     const port: StdioPort = {
       ...input,
       kind: 'pipe',
@@ -43,13 +43,11 @@ export function detachedIo(book: LogBook): DetachedIo {
   const stderr = output('stderr');
   return {
     io: { stdin: input, stdout: stdout.port, stderr: stderr.port, terminal: null },
-    started(pid) {
-      owner = pid;
-    },
+    started: (pid) => log.started(pid),
     ended() {
       stdout.cutter.end();
       stderr.cutter.end();
-      book.wake();
+      log.ended();
     },
   };
 }

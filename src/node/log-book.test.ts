@@ -14,6 +14,7 @@ async function pages(book: LogBook): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (let after = 0; ;) {
     const page = await book.read({ pid: PID, after, wait: false }, () => true);
+    assert.equal(page.missing, 0);
     encodeToClient({ kind: 'answer', id: 1, body: encode(callCodecs('logs').result, page) });
     lines.push(...page.lines);
     after = page.next;
@@ -23,7 +24,9 @@ async function pages(book: LogBook): Promise<LogLine[]> {
 
 function bookOf(parts: readonly Uint8Array[]): LogBook {
   const book = new LogBook(() => 1);
-  const cutter = new LineCutter((text) => book.add('stdout', text, PID));
+  const log = book.detached();
+  log.started(PID);
+  const cutter = new LineCutter((text) => log.add('stdout', text));
   for (const part of parts) cutter.push(part);
   cutter.end();
   return book;
@@ -70,4 +73,100 @@ test('a long line is not cut within a character', async () => {
   const lines = await pages(book);
   assert.equal(lines.map((line) => line.text).join(''), text);
   assert.ok(lines.every((line) => line.text.isWellFormed()));
+});
+
+/** A detached process that has written these lines. */
+function writer(book: LogBook, pid: number, lines: number, length = 1): ReturnType<LogBook['detached']> {
+  const log = book.detached();
+  log.started(pid);
+  for (let i = 1; i <= lines; i++) log.add('stdout', String(i).padEnd(length));
+  return log;
+}
+
+const firstPage = (book: LogBook, pid: number | null, after = 0) => book.read({ pid, after, wait: false }, () => false);
+
+test('a log keeps as many lines as it may, and says how many it does not', async () => {
+  const book = new LogBook(() => 1);
+  const log = writer(book, PID, LIMITS.logLines + 15_000);
+  const { missing, lines, next } = await firstPage(book, PID);
+  assert.deepEqual([missing, lines[0]?.text, next], [15_000, '15001', 15_000 + LIMITS.logPageLines]);
+  assert.equal((await firstPage(book, PID, next)).missing, 0);
+  // A reader that is too slow.
+  for (let i = 0; i < LIMITS.logLines; i++) log.add('stdout', 'more');
+  const later = await firstPage(book, PID, next);
+  assert.deepEqual([later.missing, later.lines[0]?.text], [LIMITS.logLines - LIMITS.logPageLines, 'more']);
+});
+
+test('long lines are fewer', async () => {
+  const book = new LogBook(() => 1);
+  writer(book, PID, 1000, LIMITS.logLineUnits);
+  const kept = Math.floor(LIMITS.logUnits / (LIMITS.logLineUnits + LIMITS.logEntryUnits));
+  assert.equal((await firstPage(book, PID)).missing, 1000 - kept);
+});
+
+test('who talks much costs neither the node nor another process their lines', async () => {
+  const book = new LogBook(() => 1);
+  book.add('info', 'node started', null);
+  writer(book, PID, 1);
+  writer(book, PID + 1, 2 * LIMITS.logLines);
+  assert.deepEqual(
+    (await firstPage(book, null)).lines.map(({ text }) => text),
+    ['node started'],
+  );
+  assert.deepEqual(
+    (await firstPage(book, PID)).lines.map(({ text }) => text),
+    ['1'],
+  );
+});
+
+test('all logs together have a bound, which costs the longest', async () => {
+  const book = new LogBook(() => 1);
+  writer(book, PID, 3);
+  const others = Math.ceil((3 * LIMITS.allLogsUnits) / LIMITS.logUnits);
+  for (let i = 1; i <= others; i++) writer(book, PID + i, 1000, LIMITS.logLineUnits).ended();
+  assert.equal((await firstPage(book, PID)).missing, 0);
+  let kept = 0;
+  for (let i = 1; i <= others; i++) {
+    const { missing, lines } = await firstPage(book, PID + i);
+    assert.ok(missing > 0 && lines.length > 0);
+    kept += (1000 - missing) * LIMITS.logLineUnits;
+  }
+  assert.ok(kept <= LIMITS.allLogsUnits, `${kept} units are kept`);
+});
+
+test('logs of processes that ended long ago are forgotten, not those of processes that run', async () => {
+  const book = new LogBook(() => 1);
+  writer(book, PID, 1);
+  for (let i = 1; i <= LIMITS.rememberedEnds + 1; i++) writer(book, PID + i, 1).ended();
+  assert.deepEqual(
+    [PID, PID + 1, PID + 2].map((pid) => book.knows(pid)),
+    [true, false, true],
+  );
+});
+
+test("what the node says of a detached process is in both logs, of another one in the node's", async () => {
+  const book = new LogBook(() => 1);
+  const log = writer(book, PID, 1);
+  book.add('info', 'process ended', PID);
+  book.add('info', 'process ended', PID + 1);
+  log.ended();
+  const texts = async (pid: number | null): Promise<string[]> =>
+    (await firstPage(book, pid)).lines.map(({ text }) => text);
+  assert.deepEqual(await texts(PID), ['1', 'process ended']);
+  assert.deepEqual(await texts(PID + 1), ['process ended']);
+  assert.deepEqual(await texts(null), ['process ended', 'process ended']);
+});
+
+test('a reader that waits gets what comes, and the end', async () => {
+  const book = new LogBook(() => 1);
+  const log = writer(book, PID, 1);
+  let over = false;
+  const read = (after: number) => book.read({ pid: PID, after, wait: true }, () => over);
+  const next = read(1);
+  log.add('stdout', 'more');
+  assert.deepEqual((await next).lines, [{ time: 1, level: 'stdout', text: 'more' }]);
+  const last = read(2);
+  over = true;
+  log.ended();
+  assert.deepEqual(await last, { missing: 0, lines: [], next: 2, complete: true });
 });

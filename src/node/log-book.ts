@@ -1,23 +1,30 @@
 /**
- * What a node remembers of its log and of the output of detached processes, for `godwit logs`: the last lines, in
- * memory, each with a number that a reader goes on from.
+ * What a node remembers of its log and of the output of detached processes, for `godwit logs`: of each the last lines, in
+ * memory, so that one process that talks much costs no other its lines. How many lines a reader has missed is told.
  */
-import { LIMITS } from '../base/limits.ts';
 import type { Log, LogFields } from '../base/env.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { LogLine, LogPage, LogQuery } from './daemon.ts';
+import { type Kept, KeptLines } from './kept-lines.ts';
 
-/** Lines kept in all: some thousand fit a screenful of questions and a few megabytes. */
-const KEPT_LINES = 10_000;
-
-interface Entry extends LogLine {
-  readonly number: number;
-  readonly pid: number | null;
+/** Where the output of one detached process goes. */
+export interface DetachedLog {
+  add(level: 'stdout' | 'stderr', text: string): void;
+  /** From here on it is found by the pid of the process. */
+  started(pid: number): void;
+  /** There is no more: it may be forgotten, after those that have ended before. */
+  ended(): void;
 }
 
 export class LogBook {
   readonly #now: () => number;
-  readonly #entries: Entry[] = [];
-  #last = 0;
+  readonly #own = new KeptLines();
+  /** By pid. */
+  readonly #running = new Map<number, KeptLines>();
+  /** By pid, those that ended first in front. */
+  readonly #ended = new Map<number, KeptLines>();
+  /** Of all logs. */
+  #units = 0;
   readonly #waiting = new Set<() => void>();
 
   /** @param now milliseconds since 1970 */
@@ -25,17 +32,33 @@ export class LogBook {
     this.#now = now;
   }
 
+  /** A line of the node's own log; `pid`: the process that it is about. */
   add(level: LogLine['level'], text: string, pid: number | null): void {
-    for (const line of cut(text)) {
-      this.#entries.push({ number: ++this.#last, time: this.#now(), level, text: line, pid });
-      if (this.#entries.length > KEPT_LINES) this.#entries.shift();
-    }
-    this.wake();
+    const of = pid === null ? undefined : this.#logOf(pid);
+    for (const log of of ? [this.#own, of] : [this.#own]) this.#keep(log, level, text, pid);
+  }
+
+  /** A log for the output of a process that is about to start. */
+  detached(): DetachedLog {
+    const log = new KeptLines();
+    let owner: number | null = null;
+    return {
+      add: (level, text) => this.#keep(log, level, text, owner),
+      started: (pid) => {
+        owner = pid;
+        this.#running.set(pid, log);
+      },
+      ended: () => {
+        if (owner !== null && this.#running.delete(owner)) this.#ended.set(owner, log);
+        if (this.#ended.size > LIMITS.rememberedEnds) this.#forgetOldest();
+        this.wake();
+      },
+    };
   }
 
   /** Whether there is a line about this process. */
   knows(pid: number): boolean {
-    return this.#entries.some((entry) => entry.pid === pid);
+    return this.#logOf(pid) !== undefined || this.#own.after(0).lines.some((line) => line.pid === pid);
   }
 
   /** Lets waiting readers look again: a line was added, or a process has ended. */
@@ -46,16 +69,9 @@ export class LogBook {
   /** @param isOver whether nothing more can come for the query's process */
   async read({ pid, after, wait }: LogQuery, isOver: () => boolean): Promise<LogPage> {
     for (;;) {
-      const all = this.#entries.filter((entry) => entry.number > after && (pid === null || entry.pid === pid));
-      const lines = all.slice(0, pageLength(all));
       const complete = isOver();
-      if (lines.length > 0 || complete || !wait) {
-        return {
-          lines: lines.map(({ time, level, text }) => ({ time, level, text })),
-          next: lines.at(-1)?.number ?? after,
-          complete: complete && lines.length === all.length,
-        };
-      }
+      const page = this.#page(pid, after, complete);
+      if (page.lines.length > 0 || complete || !wait) return page;
       await new Promise<void>((resolve) => {
         const look = (): void => {
           this.#waiting.delete(look);
@@ -79,14 +95,60 @@ export class LogBook {
       };
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   }
+
+  #logOf(pid: number): KeptLines | undefined {
+    return this.#running.get(pid) ?? this.#ended.get(pid);
+  }
+
+  #keep(log: KeptLines, level: LogLine['level'], text: string, pid: number | null): void {
+    const before = log.units;
+    for (const piece of cut(text)) log.add({ time: this.#now(), level, text: piece }, pid);
+    this.#units += log.units - before;
+    if (this.#units > LIMITS.allLogsUnits) this.#shorten();
+    this.wake();
+  }
+
+  /** The longest gives half, so that short logs lose nothing, and those that fill are not looked through for each line. */
+  #shorten(): void {
+    const all = [this.#own, ...this.#running.values(), ...this.#ended.values()];
+    const longest = all.reduce((a, b) => (b.units > a.units ? b : a));
+    this.#units -= longest.units;
+    longest.dropHalf();
+    this.#units += longest.units;
+  }
+
+  #forgetOldest(): void {
+    const [[pid, log] = []] = this.#ended;
+    if (pid === undefined || log === undefined) return;
+    this.#ended.delete(pid);
+    this.#units -= log.units;
+  }
+
+  #page(pid: number | null, after: number, over: boolean): LogPage {
+    const { missing, lines } = this.#behind(pid, after);
+    const page = lines.slice(0, pageLength(lines));
+    return {
+      missing,
+      lines: page.map(({ time, level, text }) => ({ time, level, text })),
+      next: page.at(-1)?.number ?? after,
+      complete: over && page.length === lines.length,
+    };
+  }
+
+  #behind(pid: number | null, after: number): Kept {
+    const log = pid === null ? this.#own : this.#logOf(pid);
+    if (log) return log.after(after);
+    // Of a process that is not detached there is what the node's own log says about it.
+    return { missing: 0, lines: this.#own.after(after).lines.filter((line) => line.pid === pid) };
+  }
 }
 
-/** How many of the entries fit into one answer: one always does. */
-function pageLength(entries: readonly Entry[]): number {
+/** How many of the lines fit into one answer: one always does. */
+function pageLength(lines: readonly LogLine[]): number {
   let units = 0;
   let count = 0;
-  while (count < entries.length && count < LIMITS.logPageLines && units < LIMITS.logPageUnits) {
-    units += entries[count++]!.text.length;
+  while (count < lines.length && count < LIMITS.logPageLines && units < LIMITS.logPageUnits) {
+    units += lines[count++]!.text.length;
   }
   return count;
 }

@@ -165,7 +165,7 @@ export class FakeDaemon implements Daemon {
   }
 
   logs({ after }: LogQuery): Promise<LogPage> {
-    return Promise.resolve(this.log[after] ?? { lines: [], next: after, complete: true });
+    return Promise.resolve(this.log[after] ?? { missing: 0, lines: [], next: after, complete: true });
   }
 
   token(): Promise<JoinToken> {

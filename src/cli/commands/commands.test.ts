@@ -183,13 +183,38 @@ const line = (level: 'stdout' | 'info', text: string) => ({ time: 1_800_000_000_
 test('logs, page by page', async (t) => {
   const { godwit, daemon } = await fakeCluster(t);
   daemon.log.push(
-    { lines: [line('stdout', 'one\ttab'), line('stdout', '\u001b[2Jtwo')], next: 1, complete: false },
-    { lines: [line('info', 'three')], next: 2, complete: true },
+    { missing: 0, lines: [line('stdout', 'one\ttab'), line('stdout', '\u001b[2Jtwo')], next: 1, complete: false },
+    { missing: 0, lines: [line('info', 'three')], next: 2, complete: true },
   );
   const [output, node, json] = await Promise.all([godwit('logs', '65537'), godwit('logs'), godwit('logs', '--json')]);
   assert.equal(good(output), 'one\ttab\n?[2Jtwo\n2027-01-15T08:00:00.000Z info   three\n');
   assert.match(good(node), /^2027-01-15T08:00:00.000Z stdout one\ttab\n/);
   assert.deepEqual(JSON.parse(good(json).split('\n')[2]!), line('info', 'three'));
+});
+
+test('logs: how many lines are not kept is told, and where', async (t) => {
+  const { godwit, daemon } = await fakeCluster(t);
+  daemon.log.push(
+    { missing: 15_000, lines: [line('stdout', 'one'), line('stdout', 'two')], next: 1, complete: false },
+    { missing: 0, lines: [line('stdout', 'three')], next: 2, complete: false },
+    { missing: 7, lines: [line('stdout', 'four')], next: 3, complete: true },
+  );
+  const { stdout, stderr, status } = await godwit('logs', '--follow', '65537');
+  assert.deepEqual([stdout, status], ['one\ntwo\nthree\nfour\n', 0]);
+  assert.equal(stderr, 'godwit: 15000 lines before these are not kept\ngodwit: 7 lines before these are not kept\n');
+  const json = good(await godwit('logs', '--json', '65537'));
+  assert.deepEqual(
+    json
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as object),
+    [
+      { ...line('stdout', 'one'), missing: 15_000 },
+      line('stdout', 'two'),
+      line('stdout', 'three'),
+      { ...line('stdout', 'four'), missing: 7 },
+    ],
+  );
 });
 
 test('token and down', async (t) => {

@@ -1,4 +1,5 @@
 /** `godwit logs` */
+import { LIMITS } from '../../base/limits.ts';
 import type { LogLine } from '../../node/daemon.ts';
 import { parsePid } from '../arguments.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
@@ -10,6 +11,9 @@ export const logs: Command = {
   arguments: '[PID]',
   argumentCount: [0, 1],
   summary: "print the node's log, or what a detached process wrote",
+  details: [
+    `A node keeps the last ${LIMITS.logLines} lines of its own log and of each detached process, fewer if they are long, in memory. How many come too late is said on stderr, with --json in the field "missing" of the line behind them. To have all, start the program without --detach and send its output to a file.`,
+  ],
   options: [
     { name: 'follow', short: 'f', summary: 'go on as lines come, until there can be no more or Ctrl-C' },
     JSON_OPTION,
@@ -25,8 +29,12 @@ export const logs: Command = {
     const wait = invocation.flag('follow');
     await withNode(context, async (node) => {
       for (let after = 0; ;) {
-        const { lines, next, complete } = await node.logs({ pid, after, wait });
-        for (const line of lines) context.out(json ? JSON.stringify(line) : humanLine(line, pid !== null));
+        const { missing, lines, next, complete } = await node.logs({ pid, after, wait });
+        if (missing > 0 && !json) context.err(`godwit: ${missing} lines before these are not kept`);
+        for (const [i, line] of lines.entries()) {
+          const told = i === 0 && missing > 0 ? { ...line, missing } : line;
+          context.out(json ? JSON.stringify(told) : humanLine(line, pid !== null));
+        }
         // Without --follow the log is at its end when there is no more now.
         if (complete || (!wait && next === after)) return;
         after = next;

@@ -1,0 +1,56 @@
+/**
+ * The last lines of one log, numbered from 1, so that a reader who comes too late for some is told how many.
+ */
+import { LIMITS } from '../base/limits.ts';
+import type { LogLine } from './daemon.ts';
+
+export interface KeptLine extends LogLine {
+  /** Of its place in the log, from 1. */
+  readonly number: number;
+  /** The process that a line of the node's own log is about; null: none. */
+  readonly pid: number | null;
+}
+
+/** What there is behind a cursor. */
+export interface Kept {
+  /** Lines behind the cursor that are not kept any more. */
+  readonly missing: number;
+  /** All that come behind those. */
+  readonly lines: readonly KeptLine[];
+}
+
+export class KeptLines {
+  readonly #lines: KeptLine[] = [];
+  /** The number of the oldest line that is kept. */
+  #first = 1;
+  #units = 0;
+
+  /** What the lines take: UTF-16 units, and LIMITS.logEntryUnits for each. */
+  get units(): number {
+    return this.#units;
+  }
+
+  add(line: LogLine, pid: number | null): void {
+    this.#lines.push({ ...line, pid, number: this.#first + this.#lines.length });
+    this.#units += unitsOf(line);
+    while (this.#lines.length > LIMITS.logLines || this.#units > LIMITS.logUnits) this.#drop(1);
+  }
+
+  /** Makes room for other logs. The newest line stays: with it comes how many do not. */
+  dropHalf(): void {
+    this.#drop(this.#lines.length >> 1);
+  }
+
+  /** @param after the number of the last line that is known; 0: none */
+  after(after: number): Kept {
+    const first = Math.max(after + 1, this.#first);
+    return { missing: first - after - 1, lines: this.#lines.slice(first - this.#first) };
+  }
+
+  #drop(count: number): void {
+    for (const line of this.#lines.splice(0, count)) this.#units -= unitsOf(line);
+    this.#first += count;
+  }
+}
+
+const unitsOf = ({ text }: LogLine): number => text.length + LIMITS.logEntryUnits;
