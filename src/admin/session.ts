@@ -55,9 +55,6 @@ interface Run {
   readonly early: ((handle: RunHandle) => void)[];
 }
 
-/** Signals that are kept for a process that has not started: more are of no use to anyone. */
-const EARLY_LIMIT = 16;
-
 export class Session {
   readonly #daemon: Daemon;
   readonly #log: Log;
@@ -206,7 +203,7 @@ export class Session {
     const run = this.#run;
     if (!run) throw new GodwitError('protocol', 'a signal without a run');
     if (run.handle) deliver(run.handle);
-    else if (run.early.length < EARLY_LIMIT) run.early.push(deliver);
+    else if (run.early.length < LIMITS.earlySignals) run.early.push(deliver);
   }
 
   /** The client is gone: to its process that is the hangup of its terminal. */

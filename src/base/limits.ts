@@ -1,6 +1,8 @@
 /**
- * Every limit of Godwit on one page, each with its unit in its name or comment and its reason. A limit belongs here
- * even if only one file uses it: whoever wonders "how large may it get" finds the answer without searching.
+ * Every limit of Godwit on one page, each with its unit in its name or comment and its reason. A limit is what a guest, a
+ * peer, a client, a file or a user can come to the end of. It belongs here even if only one file uses it: whoever wonders
+ * "how large may it get" finds the answer without searching. How much a file keeps, or does in one go, only to be fast is
+ * no limit, and stands there.
  */
 
 const KIB = 1024;
@@ -31,14 +33,20 @@ export const LIMITS = {
   joinTokens: 256,
   /** Nodes that join at the same moment; more are told to come again. They have no certificate yet. */
   pendingJoins: 16,
-  /** Wrong tokens that one address may show in a minute. */
+  /** Bytes of a frame that greets: three lists of capabilities at most. */
+  greetingBytes: 64 * KIB,
+  /** Wrong tokens that one address may show within `joinFailuresMs` (base/timing.ts). */
   joinFailures: 10,
+  /** Addresses that have shown one and are remembered; the oldest is forgotten for a new one. */
+  joinFailureAddresses: 1024,
   /** Bytes of a frame of who has no certificate yet. */
   joinFrameBytes: 16 * KIB,
   /** Bytes that the states of threads and kernel take together in one image: two save areas. */
   imageStateBytes: 128 * MIB,
   /** Bytes of a module file. clang (75 MB) must fit; V8 itself stops at 1 GiB. */
   moduleBytes: 512 * MIB,
+  /** Bytes of modules that a node keeps on disk, rewritten and original; the least recently used go first. */
+  moduleCacheBytes: 2048 * MIB,
   /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
   functionLocals: 50_000,
   /** Parameters of a type, and results; V8's own limit. */
@@ -66,6 +74,8 @@ export const LIMITS = {
   processesPerNode: 4096,
   /** Threads of all guests that one node runs: each is an operating-system thread of 8 MB. */
   guestThreadsPerNode: 512,
+  /** Free bytes of the machine without which no thread is started: its own, and what its instance of the program takes. */
+  threadFreeBytes: 64 * MIB,
   /** Threads of one process: each is an operating-system thread of 8 MB, and a slot to look at for who notifies. */
   threads: 64,
   /** Descriptors of one process; POSIX systems give 1024 by default. */
@@ -96,6 +106,8 @@ export const LIMITS = {
   nameBytes: 255,
   /** Symbolic links followed in one path resolution (Linux: 40). */
   symlinks: 40,
+  /** How often a path is resolved again because someone changes it at the same time. */
+  resolutions: 16,
   /** Buffers in one scatter or gather call (Linux: IOV_MAX). */
   ioVectors: 1024,
   /** Subscriptions in one poll_oneoff. */
@@ -132,6 +144,8 @@ export const LIMITS = {
   controlClients: 256,
   /** Requests of one client that wait for their answers; one `run` and a few calls are usual. */
   controlCalls: 64,
+  /** Signals and sizes of a client's terminal that are kept for a process that has not started: more are of no use to anyone. */
+  earlySignals: 16,
   /** Ends of processes that a node remembers, for `wait`, and logs of such: a script that starts many and then waits for each. */
   rememberedEnds: 4096,
   /** Bytes of log lines that wait while the log cannot be written, for example because the disk is full. */
@@ -154,4 +168,8 @@ export const LIMITS = {
   commandLinesBytes: 384 * KIB,
   /** Bytes of one of them, as far as there is room: what a screen or two can show. */
   commandLineBytes: 4 * KIB,
+  /** Bytes of the line that standard input gives a command: far more than a token. */
+  inputLineBytes: 4 * KIB,
+  /** Nodes of a lab: more daemons on one machine show nothing new and take 100 MB each. */
+  labNodes: 64,
 } as const;

@@ -25,6 +25,14 @@ export const TIMING = {
   downMs: 30 * SECOND,
   /** A join token can be used for so long: time to copy it to the other machine. */
   tokenLifetimeMs: 10 * MINUTE,
+  /** Wrong tokens of one address are counted for so long, from the first on. */
+  joinFailuresMs: 1 * MINUTE,
+  /** A node that is told to stop waits so long for its guests to leave: a move of 512 MB takes seconds. */
+  leavingMs: 30 * SECOND,
+  /** A node that is ready waits so long for the line by which others join: it has to be fetched from the founding node. */
+  joinLineMs: 1 * SECOND,
+  /** So often the homes of guests hear what these have used. */
+  usageReportMs: 1 * SECOND,
   /** One exchange of joining, from connection to answer. */
   joinMs: 15 * SECOND,
 } as const;

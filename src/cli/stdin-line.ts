@@ -1,9 +1,7 @@
 /** One line from standard input, for what must not stand on a command line, where every user of the machine sees it. */
 import type { Readable } from 'node:stream';
 import { GodwitError } from '../base/errors.ts';
-
-/** Bytes that the line may have: far more than a token. */
-const MAX_LINE_BYTES = 4096;
+import { LIMITS } from '../base/limits.ts';
 
 /**
  * @returns the first line without its end, or all there is if the input ends before. What follows is lost, the stream
@@ -18,7 +16,7 @@ export async function readLine(input: Readable, what: string): Promise<string> {
       const bytes = Buffer.from(part as Uint8Array);
       parts.push(bytes);
       size += bytes.length;
-      if (size > MAX_LINE_BYTES || bytes.includes('\n')) break;
+      if (size > LIMITS.inputLineBytes || bytes.includes('\n')) break;
     }
   } catch (error) {
     throw new GodwitError('io', `cannot read ${what} from standard input: ${(error as Error).message}`, {
@@ -28,6 +26,7 @@ export async function readLine(input: Readable, what: string): Promise<string> {
   input.pause();
   const line = Buffer.concat(parts).toString().split('\n')[0]?.trim() ?? '';
   if (line.length === 0) throw new GodwitError('usage', `standard input has no ${what}; give it as one line`);
-  if (size > MAX_LINE_BYTES) throw new GodwitError('usage', `what standard input has is no ${what}: it is too long`);
+  if (size > LIMITS.inputLineBytes)
+    throw new GodwitError('usage', `what standard input has is no ${what}: it is too long`);
   return line;
 }

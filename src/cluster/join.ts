@@ -21,10 +21,6 @@ import type { MembershipEngine } from './engine.ts';
 import type { MemberList } from './members.ts';
 import { parseToken } from './tokens.ts';
 
-const FAILURES_WINDOW_MS = 60_000;
-/** Addresses whose failures are remembered; the oldest is forgotten for a new one. */
-const FAILURES_KEPT = 1024;
-
 /** The codes that `join_refused` carries. */
 type RefusalCode = FrameOf<'join_refused'>['code'];
 const REFUSAL_CODES: ReadonlySet<string> = new Set<RefusalCode>([
@@ -149,7 +145,7 @@ export class JoinServer {
   #isGuessing(remote: string): boolean {
     const failures = this.#failures.get(remote);
     if (!failures) return false;
-    if (this.#config.clock.now() - failures.since < FAILURES_WINDOW_MS) return failures.count >= LIMITS.joinFailures;
+    if (this.#config.clock.now() - failures.since < TIMING.joinFailuresMs) return failures.count >= LIMITS.joinFailures;
     this.#failures.delete(remote);
     return false;
   }
@@ -161,7 +157,7 @@ export class JoinServer {
       return;
     }
     const [oldest] = this.#failures.keys();
-    if (this.#failures.size >= FAILURES_KEPT && oldest !== undefined) this.#failures.delete(oldest);
+    if (this.#failures.size >= LIMITS.joinFailureAddresses && oldest !== undefined) this.#failures.delete(oldest);
     this.#failures.set(remote, { count: 1, since: this.#config.clock.now() });
   }
 }

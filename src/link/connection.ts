@@ -11,9 +11,6 @@ import { encodeFrame, stamp } from './frames.ts';
 import { FrameParser } from './parser.ts';
 import type { Transport } from './transport.ts';
 
-/** Bytes of a greeting: three lists of capabilities at most. */
-const GREETING_BYTES = 64 * 1024;
-
 export interface ConnectionOwner {
   /** A frame has come; throwing GodwitError('protocol') ends the connection as rubbish. */
   onFrame(connection: Connection, frame: Frame, header: FrameHeader): void;
@@ -37,7 +34,7 @@ export class Connection {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
-  readonly #parser = new FrameParser(GREETING_BYTES);
+  readonly #parser = new FrameParser(LIMITS.greetingBytes);
 
   constructor(transport: Transport, dialed: boolean, clock: Clock, owner: ConnectionOwner) {
     this.dialed = dialed;

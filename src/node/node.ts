@@ -6,6 +6,7 @@ import { signalByNumber } from '../abi/signals.ts';
 import { GodwitError } from '../base/errors.ts';
 import type { NodeId, Pid } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
+import { TIMING } from '../base/timing.ts';
 import type { Process } from '../kernel/process.ts';
 import type { ExitStatus } from '../kernel/status.ts';
 import { hasEnded } from '../kernel/unknown.ts';
@@ -210,7 +211,7 @@ export class Node implements Daemon {
       foreign.map(({ spec: { pid, home } }) => new Promise((resolve) => core.roles.migrate(pid, home, home, resolve))),
     );
     const limit = Promise.withResolvers<void>();
-    const timer = setTimeout(limit.resolve, EXPEL_MS);
+    const timer = setTimeout(limit.resolve, TIMING.leavingMs);
     await Promise.race([gone, limit.promise]);
     clearTimeout(timer);
   }
@@ -263,5 +264,3 @@ export class Node implements Daemon {
 
 const HANGUP = 1;
 const CONT = 18;
-/** How long a node that is told to stop waits for its guests to leave: a move of 512 MB takes seconds. */
-const EXPEL_MS = 30_000;

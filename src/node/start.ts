@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Log } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
+import { TIMING } from '../base/timing.ts';
 import { ENGINE_VERSION } from '../capture/rewriting/rewrite.ts';
 import { certificateBytes } from '../cluster/authority.ts';
 import { Founder } from '../cluster/founder.ts';
@@ -28,9 +29,6 @@ import { PidSerials } from './serials.ts';
 
 /** Only this machine reaches a node that is started without --listen: nothing is opened to a network unasked. */
 const DEFAULT_LISTEN = '127.0.0.1:0';
-
-/** How often the homes of guests here hear what these have used. */
-const USAGE_REPORT_MS = 1000;
 
 const VERSION: string = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -205,7 +203,7 @@ async function runNode(
     ended: (process, status) => log.info('process ended', { pid: process.pid, how: status.how }),
     spawned: (serial) => serials.used(serial),
   });
-  const reports = setInterval(() => void core.reportUsage(), USAGE_REPORT_MS);
+  const reports = setInterval(() => void core.reportUsage(), TIMING.usageReportMs);
   const node: Node = new Node({
     self: { id: self, name, address: formatAddress(listener.address) },
     core,

@@ -18,6 +18,7 @@ import {
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
 import type { DirEntry, FileStat } from '../abi/types.ts';
+import { LIMITS } from '../base/limits.ts';
 import { checkAdvice } from './advice.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
@@ -29,9 +30,6 @@ import type { Follow, Found } from './resolve.ts';
 import type { Spot } from './spot.ts';
 import { setPathTimes } from './times.ts';
 import { type Umask, withUmask } from './umask.ts';
-
-/** How often a path is resolved again because someone changes it at the same time. */
-const ATTEMPTS = 16;
 
 /** rmdir(2) tells them apart: `.` is `inval`, while what `..` names cannot be empty. */
 const ENDS_IN_DOT_DOT = /(?:^|\/)\.\.\/*$/;
@@ -74,7 +72,7 @@ export class HostDirectory implements Directory {
   open(path: string, options: OpenOptions): OpenFile {
     checkOptions(options);
     const follow = followedBy(options);
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < LIMITS.resolutions; attempt++) {
       const opened = resolve(this.#spot, path, follow, (found) => {
         const file = openFound(found, options, this.#umask);
         return file === IS_DIRECTORY ? this.#openDirectory(found, options.flags) : file;

@@ -5,10 +5,11 @@ import path from 'node:path';
 import tty from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../report.ts';
-import { Lab, MAX_LAB_NODES } from '../lab/lab.ts';
+import { Lab } from '../lab/lab.ts';
 
 export const lab: Command = {
   name: 'lab',
@@ -39,8 +40,8 @@ export const lab: Command = {
 
 function parseNodes(text: string): number {
   const nodes = /^\d+$/.test(text) ? Number(text) : 0;
-  if (nodes < 1 || nodes > MAX_LAB_NODES) {
-    throw new GodwitError('usage', `lab: -n ${text} is not a number of nodes from 1 to ${MAX_LAB_NODES}`);
+  if (nodes < 1 || nodes > LIMITS.labNodes) {
+    throw new GodwitError('usage', `lab: -n ${text} is not a number of nodes from 1 to ${LIMITS.labNodes}`);
   }
   return nodes;
 }

@@ -9,6 +9,7 @@ import { makeSocketDirectory, serveAdmin } from '../../admin/server.ts';
 import { isNamedPipe } from '../../admin/socket-path.ts';
 import type { Log } from '../../base/env.ts';
 import { GodwitError } from '../../base/errors.ts';
+import { TIMING } from '../../base/timing.ts';
 import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -148,13 +149,10 @@ function announce(ready: UpJson, invocation: Invocation, context: Context): void
   }
 }
 
-/** How long a node that is ready waits for the line by which others join: it has to be fetched from the founding node. */
-const JOIN_LINE_MS = 1000;
-
 /** A node that cannot give out tokens, because it does not reach the one that can, is up all the same. */
 async function joinToken(daemon: Daemon): Promise<JoinToken | null> {
   const enough = new AbortController();
-  const late = sleep(JOIN_LINE_MS, null, { signal: enough.signal }).catch(() => null);
+  const late = sleep(TIMING.joinLineMs, null, { signal: enough.signal }).catch(() => null);
   try {
     return await Promise.race([daemon.token(), daemon.ended.then(() => null), late]);
   } catch (error) {

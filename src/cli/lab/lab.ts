@@ -5,13 +5,11 @@
 import path from 'node:path';
 import { connectAdmin } from '../../admin/client.ts';
 import { GodwitError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import type { JoinToken } from '../../node/daemon.ts';
 import { godwitCommand } from '../self.ts';
 import { LabDirectory } from './directory.ts';
 import { ENDED_IN_ORDER, type NodeProcess, startNodeProcess } from './node-process.ts';
-
-/** More daemons than this on one machine show nothing new and take 100 MB each. */
-export const MAX_LAB_NODES = 64;
 
 export interface LabOptions {
   readonly nodes: number;
@@ -47,7 +45,7 @@ export class Lab {
    * @throws GodwitError if one does not start; nothing is left then
    */
   static async start(options: LabOptions, interrupted?: AbortSignal): Promise<Lab> {
-    const lab = new Lab(options, await LabDirectory.make(`node${MAX_LAB_NODES}.sock`));
+    const lab = new Lab(options, await LabDirectory.make(`node${LIMITS.labNodes}.sock`));
     const abort = (): void => void lab.stop();
     interrupted?.addEventListener('abort', abort);
     try {

@@ -19,9 +19,6 @@ import { GuestSession, type SessionEnvironment } from './guest-session.ts';
 import { imageOf, sizesToReceive } from './guest-image.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 
-/** Free memory without which no thread is started: its own, and what its instance of the program takes. */
-const THREAD_BYTES = 64 * 1024 * 1024;
-
 /** A guest here, or a reservation for one. */
 interface Entry {
   readonly session: GuestSession;
@@ -269,7 +266,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
           homeSide,
           homeCalls,
           takenUp: () => this.#takenUp(pid),
-          mayAddThread: () => this.#threads < LIMITS.guestThreadsPerNode && freemem() >= THREAD_BYTES,
+          mayAddThread: () => this.#threads < LIMITS.guestThreadsPerNode && freemem() >= LIMITS.threadFreeBytes,
           grew: (grown) => void this.#tellGrowth(grown),
           reported: (_session, report) => this.#reported(pid, report),
         },

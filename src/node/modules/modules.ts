@@ -42,8 +42,6 @@ export type RewriteAnswer =
 
 /** Compiled modules kept beyond their last use. */
 const KEPT_MODULES = 16;
-/** Bytes of modules on disk, rewritten and original; the least recently used go first. */
-const CACHE_BYTES = 2 * 1024 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 
 export class ModuleStore {
@@ -195,7 +193,7 @@ export class ModuleStore {
     let total = 0;
     for (const { file, stat } of files) {
       total += stat.size;
-      if (total > CACHE_BYTES) rmSync(file, { force: true });
+      if (total > LIMITS.moduleCacheBytes) rmSync(file, { force: true });
     }
   }
 }
