@@ -12,7 +12,18 @@ import { eventually, isAlive, Lab, type Running } from '../support/lab.ts';
 let lab: Lab;
 const programs = {} as Record<FixtureName, string>;
 before(async () => {
-  for (const name of ['hello', 'echo', 'ends', 'waits', 'ray', 'wasi/stdio', 'wasi/sockets', 'awk', 'sort'] as const) {
+  for (const name of [
+    'hello',
+    'echo',
+    'ends',
+    'waits',
+    'looks',
+    'ray',
+    'wasi/stdio',
+    'wasi/sockets',
+    'awk',
+    'sort',
+  ] as const) {
     programs[name] = (await fixture(name)).path;
   }
   lab = await Lab.start({ nodes: 2 });
@@ -43,6 +54,24 @@ for (const [place, node] of PLACES) {
         ${stdio} null pipe pipe </dev/null 2>&1 | cat`;
       const { stdout, stderr } = await lab.shell(script, { node });
       assert.deepEqual({ stdout, stderr }, { stdout: 'ok\nok\nok\n', stderr: '' });
+    });
+
+    test('a program that does not wait for its input finds what is there, nothing, or the end', async () => {
+      const fifo = path.join(lab.directory, `fifo-${node}`);
+      const looks = (options: string): string => `$GODWIT run ${options} ${programs.looks}`;
+      // A FIFO that is open in both directions holds what is in it, and does not end.
+      const script = (options: string): string => `
+        mkfifo ${fifo}; exec 3<>${fifo} 4<${fifo}; rm ${fifo}
+        printf helloX >&3; ${looks(options)} <&3
+        printf helloY >&3; exec 3>&-; ${looks(options)} <&4`;
+      const wanted = ['X', 'Y'].map((last) => {
+        const over = last === 'Y';
+        return `in 1, out 1\nhello\n${last}\n${over ? 'end' : 'nothing'}\nin ${over ? 1 : 0}, out 1\n`;
+      });
+      for (const options of node === null ? [''] : ['', '--node node2', '--hop 5ms']) {
+        const { stdout, stderr } = await lab.shell(script(options), { node });
+        assert.deepEqual({ stdout, stderr }, { stdout: wanted.join(''), stderr: '' }, options);
+      }
     });
 
     test('files have the umask of the command', async () => {

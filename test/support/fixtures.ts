@@ -49,6 +49,7 @@ const programs = {
   files: { source: 'files.c' },
   waits: { source: 'waits.c' },
   clock: { source: 'clock.c' },
+  looks: { source: 'looks.c' },
   naps: { source: 'naps.c' },
   sort: { source: 'sort.c' },
   sieve: { source: 'sieve.c' },

@@ -107,6 +107,14 @@ const others: readonly ProofRun[] = [
     ...PLAIN,
   },
   {
+    title: 'looks',
+    source: sourceOf('looks'),
+    load: () => fixture('looks'),
+    args: [],
+    stdin: 'one two',
+    ...PLAIN,
+  },
+  {
     title: 'naps 20 1',
     source: sourceOf('naps'),
     load: () => fixture('naps'),
