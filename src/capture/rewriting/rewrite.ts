@@ -33,6 +33,7 @@ import { SAVE_BASE } from '../layout/frame.ts';
 import { analyse } from '../analysis/graph.ts';
 import type { Graph } from '../analysis/graph.ts';
 import { appendedFunctions } from './helpers.ts';
+import { copyNames } from './names.ts';
 import { NotMovable } from '../code/not-movable.ts';
 import { FUNCTIONS_PER_CHUNK, Numbering } from '../layout/numbering.ts';
 import { MainTarget } from './target.ts';
@@ -379,7 +380,8 @@ class ModuleRewriter {
         continue;
       }
       const copied = new WasmWriter(content.end - content.start);
-      copied.copy(module.bytes, content.start, content.end);
+      if (name === 'name') copyNames(copied, module.bytes, content);
+      else copied.copy(module.bytes, content.start, content.end);
       out.custom(name, copied);
     }
     return dropped;

@@ -29,8 +29,11 @@ export interface Location {
 /** Modules of the engine that have no code of the program. */
 const NOT_THE_PROGRAM: readonly string[] = [TRAMPOLINES, RELAY];
 
-/** `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<offset>`; the name may be missing. */
-const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-f]+)/g;
+/**
+ * `wasm://wasm/<module name>-<hash>:wasm-function[<index>]:0x<offset>` at the end of a line: the name of the function before it
+ * may be any text. The module's name may be missing, and is one that ends there (rewriting/names.ts).
+ */
+const STACK_ENTRY = /wasm:\/\/wasm\/([^\s:()]*):wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/gm;
 
 /**
  * @param error what a run of the machine has thrown
@@ -113,6 +116,8 @@ type Continued = NonNullable<ReturnType<typeof continuationOf>>;
 function inContinuation(program: Program, { index, site, seen }: Continued, own: number, offset: number): Place | null {
   const { original, linker } = program;
   if (index < original.importedFunctions || index >= program.numbering.functions) return null;
+  // What looks like a continuation can be the name of a function with a line of its own.
+  if (program.facts.capturable[index] !== 1 || site >= linker.plan(index).sites) return null;
   const traced = linker.traced(index, site, own, seen);
   if (traced === null) return null;
   return { index: traced.index, offset: originalOffset(traced.copies, offset - traced.codeStart) };

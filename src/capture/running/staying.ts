@@ -143,7 +143,7 @@ export class StayingProgram {
 
   /** The program's frames on the stack of an error, innermost first: its code is as it was, only in another place. */
   locate(error: Error): Location[] {
-    const entries = (error.stack ?? '').matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)/g);
+    const entries = (error.stack ?? '').matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/gm);
     return Array.from(entries, ([, index, offset]) => ({
       index: Number(index),
       name: functionName(this.outline, Number(index)),
