@@ -9,6 +9,8 @@ import { decodeModule } from '../wasm/decode.ts';
 import { HEAP } from '../wasm/references.ts';
 import { FUNCREF, I32 } from '../wasm/types.ts';
 import { rewrite } from './rewriting/rewrite.ts';
+import { prepare } from './running/prepare.ts';
+import { StayingProgram } from './running/staying.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
 
 /** Functions of one type to refer to; the rest of the module goes behind. */
@@ -265,5 +267,8 @@ describe('numbers of reference types', () => {
     const params = Array.from({ length: 65 }, (_, i) => `(ref null $t${i})`).join(' ');
     const bytes = await moduleBytes(`(module ${types} (func (param ${params})))`);
     assert.throws(() => decodeModule(bytes), { code: 'limit', message: /references to more than 64 types/ });
+    // It can be run all the same.
+    const staying = StayingProgram.open(bytes, new WebAssembly.Module(prepare(bytes)));
+    assert.equal(staying?.reason, 'large_function');
   });
 });

@@ -10,7 +10,7 @@ export const STAY_REASONS = {
     'its stack was so deep that its frames take more than an image holds; it may move when it has returned from some',
   gc_heap:
     'its objects are kept by the garbage collector of this machine, where nothing else can read them, until it ends',
-  large_function: 'one of its functions is so large that V8 would not take what moving needs, until it ends',
+  large_function: 'it is too large to be made movable, or one of its functions is, until it ends',
 } as const;
 
 export type StayReason = keyof typeof STAY_REASONS;

@@ -45,7 +45,15 @@ export function readOutline(bytes: Uint8Array): Outline {
 }
 
 const SECTION = { custom: 0, type: 1, import: 2, memory: 5, export: 7 } as const;
-const FORM = { func: 0x60, struct: 0x5f, array: 0x5e, sub: 0x50, subFinal: 0x4f, rec: 0x4e } as const;
+const FORM = {
+  func: 0x60,
+  struct: 0x5f,
+  array: 0x5e,
+  continuation: 0x5d,
+  sub: 0x50,
+  subFinal: 0x4f,
+  rec: 0x4e,
+} as const;
 /** Types of fields that values have no type for. */
 const PACKED: ReadonlySet<number> = new Set([0x78, 0x77]);
 
@@ -121,6 +129,7 @@ class OutlineReader extends WasmReader {
     }
     if (form === FORM.struct) for (let count = this.count(); count > 0; count--) this.#field();
     else if (form === FORM.array) this.#field();
+    else if (form === FORM.continuation) unsupported(at, 'stack switching', 'a type of continuations');
     else invalid(at, `malformed type form ${hex(form)}`);
     this.#types.push(null);
   }

@@ -25,6 +25,13 @@ export class UnsupportedFeature extends GodwitError {
   }
 }
 
+/** A module that V8 may take has more of something than the engine has room for. */
+export class TooMany extends GodwitError {
+  constructor(what: string) {
+    super('limit', what);
+  }
+}
+
 /** @throws UnsupportedFeature that names the feature, where it was met and what of it */
 export function unsupported(offset: number, feature: string, what = ''): never {
   throw new UnsupportedFeature(offset, feature, what);

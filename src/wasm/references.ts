@@ -7,10 +7,9 @@
  * A heap type is a number as in the binary format: the index of a type, or negative for an abstract one.
  */
 import { assert } from '../base/assert.ts';
-import { GodwitError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { WasmReader } from './reader.ts';
-import { hex, invalid, unsupported } from './reader.ts';
+import { TooMany, hex, invalid, unsupported } from './reader.ts';
 import { EXNREF, EXTERNREF, FUNCREF, NON_NULL_PREFIX, NULLABLE_PREFIX, UNKNOWN, isNumeric, typeName } from './types.ts';
 import type { TypeList, ValueType } from './types.ts';
 import type { WasmWriter } from './writer.ts';
@@ -56,12 +55,11 @@ export class ReferenceTypes {
 
   /**
    * @param heap an abstract heap type that has a name here, or the index of a type
-   * @throws GodwitError `limit` if the module has more of them than there are numbers
+   * @throws TooMany if the module has more of them than there are numbers
    */
   type(heap: number, nullable: boolean): ValueType {
     const type = this.#number(heap, nullable);
-    if (type === null)
-      throw new GodwitError('limit', `the module has references to more than ${LIMITS.referencedTypes} types`);
+    if (type === null) throw new TooMany(`the module has references to more than ${LIMITS.referencedTypes} types`);
     return type;
   }
 

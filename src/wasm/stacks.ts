@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { typeOf } from './module.ts';
 import type { Module } from './module.ts';
 import { OP } from './opcodes.ts';
-import { WasmReader, hex } from './reader.ts';
+import { TooMany, WasmReader, hex } from './reader.ts';
 import { EXNREF, NO_TYPES, UNKNOWN } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
@@ -124,8 +124,7 @@ export class ValidationStacks extends WasmReader {
   push(type: ValueType): void {
     if (this.height === this.operands.length) {
       if (this.height === LIMITS.functionOperands) {
-        throw new GodwitError(
-          'limit',
+        throw new TooMany(
           `function ${this.functionIndex}, offset ${hex(this.start)}: more than ${LIMITS.functionOperands} operands`,
         );
       }

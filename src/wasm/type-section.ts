@@ -8,6 +8,7 @@ import type { WasmReader } from './reader.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
 const FUNCTION_FORM = 0x60;
+const CONTINUATION_FORM = 0x5d;
 
 export class TypeSectionReader {
   readonly #r: WasmReader;
@@ -30,6 +31,7 @@ export class TypeSectionReader {
   #one(): void {
     const at = this.#r.pos;
     const form = this.#r.u8();
+    if (form === CONTINUATION_FORM) unsupported(at, 'stack switching', 'a type of continuations');
     if (form >= 0x4e && form <= 0x5f && form !== 0x5c) unsupported(at, GARBAGE_COLLECTION, 'composite types');
     if (form !== FUNCTION_FORM) invalid(at, `malformed type form ${hex(form)}`);
     const type = { params: this.#list(), results: this.#list() };

@@ -89,6 +89,18 @@ test('a program with a function too large to be made movable runs, and says why 
   });
 });
 
+test('stack switching is refused by its name', () => {
+  // (type (func)) (type (cont 0)), alone and in a group with a structure.
+  const types = [
+    [0x01, 0x06, 0x02, 0x60, 0x00, 0x00, 0x5d, 0x00],
+    [0x01, 0x0a, 0x02, 0x60, 0x00, 0x00, 0x4e, 0x02, 0x5f, 0x00, 0x5d, 0x00],
+  ];
+  for (const section of types) {
+    const bytes = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...section);
+    assert.throws(() => prepare(bytes), { code: 'unsupported_feature', message: /stack switching/ });
+  }
+});
+
 describe('a program with garbage collection', () => {
   test('is refused by the rewriter, and says why it stays', async () => {
     const bytes = await moduleBytes(TEXT);

@@ -9,7 +9,7 @@ import { GodwitError } from '../../base/errors.ts';
 import { functionName } from '../../wasm/names.ts';
 import { readOutline } from '../../wasm/outline.ts';
 import type { Outline } from '../../wasm/outline.ts';
-import { UnsupportedFeature, unsupported } from '../../wasm/reader.ts';
+import { TooMany, UnsupportedFeature, unsupported } from '../../wasm/reader.ts';
 import { GARBAGE_COLLECTION } from '../../wasm/references.ts';
 import { PREAMBLE, WasmWriter } from '../../wasm/writer.ts';
 import { memoryName, writeMemoryImport } from '../layout/entries.ts';
@@ -37,7 +37,7 @@ const SECTION = { custom: 0, type: 1, import: 2, memory: 5, code: 10 } as const;
 
 /** Why the engine refused a module that can still be run; null: it cannot, or that was not the engine. */
 export function stayingReason(error: unknown): StayingReason | null {
-  if (error instanceof NotMovable) return 'large_function';
+  if (error instanceof NotMovable || error instanceof TooMany) return 'large_function';
   return error instanceof UnsupportedFeature && error.feature === GARBAGE_COLLECTION ? 'gc_heap' : null;
 }
 
