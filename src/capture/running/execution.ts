@@ -2,6 +2,7 @@
  * The engine for programs that are not processes of a node: one run of a program in this thread, with its memories, as
  * something that can be captured into bytes and resumed from them. docs/CAPTURE.md has an example.
  */
+import { assert } from '../../base/assert.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { waitingAlone } from './alone.ts';
@@ -23,6 +24,7 @@ export interface Embedding {
   /**
    * Makes the imports of one instance, by module and name; memories are the engine's to provide. Called once, before
    * anything runs. A function of the host that takes long or has not taken effect yet may call {@link Execution.capture}.
+   * One that calls back into the program does so by {@link Execution.call} or {@link Execution.exports}.
    */
   readonly imports?: (execution: Execution) => WebAssembly.Imports;
   /** From {@link createControl}, for an execution that another thread is to capture; else the execution makes its own. */
@@ -137,6 +139,12 @@ export class Execution {
   /** See {@link capture}. */
   readonly control: WebAssembly.Memory;
   readonly #machine: Machine;
+  #begun = false;
+  /** Calls of the program under way. Below each but the first a function of the host waits, which cannot be unwound. */
+  #depth = 0;
+  /** A capture was asked for that has to wait until {@link #depth} is 1. */
+  #postponed = false;
+  #exports: WebAssembly.Exports | null = null;
   #captured: MachineState | null = null;
   readonly #entry: string;
 
@@ -154,14 +162,26 @@ export class Execution {
       () => memories,
       (timeout) => this.#sleep(timeout),
     );
-    const poll = (): void => this.capture();
-    this.#machine = new Machine(program, { imports, memories, control: this.control, poll, waiting });
+    this.#machine = new Machine(program, {
+      imports,
+      memories,
+      control: this.control,
+      poll: () => this.#poll(),
+      waiting,
+    });
   }
 
   /** Until the time is over or a capture is asked for; then the wait begins anew when the run goes on. */
   #sleep(timeout: bigint): void {
     const milliseconds = timeout < 0n ? Infinity : Number(timeout) / 1e6;
-    if (Atomics.wait(attention(this.control), 0, 0, milliseconds) !== 'timed-out') this.capture();
+    while (Atomics.wait(attention(this.control), 0, 0, milliseconds) !== 'timed-out') this.#poll();
+  }
+
+  /** Someone asks for a capture. It returns, for the run to go on, if a function of the host waits on the stack. */
+  #poll(): void {
+    if (this.#depth <= 1) this.capture();
+    Atomics.store(attention(this.control), 0, 0);
+    this.#postponed = true;
   }
 
   /** See the function {@link resume}. */
@@ -169,6 +189,7 @@ export class Execution {
     const [memories, state] = loadImage(program, image);
     const execution = new Execution(program, embedding, memories);
     execution.#captured = state;
+    execution.#begun = true;
     return execution.goOn();
   }
 
@@ -177,34 +198,70 @@ export class Execution {
     return this.memories[this.program.hostMemory];
   }
 
-  /** The program's exports, to look at. Functions that are called here directly cannot be captured: see {@link call}. */
+  /**
+   * The program's exports. Functions return what the program's return: a capture that is asked for while one runs waits
+   * until it has returned, unlike with {@link call}. They throw as that does. They are functions of JavaScript, so
+   * they cannot be put into tables; what the program itself has in tables or passes on must not be called by functions of its
+   * host while a capture may be asked for.
+   */
   get exports(): WebAssembly.Exports {
-    return this.#machine.exports;
+    this.#exports ??= Object.freeze(
+      Object.fromEntries(
+        this.program.exports.map(({ name, kind }) => [
+          name,
+          kind === 'function'
+            ? (...args: unknown[]): unknown => this.#callDirectly(name, args)
+            : this.#machine.exports[name]!,
+        ]),
+      ),
+    );
+    return this.#exports;
+  }
+
+  #callDirectly(name: string, args: readonly unknown[]): unknown {
+    this.#mustHaveBegun();
+    // As if a function of the host below called it: whoever it is, it wants the result.
+    const ended = this.#run(() => this.#machine.call(name, args), 2);
+    assert(ended.type === 'returned', 'captured below a function of the host');
+    return ended.value;
   }
 
   /**
    * Runs the program from its beginning: segments, the start function, then the export `_start` ({@link Embedding.entry}).
-   * @throws what the program's code or its host throws; a trap is a WebAssembly.RuntimeError, which `locate` explains
+   * @throws what the program's code or its host throws; a trap is a WebAssembly.RuntimeError, which `locate` explains;
+   *   GodwitError `not_runnable` if it has been started or resumed before, `cannot_move` if functions of the host have
+   *   made it impossible to take up what was captured, see {@link exports} and {@link capture}: then this run is lost
    */
   start(): Ended {
-    this.#mustBeFree();
-    return this.#ended(this.#machine.start(this.#entry));
+    if (this.#begun)
+      throw new GodwitError('not_runnable', 'the execution has been started already: a program starts once');
+    this.#begun = true;
+    return this.#run(() => this.#machine.start(this.#entry));
   }
 
   /**
-   * Calls an exported function of a program that has been started.
-   * @throws GodwitError `not_runnable` if there is no such function; and as {@link start}
+   * Calls an exported function of a program that has been started. Called from inside a function of the host, which
+   * the program has called, it always returns: a capture that is asked for in the meantime waits until it has.
+   * @throws GodwitError `not_runnable` if there is no such function, or the program has not been started, or is
+   *   captured; and as {@link start}
    */
   call(name: string, ...args: readonly unknown[]): Ended {
-    this.#mustBeFree();
-    return this.#ended(this.#machine.call(name, args));
+    this.#mustHaveBegun();
+    return this.#run(() => this.#machine.call(name, args));
   }
 
   /**
    * Captures the program from inside a function of its host, which has had no effect yet: it is called again, with the
-   * same arguments, when the run goes on.
+   * same arguments, when the run goes on. The program must have called the function as an import: if it was reached by a
+   * reference or through a table that the host has filled, the run ends with a GodwitError `cannot_move`.
+   * @throws GodwitError `cannot_move` if another function of the host, further out, has called the program: that one
+   *   cannot be called again; `not_runnable` if nothing runs
    */
   capture(): never {
+    if (this.#depth === 0) throw new GodwitError('not_runnable', 'nothing runs that could be captured');
+    if (this.#depth > 1) {
+      throw new GodwitError('cannot_move', 'a function of the host has called the program, and waits for it to return');
+    }
     Atomics.store(attention(this.control), 0, 0);
     return this.#machine.unwind();
   }
@@ -240,11 +297,25 @@ export class Execution {
     return image;
   }
 
-  /** Goes on here with what was captured. */
+  /** Goes on here with what was captured. @throws as {@link start} */
   goOn(): Ended {
     const state = this.#state();
     this.#captured = null;
-    return this.#ended(this.#machine.resume(state, this.#entry));
+    return this.#run(() => this.#machine.resume(state, this.#entry));
+  }
+
+  /** @param levels by which the calls under way become more */
+  #run(run: () => Outcome, levels = 1): Ended {
+    this.#depth += levels;
+    try {
+      return this.#ended(run());
+    } finally {
+      this.#depth -= levels;
+      if (this.#postponed && this.#depth <= 1) {
+        this.#postponed = false;
+        Atomics.store(attention(this.control), 0, 1);
+      }
+    }
   }
 
   #ended(outcome: Outcome): Ended {
@@ -258,7 +329,8 @@ export class Execution {
     return this.#captured;
   }
 
-  #mustBeFree(): void {
+  #mustHaveBegun(): void {
+    if (!this.#begun) throw new GodwitError('not_runnable', 'the execution has not been started');
     if (this.#captured !== null) throw new GodwitError('not_runnable', 'the execution is captured: it has to go on');
   }
 }

@@ -18,6 +18,7 @@ import { SavedTables, growTo } from './saved-tables.ts';
 import { Portions } from './portions.ts';
 import type { Stack } from './portions.ts';
 import type { MachineState, Root } from './state.ts';
+import { requireWholeStack, stoppedUnwinding } from './unwound.ts';
 import { placeForbiddenWait, placeHostFunctions } from '../rewriting/trampolines.ts';
 
 /** How a run ended. Traps and exceptions of the host are thrown through. */
@@ -48,6 +49,10 @@ export class Machine {
   #leaving: Error | null = null;
   /** The host's poll has returned: the capture under way is to be resumed at once. */
   #goOn = false;
+  /** The host's poll runs. */
+  #polling = false;
+  /** The capture under way began in a poll. */
+  #polled = false;
 
   constructor(program: Program, host: Host) {
     this.#program = program;
@@ -83,7 +88,10 @@ export class Machine {
     });
   }
 
-  /** The program's own exports; calling its functions directly gives up capturing. */
+  /**
+   * The program's own exports, and the engine's. A function that is called directly must not meet a poll that unwinds:
+   * its caller cannot be taken up again.
+   */
   get exports(): WebAssembly.Exports {
     return this.#instance.exports;
   }
@@ -128,7 +136,10 @@ export class Machine {
     this.#instance.helper('initMemory')();
   }
 
-  /** Calls an exported function so that it can be captured. */
+  /**
+   * Calls an exported function so that it can be captured. From inside an import it must not be: its host lets polls
+   * return until the call has, or the frames below are missing in the state.
+   */
   call(name: string, args: readonly unknown[]): Outcome {
     const root: Root = { type: 'export', name };
     const entry = this.#instance.rootFunction(root);
@@ -137,9 +148,12 @@ export class Machine {
 
   /**
    * Asks for capture, from inside an import or from `poll`. Nothing of the import's effects may have happened: it is
-   * called again, with the same arguments, after the resume.
+   * called again, with the same arguments, after the resume. Whoever called from outside gets a GodwitError `cannot_move`
+   * if there were other functions of the host on the stack than this import: then the run is lost.
    */
   unwind(): never {
+    if (this.#savePointer.value !== SAVE_BASE) throw stoppedUnwinding();
+    this.#polled = this.#polling;
     throw this.#unwinding;
   }
 
@@ -210,12 +224,18 @@ export class Machine {
 
   /** Code cannot return from a poll: if the host wants to go on, the stack is unwound and taken up again. */
   #poll(): never {
-    this.#host.poll();
-    this.#goOn = true;
-    this.unwind();
+    this.#polling = true;
+    try {
+      this.#host.poll();
+      this.#goOn = true;
+      this.unwind();
+    } finally {
+      this.#polling = false;
+    }
   }
 
   #run(root: Root, begin: Stack | (() => unknown)): Outcome {
+    this.#goOn = false;
     let outcome = this.#attempt(root, begin);
     while (outcome.type === 'captured' && this.#goOn) {
       this.#goOn = false;
@@ -231,6 +251,7 @@ export class Machine {
         typeof begin === 'function'
           ? begin()
           : this.#portions.run(begin, (error) => this.#isUnwinding(error) || this.#lostFrames);
+      if (this.#savePointer.value !== SAVE_BASE) throw this.#stopped();
       return { type: 'returned', value };
     } catch (error) {
       if (this.#leaving !== null) throw this.#leaving;
@@ -248,11 +269,12 @@ export class Machine {
   #capture(root: Root, stack: Stack | null): MachineState {
     const n = this.#program.numbering;
     const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
-    const waiting = stack?.waiting.map(({ records }) => records) ?? [];
-    const frames = joined([area().slice(SAVE_BASE, this.#savePointer.value), ...waiting]);
+    const unwound = area().slice(SAVE_BASE, this.#savePointer.value);
+    this.#savePointer.value = SAVE_BASE;
+    requireWholeStack(unwound, this.#polled, n);
+    const frames = joined([unwound, ...(stack?.waiting.map(({ records }) => records) ?? [])]);
     if (frames.length > LIMITS.capturedStackBytes) throw this.#tooDeep(frames.length);
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
-    this.#savePointer.value = SAVE_BASE;
     this.#reserve(SAVE_BASE + globalBytes);
     this.#instance.helper('saveGlobals')();
     const globals = area().slice(SAVE_BASE, SAVE_BASE + globalBytes);
@@ -273,6 +295,13 @@ export class Machine {
   /** A frame has found no room for its record, and is gone, as those above it are: a trap. */
   get #lostFrames(): boolean {
     return this.#savePointer.value === NO_ROOM;
+  }
+
+  /** Records are left of a stack that has not been captured. */
+  #stopped(): Error {
+    if (this.#lostFrames) return this.#tooDeep(this.#host.control.buffer.byteLength);
+    this.#savePointer.value = SAVE_BASE;
+    return stoppedUnwinding();
   }
 
   /** As V8 says that its stack is exhausted. @param bytes of records that there are, or nearly */
