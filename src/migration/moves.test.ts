@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { incarnation, moveId, nodeId } from '../base/ids.ts';
 import type { Pid } from '../base/ids.ts';
 import { GIVEN_UP_MS } from '../base/timing.ts';
+import type { MigrationMessage } from '../link/frames/migration.ts';
+import type { Named } from '../link/frames/process.ts';
 import type { MoveResult } from './hosts.ts';
 import type { Program } from './testing/program.ts';
 import { outcome } from './testing/program.ts';
@@ -190,6 +192,27 @@ test('a process that is stopped stays so when it moves', () => {
   home.roles.setStopped(pid, false);
   settle();
   assert(log.length > before);
+});
+
+test('a process that is being frozen while a session is lost is told again whether it is stopped', () => {
+  const { world, pid, move, settle, home } = setUp(counting(2_000));
+  move(2);
+  settle();
+  const orders: Named<MigrationMessage, 'freeze'>[] = [];
+  world.network.onDelivery = (_from, _to, message) => {
+    if (message.frame === 'freeze') orders.push(message);
+  };
+  move(3);
+  while (orders.length === 0) settle(1);
+  const { incarnation: current, move: id } = orders[0]!;
+  const told: boolean[] = [];
+  world.network.onDelivery = (_from, to, message) => {
+    if (to === 2 && message.frame === 'set_stopped') told.push(message.stopped);
+  };
+  const entries = [{ pid, incarnation: current, move: id, state: 'freezing' }] as const;
+  home.roles.receive(nodeId(2), { frame: 'holdings', entries });
+  settle();
+  assert.deepEqual(told, [false]);
 });
 
 test('away from a home that is silent it pauses, and goes on with it', () => {
