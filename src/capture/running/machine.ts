@@ -51,8 +51,8 @@ export class Machine {
   #goOn = false;
   /** The host's poll runs. */
   #polling = false;
-  /** The capture under way began in a poll. */
-  #polled = false;
+  /** What has begun to unwind the stack, which is not captured yet; null if nothing has. */
+  #unwinder: 'poll' | 'import' | null = null;
 
   constructor(program: Program, host: Host) {
     this.#program = program;
@@ -152,8 +152,8 @@ export class Machine {
    * if there were other functions of the host on the stack than this import: then the run is lost.
    */
   unwind(): never {
-    if (this.#savePointer.value !== SAVE_BASE) throw stoppedUnwinding();
-    this.#polled = this.#polling;
+    if (this.#unwinder !== null) throw stoppedUnwinding();
+    this.#unwinder = this.#polling ? 'poll' : 'import';
     throw this.#unwinding;
   }
 
@@ -251,12 +251,12 @@ export class Machine {
         typeof begin === 'function'
           ? begin()
           : this.#portions.run(begin, (error) => this.#isUnwinding(error) || this.#lostFrames);
-      if (this.#savePointer.value !== SAVE_BASE) throw this.#stopped();
+      if (this.#unwinder !== null) throw stoppedUnwinding();
       return { type: 'returned', value };
     } catch (error) {
       if (this.#leaving !== null) throw this.#leaving;
       if (this.#lostFrames) throw this.#tooDeep(this.#host.control.buffer.byteLength, error);
-      if (!this.#isUnwinding(error)) throw error;
+      if (!this.#isUnwinding(error)) throw this.#afterFailure(error);
       return { type: 'captured', state: this.#capture(root, stack) };
     }
   }
@@ -269,9 +269,11 @@ export class Machine {
   #capture(root: Root, stack: Stack | null): MachineState {
     const n = this.#program.numbering;
     const area = (): Uint8Array => new Uint8Array(this.#host.control.buffer);
+    const polled = this.#unwinder === 'poll';
+    this.#unwinder = null;
     const unwound = area().slice(SAVE_BASE, this.#savePointer.value);
     this.#savePointer.value = SAVE_BASE;
-    requireWholeStack(unwound, this.#polled, n);
+    requireWholeStack(unwound, polled, n);
     const frames = joined([unwound, ...(stack?.waiting.map(({ records }) => records) ?? [])]);
     if (frames.length > LIMITS.capturedStackBytes) throw this.#tooDeep(frames.length);
     const globalBytes = n.stateGlobals.reduce((bytes, { type }) => bytes + savedSize(type), 0);
@@ -292,21 +294,22 @@ export class Machine {
     return { root, frames, globals, references, exceptions, tables, hostReference };
   }
 
+  /** The run has failed. Records may be left of a stack that was unwound only in part. */
+  #afterFailure(error: unknown): unknown {
+    if (this.#unwinder !== null) this.#savePointer.value = SAVE_BASE;
+    this.#unwinder = null;
+    return error;
+  }
+
   /** A frame has found no room for its record, and is gone, as those above it are: a trap. */
   get #lostFrames(): boolean {
     return this.#savePointer.value === NO_ROOM;
   }
 
-  /** Records are left of a stack that has not been captured. */
-  #stopped(): Error {
-    if (this.#lostFrames) return this.#tooDeep(this.#host.control.buffer.byteLength);
-    this.#savePointer.value = SAVE_BASE;
-    return stoppedUnwinding();
-  }
-
   /** As V8 says that its stack is exhausted. @param bytes of records that there are, or nearly */
   #tooDeep(bytes: number, cause?: unknown): RangeError {
     this.#savePointer.value = SAVE_BASE;
+    this.#unwinder = null;
     const mebibytes = Math.round(bytes / 2 ** 20);
     return new RangeError(`the stack is too deep to be captured: there is no room for more than ${mebibytes} MiB`, {
       cause,

@@ -15,7 +15,8 @@ export function requireWholeStack(records: Uint8Array<ArrayBuffer>, polled: bool
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   // A frame that calls the host is the innermost one of what the program knows to be on the stack.
   let innermost = false;
-  for (let end = records.length; end >= TRAILER_BYTES; end -= view.getUint32(end - 8, true)) {
+  // Below them may be what a forged state held and nothing has taken up: no size is trusted to be one.
+  for (let end = records.length; end >= TRAILER_BYTES; end -= Math.max(view.getUint32(end - 8, true), TRAILER_BYTES)) {
     if (innermost) throw pastTheEngine();
     const index = view.getUint32(end - 16, true);
     innermost = index < numbering.imports || numbering.waitUse(index) !== undefined;
