@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ERRNO } from '../abi/errno.ts';
 import { ClockId, type Event, EventRwFlags, EventType, type Subscription } from '../abi/types.ts';
 import { encodeUtf8 } from '../base/bytes.ts';
+import { seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { Readiness, Settled } from '../vfs/openfile.ts';
 import { relativeToGuest } from './poll.ts';
@@ -100,6 +101,27 @@ test('a look at several files that may not wait waits for the answers of all', (
     result.events.map(({ userdata }) => userdata),
     [2n, 4n],
   );
+});
+
+test('what was ready before the answers from afar came is told, also if another thread has changed it since', () => {
+  const ends = [new TestEnd('terminal'), new TestEnd('terminal')];
+  const [input, output] = ends.map((end) => new StreamFile(end));
+  assert.ok(input && output && ends[0] && ends[1]);
+  const harness = new Harness({
+    stdio: [{ file: input, rights: input.rights }, { file: output, rights: output.rights }, null],
+  });
+  const look = harness.block('poll_oneoff', args(onRead(1n, 0), onWrite(2n, 1)));
+  assert.equal(soFar(look), null);
+  const write = harness.block('fd_write', { fd: 1, buffers: [encodeUtf8('x')] }, seat(1));
+  ends[0].haveNothing();
+  const result = soFar(look);
+  assert.ok(result !== null && typeof result !== 'string');
+  assert.deepEqual(
+    result.events.map(({ userdata }) => userdata),
+    [2n],
+  );
+  ends[1].take();
+  assert.equal(write.pending, false);
 });
 
 test('times that are over, and zero, are events at once', () => {

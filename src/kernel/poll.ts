@@ -44,6 +44,11 @@ export class Poll {
   readonly #since: readonly number[];
   /** What a waiter has brought, by the position of its subscription. */
   readonly #arrived = new Map<number, Settled<Readiness>>();
+  /**
+   * What a look has found, by position. It stays an event, whatever another thread does while the wait for what is afar
+   * goes on: otherwise there might be none to tell in the end.
+   */
+  readonly #found = new Map<number, Event>();
   readonly #waits = new Map<number, Waiting<Settled<Readiness>>>();
   /** Of {@link #waits}, what has to be asked whether there is input now. */
   readonly #afar = new Map<number, OpenFile>();
@@ -124,14 +129,20 @@ export class Poll {
     this.#result?.settle({ value: events });
   }
 
-  /** The events that are ready now; leaves a waiter behind for each file that is not. */
+  /** The events that were found before or are ready now; leaves a waiter behind for each file that is not. */
   #look(): readonly Event[] {
     const events: Event[] = [];
     for (const [index, wanted] of this.#subscriptions.entries()) {
-      const event = wanted.type === 'clock' ? this.#lookAtClock(index, wanted) : this.#lookAtFile(index, wanted);
-      if (event !== null) events.push(event);
+      const event = this.#found.get(index) ?? this.#lookAt(index, wanted);
+      if (event === null) continue;
+      this.#found.set(index, event);
+      events.push(event);
     }
     return events;
+  }
+
+  #lookAt(index: number, wanted: Subscription): Event | null {
+    return wanted.type === 'clock' ? this.#lookAtClock(index, wanted) : this.#lookAtFile(index, wanted);
   }
 
   #lookAtClock(index: number, wanted: ClockSubscription): Event | null {
