@@ -71,7 +71,13 @@ export class Node implements Daemon {
     const away = target !== null && target.id !== this.self.id ? target.id : null;
     const { process, flushed } = await launch(core, modules, spec, output?.io ?? io, away !== null);
     output?.started(process.pid);
-    if (away !== null) await this.#place(process, away);
+    if (away !== null) {
+      // One that could not be placed is not followed to its end.
+      await this.#place(process, away).catch((error: unknown) => {
+        output?.ended();
+        throw error;
+      });
+    }
     const hopping = spec.hopMicros === null ? null : startHopping(core, cluster, process.pid, spec.hopMicros / 1000);
     const ended = this.#followed(process, flushed, () => {
       hopping?.stop();
