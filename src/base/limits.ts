@@ -154,7 +154,10 @@ export const LIMITS = {
   logLines: 10_000,
   /** UTF-16 units that these lines take, each with `logEntryUnits` beside its text: 8 MB, so that few long lines are as dear as many short ones. */
   logUnits: 4 * MIB,
-  /** UTF-16 units that all logs of a node take together; beyond it the longest loses half of its lines. */
+  /**
+   * UTF-16 units that all logs of a node take together; beyond it the longest loses half of its lines, and where each has
+   * only one, the logs of ended processes are forgotten. The last line of a running one stays: far less than the process.
+   */
   allLogsUnits: 32 * MIB,
   /** UTF-16 units for which a line counts beside its text: about what the object takes. */
   logEntryUnits: 64,

@@ -134,6 +134,19 @@ test('all logs together have a bound, which costs the longest', async () => {
   assert.ok(kept <= LIMITS.allLogsUnits, `${kept} units are kept`);
 });
 
+test('all logs together have that bound also if each is one line: the oldest that have ended are forgotten', () => {
+  const book = new LogBook(() => 1);
+  writer(book, PID, 1, LIMITS.logLineUnits);
+  const fit = Math.floor(LIMITS.allLogsUnits / (LIMITS.logLineUnits + LIMITS.logEntryUnits));
+  const ended = Array.from({ length: fit + 10 }, (_, i) => PID + 1 + i);
+  for (const pid of ended) writer(book, pid, 1, LIMITS.logLineUnits).ended();
+  assert.ok(book.knows(PID), 'it runs');
+  assert.deepEqual(
+    ended.filter((pid) => !book.knows(pid)),
+    ended.slice(0, 11),
+  );
+});
+
 test('logs of processes that ended long ago are forgotten, not those of processes that run', async () => {
   const book = new LogBook(() => 1);
   writer(book, PID, 1);

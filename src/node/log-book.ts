@@ -108,20 +108,28 @@ export class LogBook {
     this.wake();
   }
 
-  /** The longest gives half, so that short logs lose nothing, and those that fill are not looked through for each line. */
+  /**
+   * The longest gives half, so that short logs lose nothing, and those that fill are not looked through for each line.
+   * One that has a single line keeps it: then those that have ended are forgotten, the oldest first.
+   */
   #shorten(): void {
-    const all = [this.#own, ...this.#running.values(), ...this.#ended.values()];
-    const longest = all.reduce((a, b) => (b.units > a.units ? b : a));
-    this.#units -= longest.units;
-    longest.dropHalf();
-    this.#units += longest.units;
+    while (this.#units > LIMITS.allLogsUnits) {
+      const all = [this.#own, ...this.#running.values(), ...this.#ended.values()];
+      const longest = all.reduce((a, b) => (b.units > a.units ? b : a));
+      const before = longest.units;
+      longest.dropHalf();
+      this.#units += longest.units - before;
+      if (longest.units === before && !this.#forgetOldest()) return;
+    }
   }
 
-  #forgetOldest(): void {
+  /** @returns whether there was one that has ended */
+  #forgetOldest(): boolean {
     const [[pid, log] = []] = this.#ended;
-    if (pid === undefined || log === undefined) return;
+    if (pid === undefined || log === undefined) return false;
     this.#ended.delete(pid);
     this.#units -= log.units;
+    return true;
   }
 
   #page(pid: number | null, after: number, over: boolean): LogPage {
