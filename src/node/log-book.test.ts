@@ -147,6 +147,23 @@ test('all logs together have that bound also if each is one line: the oldest tha
   );
 });
 
+test('logs that are forgotten do not count, whether a pid comes round again or output comes late', async () => {
+  const book = new LogBook(() => 1);
+  const others = LIMITS.rememberedEnds;
+  const whole = Math.floor(LIMITS.logUnits / (LIMITS.logLineUnits + LIMITS.logEntryUnits));
+  const rounds = Math.ceil((2 * LIMITS.allLogsUnits) / LIMITS.logUnits);
+  for (let i = 0; i < rounds; i++) writer(book, PID, whole, LIMITS.logLineUnits).ended();
+  const late = writer(book, PID + 1, 1);
+  late.ended();
+  for (let i = 2; i <= others + 1; i++) writer(book, PID + i, 1).ended();
+  assert.equal(book.knows(PID + 1), false);
+  for (let i = 0; i < rounds * whole; i++) late.add('stdout', 'x'.repeat(LIMITS.logLineUnits));
+  // Less than all logs may take: nobody loses a line.
+  const some = Math.floor((0.9 * LIMITS.allLogsUnits) / LIMITS.logUnits);
+  for (let i = 1; i <= some; i++) writer(book, PID + others + 1 + i, whole, LIMITS.logLineUnits);
+  for (let i = 1; i <= some; i++) assert.equal((await firstPage(book, PID + others + 1 + i)).missing, 0);
+});
+
 test('logs of processes that ended long ago are forgotten, not those of processes that run', async () => {
   const book = new LogBook(() => 1);
   writer(book, PID, 1);

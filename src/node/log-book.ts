@@ -43,9 +43,14 @@ export class LogBook {
     const log = new KeptLines();
     let owner: number | null = null;
     return {
-      add: (level, text) => this.#keep(log, level, text, owner),
+      add: (level, text) => {
+        // The last output may come behind the end, and must not count any more once the log is forgotten.
+        if (owner === null || this.#logOf(owner) === log) this.#keep(log, level, text, owner);
+      },
       started: (pid) => {
         owner = pid;
+        // A pid may have come round again.
+        this.#forget(pid);
         this.#running.set(pid, log);
       },
       ended: () => {
@@ -125,11 +130,16 @@ export class LogBook {
 
   /** @returns whether there was one that has ended */
   #forgetOldest(): boolean {
-    const [[pid, log] = []] = this.#ended;
-    if (pid === undefined || log === undefined) return false;
-    this.#ended.delete(pid);
-    this.#units -= log.units;
+    const [pid] = this.#ended.keys();
+    if (pid === undefined) return false;
+    this.#forget(pid);
     return true;
+  }
+
+  /** Of a process that has ended, if there is a log of it. */
+  #forget(pid: number): void {
+    this.#units -= this.#ended.get(pid)?.units ?? 0;
+    this.#ended.delete(pid);
   }
 
   #page(pid: number | null, after: number, over: boolean): LogPage {
