@@ -21,6 +21,7 @@ const EVERYWHERE: ReadonlySet<string> = new Set(['INT', 'TERM', 'HUP']);
  */
 export function forwardSignals(target: Attachable, hardEnd: (status: number) => void): void {
   let unanswered = false;
+  let stop: NodeJS.Immediate | null = null;
   const interrupt = (): void => {
     if (unanswered) return hardEnd(exitStatusOf(signalNamed('INT')));
     unanswered = true;
@@ -33,11 +34,17 @@ export function forwardSignals(target: Attachable, hardEnd: (status: number) => 
   for (const name of FORWARDED) {
     if (process.platform === 'win32' && !EVERYWHERE.has(name)) continue;
     process.on(`SIG${name}`, () => {
+      // The terminal and the launcher may both send it: a second stop would come after the SIGCONT that ends the first.
+      if (name === 'TSTP' && stop !== null) return;
       target.signal(signalNamed(name).number);
       if (name === 'INT') interrupt();
       // Ctrl-Z: the process stops, and so does this command, to give the terminal back to the shell. SIGCONT wakes both.
       // One turn of the event loop later, when the signal has left.
-      if (name === 'TSTP') setImmediate(() => process.kill(process.pid, 'SIGSTOP'));
+      if (name === 'TSTP') stop = setImmediate(() => process.kill(process.pid, 'SIGSTOP'));
+      if (name === 'CONT' && stop !== null) {
+        clearImmediate(stop);
+        stop = null;
+      }
     });
   }
 }
