@@ -1,6 +1,6 @@
 /** `godwit inspect` and `godwit rewrite` as their user sees them. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { moduleBytes } from '../../../test/spec/text.ts';
@@ -175,3 +175,15 @@ test('what godwit rewrite has made is told from what it takes', async (t) => {
     assert.equal(status, 126);
   }
 });
+
+test(
+  'rewrite tells what to do about a program that cannot be looked at',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    symlinkSync('loop', path.join(directory, 'loop'));
+    const { stderr, status } = await startGodwit(t, ['rewrite', 'loop', '-o', 'out'], { cwd: directory }).outcome;
+    assert.match(stderr, /^godwit: cannot read loop: .*; give the path of the file itself\n$/);
+    assert.equal(status, 126);
+  },
+);

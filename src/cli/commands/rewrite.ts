@@ -27,8 +27,9 @@ export const rewrite: Command = {
       throw new GodwitError('usage', 'rewrite: -o OUT.wasm is missing; "godwit help rewrite" shows how');
     const file = { what: 'the module', given: output, absolute: path.resolve(context.cwd, output) };
     const program = path.resolve(context.cwd, input);
+    const bytes = readModule(input, program);
     requireWritable(file, program);
-    const { module, stats } = await rewritten(input, readModule(input, program));
+    const { module, stats } = await rewritten(input, bytes);
     writeOutput(file, module);
     if (invocation.flag('json')) {
       context.out(
