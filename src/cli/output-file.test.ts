@@ -63,6 +63,71 @@ test('a link stays one, and what it leads to is written', { skip: posix }, (t) =
   assert.deepEqual(fs.readdirSync(path.join(directory, 'below')).toSorted(), ['file', 'none']);
 });
 
+test('nobody reads the new content before it has the permissions of the old', { skip: posix }, (t) => {
+  const { directory, output, write } = scratch(t);
+  write('old', 'before');
+  fs.chmodSync(path.join(directory, 'old'), 0o640);
+  const { chownSync } = fs;
+  const modes: number[] = [];
+  t.mock.method(fs, 'chownSync', (file: fs.PathLike, uid: number, gid: number) => {
+    modes.push(fs.statSync(file).mode & 0o777);
+    chownSync(file, uid, gid);
+  });
+  writeOutput(output('old'), 'after');
+  assert.deepEqual(modes, [0o600]);
+  assert.equal(fs.statSync(path.join(directory, 'old')).mode & 0o777, 0o640);
+});
+
+test('a file keeps its owner', { skip: process.getuid?.() !== 0 && 'needs root' }, (t) => {
+  const { directory, output, write } = scratch(t);
+  write('old', 'before');
+  fs.chownSync(path.join(directory, 'old'), 1, 2);
+  writeOutput(output('old'), 'after');
+  const { uid, gid } = fs.statSync(path.join(directory, 'old'));
+  assert.deepEqual([uid, gid], [1, 2]);
+});
+
+test('all names of a file have what was written', { skip: posix }, (t) => {
+  const { directory, output, read, write } = scratch(t);
+  write('one', 'before');
+  fs.linkSync(path.join(directory, 'one'), path.join(directory, 'other'));
+  writeOutput(output('one'), 'new');
+  assert.deepEqual([read('one'), read('other')], ['new', 'new']);
+});
+
+/** The words of a command line that writes `new` and a line feed to a path. */
+function writing(absolute: string): string[] {
+  const script = `import { writeOutput } from ${JSON.stringify(new URL('output-file.ts', import.meta.url))};
+    const [, absolute] = process.argv;
+    writeOutput({ what: 'it', given: absolute, absolute }, 'new\\n');`;
+  return [process.execPath, '--input-type=module', '-e', script, absolute];
+}
+
+test('to a file that is open as a descriptor is added', { skip: posix }, async (t) => {
+  const { directory, read, write } = scratch(t);
+  const shell = (script: string, absolute: string): Promise<Outcome> =>
+    start(t, '/bin/sh', ['-c', script, 'sh', ...writing(absolute)], { cwd: directory }).outcome;
+  fs.symlinkSync('/dev/stdout', path.join(directory, 'link'));
+  const file = path.join(directory, 'file');
+  for (const [redirection, absolute] of [
+    ['> file', '/dev/stdout'],
+    ['>> file', '/dev/stdout'],
+    ['2> file >&2', '/dev/stderr'],
+    ['> file', '/dev/fd/1'],
+    ['> file', path.join(directory, 'link')],
+    ['> file', file],
+  ] as const) {
+    write('file', 'old\n');
+    const { stderr, status } = await shell(`(echo before; "$@"; echo after) ${redirection}`, absolute);
+    assert.deepEqual([stderr, status], ['', 0]);
+    const old = redirection.startsWith('>>') ? 'old\n' : '';
+    assert.equal(read('file'), `${old}before\nnew\nafter\n`, `${redirection} ${absolute}`);
+  }
+  const nameless = await shell('exec 5> gone 6< gone; rm gone; echo before >&5; "$@" && cat <&6', '/dev/fd/5');
+  assert.deepEqual(nameless, { ...nameless, stdout: 'before\nnew\n', stderr: '', status: 0 });
+  assert.deepEqual(fs.readdirSync(directory).toSorted(), ['file', 'link']);
+});
+
 test('what is no regular file is written, not replaced', { skip: posix }, () => {
   const device: Output = { what: 'it', given: '/dev/null', absolute: '/dev/null' };
   requireWritable(device, '/none');
@@ -79,13 +144,11 @@ test('in a directory in which no file can be made, one is written in place', { s
   write('old', 'before');
   const { ino } = fs.statSync(path.join(directory, 'old'));
   fs.chmodSync(directory, 0o555);
-  const script = `import { writeOutput } from ${JSON.stringify(new URL('output-file.ts', import.meta.url))};
-    writeOutput({ what: 'it', given: 'old', absolute: ${JSON.stringify(path.join(directory, 'old'))} }, 'after');`;
-  const words = [...giveUp, process.execPath, '--input-type=module', '-e', script];
+  const words = [...giveUp, ...writing(path.join(directory, 'old'))];
   const { stderr, status } = await start(t, '/usr/bin/env', words).outcome;
   // Otherwise nobody but root can remove it.
   fs.chmodSync(directory, 0o755);
-  assert.deepEqual([stderr, status, read('old')], ['', 0, 'after']);
+  assert.deepEqual([stderr, status, read('old')], ['', 0, 'new\n']);
   assert.equal(fs.statSync(path.join(directory, 'old')).ino, ino);
 });
 
@@ -109,6 +172,15 @@ test('no command writes over the program that it reads, whatever names it has', 
     assert.ok(bytes.equals(fs.readFileSync(file)), name);
   }
   assert.deepEqual(fs.readdirSync(directory).toSorted(), ['hard', 'p.wasm', 'symbolic']);
+});
+
+test('an output that cannot be looked at has its message', { skip: posix }, (t) => {
+  const { directory, output } = scratch(t);
+  fs.symlinkSync('loop', path.join(directory, 'loop'));
+  assert.throws(
+    () => requireWritable(output('loop'), path.join(directory, 'none')),
+    /^GodwitError: cannot write it to loop: too many symbolic links; name another file$/,
+  );
 });
 
 test('on a full disk what was there stays, and nothing else is left', { skip: posix }, async (t) => {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
-import { encodeOsText } from '../base/os-text.ts';
+import { decodeOsText } from '../base/os-text.ts';
 import { hostPath } from '../vfs/host-path.ts';
 import { reasonOf } from './report.ts';
 
@@ -22,76 +22,130 @@ const failure = ({ what, given }: Output, reason: string): GodwitError =>
 
 /**
  * Changes nothing: a file of that name keeps what it has until {@link writeOutput}.
- * @param program the path of what the command reads, which must be another file
+ * @param program the path of what the command reads, which must be another file, and has been looked at already: what
+ *   fails here is told of the output
  * @throws GodwitError `io`, `usage` if it is the program
  */
 export function requireWritable(output: Output, program: string): void {
-  const { what, given, absolute } = output;
-  const directory = path.dirname(absolute);
-  const above = fs.statSync(hostPath(directory), { throwIfNoEntry: false });
-  if (!above?.isDirectory()) {
-    throw failure(output, `there is no directory ${path.dirname(given)}; make it first, or name another file`);
-  }
-  const there = fs.statSync(hostPath(absolute), { throwIfNoEntry: false, bigint: true });
-  if (there?.isDirectory()) throw failure(output, 'it is a directory; name a file in it');
-  const read = fs.statSync(hostPath(program), { throwIfNoEntry: false, bigint: true });
-  // Not by name: a link is the same file too.
-  if (there && read && there.dev === read.dev && there.ino === read.ino) {
-    throw new GodwitError('usage', `cannot write ${what} to ${given}: it is the program itself; name another file`);
-  }
   try {
-    fs.accessSync(hostPath(there ? absolute : directory), fs.constants.W_OK);
+    lookAt(output, program);
   } catch (error) {
-    throw failure(output, `${reasonOf(error)}; name another file`);
+    throw error instanceof GodwitError ? error : failure(output, `${reasonOf(error)}; name another file`);
   }
 }
 
+function lookAt(output: Output, program: string): void {
+  const { what, given, absolute } = output;
+  const directory = path.dirname(absolute);
+  if (!statOf(directory)?.isDirectory()) {
+    throw failure(output, `there is no directory ${path.dirname(given)}; make it first, or name another file`);
+  }
+  const there = statOf(absolute);
+  if (there?.isDirectory()) throw failure(output, 'it is a directory; name a file in it');
+  // Not by name: a link is the same file too.
+  if (there && isSame(there, statOf(program))) {
+    throw new GodwitError('usage', `cannot write ${what} to ${given}: it is the program itself; name another file`);
+  }
+  fs.accessSync(hostPath(there ? absolute : directory), fs.constants.W_OK);
+}
+
+const statOf = (file: string): fs.BigIntStats | undefined =>
+  fs.statSync(hostPath(file), { throwIfNoEntry: false, bigint: true });
+
+const isSame = (one: fs.BigIntStats, other: fs.BigIntStats | undefined): boolean =>
+  one.dev === other?.dev && one.ino === other.ino;
+
 /**
- * Writes all or nothing where a file can be made beside it; in place otherwise, and to what is no regular file.
+ * Writes all or nothing where a file can be made beside it; in place otherwise, to what is no regular file, and to a
+ * file with further names. To a file that a descriptor of this command has open, it writes after what is there.
  * @throws GodwitError `io`
  */
 export function writeOutput(output: Output, content: string | Uint8Array): void {
   try {
-    const replaceable = replaceableFile(output.absolute);
-    if (replaceable === null || !replaced(replaceable, content)) fs.writeFileSync(hostPath(output.absolute), content);
+    const way = wayTo(output.absolute);
+    if (way.by === 'adding') fs.writeFileSync(way.to, content, { flag: 'a' });
+    else if (way.by === 'writing' || !replaced(way, content)) fs.writeFileSync(hostPath(output.absolute), content);
   } catch (error) {
     throw failure(output, `${reasonOf(error)}; name another file`);
   }
 }
 
-interface Replaceable {
-  /** Behind all links, as node:fs takes it. */
-  readonly file: Buffer;
+type Way = Replacing | { readonly by: 'writing' } | { readonly by: 'adding'; readonly to: number | string | Buffer };
+
+interface Replacing {
+  readonly by: 'replacing';
+  /** Behind all links. */
+  readonly file: string;
   /** What is there; null: nothing. */
-  readonly there: fs.Stats | null;
+  readonly there: fs.BigIntStats | null;
 }
 
-/** @returns null for a pipe, a device and a link that leads nowhere: there nothing can be lost */
-function replaceableFile(absolute: string): Replaceable | null {
-  const there = fs.statSync(hostPath(absolute), { throwIfNoEntry: false }) ?? null;
-  if (there === null) {
+function wayTo(absolute: string): Way {
+  const there = statOf(absolute);
+  if (there === undefined) {
+    // A link that leads nowhere stays one.
     const isLink = fs.lstatSync(hostPath(absolute), { throwIfNoEntry: false });
-    return isLink ? null : { file: Buffer.from(encodeOsText(absolute)), there };
+    return isLink ? { by: 'writing' } : { by: 'replacing', file: absolute, there: null };
   }
-  return there.isFile() ? { file: fs.realpathSync.native(hostPath(absolute), 'buffer'), there } : null;
+  if (!there.isFile()) return { by: 'writing' };
+  // Who gave it to this command goes on writing to the file that it has open. A second opening would not move its place.
+  const own = OWN.find((descriptor) => isSame(there, openAs(descriptor)));
+  if (own !== undefined) return { by: 'adding', to: own };
+  const file = behindLinks(absolute);
+  if (file === null) return { by: 'adding', to: hostPath(absolute) };
+  return there.nlink === 1n ? { by: 'replacing', file, there } : { by: 'writing' };
+}
+
+/** Standard output and error. The file that standard input reads is better replaced: its reader keeps what it has. */
+const OWN = [1, 2];
+
+function openAs(descriptor: number): fs.BigIntStats | undefined {
+  try {
+    return fs.fstatSync(descriptor, { bigint: true });
+  } catch {
+    // Closed.
+    return undefined;
+  }
+}
+
+/** Where descriptors have names, which look like links to the name that the file once had: not /dev/shm. */
+const DESCRIPTORS = /^\/(?:proc|dev\/fd)(?:\/|$)/;
+/** As many as Linux follows. */
+const MAX_LINKS = 40;
+
+/** @returns the path without links in it; null if the file is reached through a descriptor, or has gone meanwhile */
+function behindLinks(absolute: string): string | null {
+  let at = absolute;
+  try {
+    for (let links = 0; links <= MAX_LINKS; links++) {
+      const directory = decodeOsText(fs.realpathSync.native(hostPath(path.dirname(at)), 'buffer'));
+      if (DESCRIPTORS.test(directory)) return null;
+      at = path.join(directory, path.basename(at));
+      if (!fs.lstatSync(hostPath(at)).isSymbolicLink()) return at;
+      at = path.resolve(directory, decodeOsText(fs.readlinkSync(hostPath(at), 'buffer')));
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return null;
 }
 
 /** No file can be made there, have this owner, or take this one's place, because it is mounted by itself. */
 const NOT_BESIDE: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
 /** @returns false if that cannot be done, and nothing has changed */
-function replaced({ file, there }: Replaceable, content: string | Uint8Array): boolean {
-  const directory = file.subarray(0, file.lastIndexOf(path.sep) + 1);
+function replaced({ file, there }: Replacing, content: string | Uint8Array): boolean {
   // Not made from the file's name, which may be as long as names can be.
-  const temporary = Buffer.concat([directory, Buffer.from(`.godwit-${randomUUID()}`)]);
+  const temporary = hostPath(path.join(path.dirname(file), `.godwit-${randomUUID()}`));
   try {
     // Flushed: some file systems find out only then that there is no room.
-    fs.writeFileSync(temporary, content, { flag: 'wx', flush: true });
+    // Nobody else reads it before it has the mode of what it replaces.
+    fs.writeFileSync(temporary, content, { flag: 'wx', flush: true, mode: there === null ? 0o666 : 0o600 });
     if (there !== null) {
-      fs.chownSync(temporary, there.uid, there.gid);
-      fs.chmodSync(temporary, there.mode & 0o777);
+      fs.chownSync(temporary, Number(there.uid), Number(there.gid));
+      fs.chmodSync(temporary, Number(there.mode & 0o777n));
     }
-    fs.renameSync(temporary, file);
+    fs.renameSync(temporary, hostPath(file));
     return true;
   } catch (error) {
     fs.rmSync(temporary, { force: true });

@@ -15,7 +15,7 @@ export const rewrite: Command = {
   summary: 'write the form of a module in which it can be captured and resumed',
   details: [
     'This is what a node does by itself before it runs a program; the result is for reading, not for other engines, nor for "godwit run".',
-    'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written.',
+    'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written; one with further names (hard links) is written in place.',
   ],
   options: [{ name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it' }, JSON_OPTION],
   examples: [['godwit rewrite prog.wasm -o out.wasm', 'then look at out.wasm with a disassembler']],
