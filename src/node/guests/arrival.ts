@@ -78,6 +78,7 @@ export class Arrival {
     // It may have started threads since its home said how many it has.
     this.#mayHave(Math.max(0, rest.threads.length - guest.threads));
     this.#rest = rest;
+    guest.expect(rest.threads.length);
     this.#session.takeUp(rest);
   }
 }

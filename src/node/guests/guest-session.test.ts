@@ -11,9 +11,10 @@ import { HomeCalls } from '../../kernel/homecall.ts';
 import type { ProcessMessage } from '../../link/frames/process.ts';
 import { OP } from '../../wasm/opcodes.ts';
 import { I32 } from '../../wasm/types.ts';
-import type { CapturedThread, GuestReport } from './guest.ts';
+import type { CapturedThread, Guest, GuestReport } from './guest.ts';
 import type { GuestBaggage } from './guest-baggage.ts';
 import { GuestSession, type HomeSide } from './guest-session.ts';
+import { HostedThread } from './guest-thread.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 import { programOf } from '../testing/modules.ts';
 import { clockOf, Does, threadsOf } from '../testing/threads.ts';
@@ -41,7 +42,12 @@ type Local = HomeSide['local'];
 const noLocal: Local = () => assert.fail('the deputy is not asked');
 
 /** A session on node `self`, with the calls that it has sent home and its first report. */
-function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule = module) {
+function sessionOn(
+  self: NodeId,
+  local: Local = noLocal,
+  program: LoadedModule = module,
+  attach: (guest: Guest) => void = () => {},
+) {
   const sent = Promise.withResolvers<ProcessMessage>();
   const reported = Promise.withResolvers<GuestReport>();
   const grown: number[] = [];
@@ -49,7 +55,7 @@ function sessionOn(self: NodeId, local: Local = noLocal, program: LoadedModule =
   const homeSide: HomeSide = {
     local,
     call: () => ({ errno: EBADF }),
-    attach() {},
+    attach: (_pid, guest) => attach(guest),
     detach() {},
   };
   const session = new GuestSession(
@@ -164,6 +170,28 @@ test('a call that was begun away from home has its result at home', async () => 
   assert.deepEqual(asked, [1]);
   assert(report.type === 'exited');
   assert.equal(report.status, EBADF);
+});
+
+test('a thread that goes on at home gives up its descriptors when there is another one', async (t) => {
+  const { threads, baggage } = await captured();
+  const access = { shared: new SharedArrayBuffer(64), may: { read: true, write: true, seek: true, tell: true } };
+  const { session } = sessionOn(
+    HOME,
+    () => new Waiting<Uint8Array>(() => {}),
+    module,
+    (guest) => guest.changeDescriptor({ fd: 3, ...access }),
+  );
+  const told = t.mock.method(HostedThread.prototype, 'changeDescriptor').mock;
+  session.run(baggage, threads, FIRST);
+  assert.equal(session.guest.spawn(0, true), 1);
+  assert.deepEqual(
+    told.calls.map(({ arguments: [{ fd, shared }] }) => ({ fd, direct: shared !== null })),
+    [
+      { fd: 3, direct: true },
+      { fd: 3, direct: false },
+    ],
+  );
+  await session.end();
 });
 
 test('an image whose call the deputy does not know ends its process, not the node', async () => {

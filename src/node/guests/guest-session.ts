@@ -123,11 +123,10 @@ export class GuestSession {
     return this.guest.memoryBytes;
   }
 
-  /** Has the threads of a guest that arrives take up their states. Nothing of it executes before {@link run}. */
+  /** Has the threads that the guest expects take up their states. Nothing of it executes before {@link run}. */
   takeUp({ baggage, threads }: GuestRest): void {
     const { args, env, cpuNanos, nextThreadId } = baggage;
     const present = threads.reduce((sum, thread) => sum + thread.cpuNanos, 0n);
-    this.guest.expect(threads.length);
     this.guest.goOn({ args, env }, threads, nextThreadId, cpuNanos - present);
   }
 

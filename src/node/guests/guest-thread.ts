@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { assert } from '../../base/assert.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { CONTROL_PAGES as MAXIMUM_CONTROL_PAGES } from '../../capture/rewriting/rewrite.ts';
-import { ControlBlock, type ThreadCall } from '../../guest/control.ts';
+import { Attention, ControlBlock, type ThreadCall } from '../../guest/control.ts';
 import type { DescriptorChange } from '../../guest/descriptors.ts';
 import type { GuestOrder, GuestSetup, ThreadReport } from '../../guest/messages.ts';
 import type { FromGuestWorker, ToGuestWorker } from './guest-worker.ts';
@@ -133,6 +133,12 @@ export class HostedThread {
     this.#control.lower(bits);
   }
 
+  /** Its code goes on from the state that it has taken up, if it has not left it again. */
+  letGo(): void {
+    if (this.running) this.#refresher.begin();
+    this.lower(Attention.hold);
+  }
+
   /** The call that {@link ThreadEvents.called} told of is done. */
   answer(result: number): void {
     this.#control.answer(result);
@@ -228,7 +234,6 @@ export class HostedThread {
   #tookUp(): void {
     if (!this.#takingUp) return;
     this.#takingUp = false;
-    this.#refresher.begin();
     this.#events?.takenUp();
   }
 

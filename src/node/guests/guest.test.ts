@@ -11,6 +11,7 @@ import { Guest, type GuestReport } from './guest.ts';
 import { decodeRest, encodeRest, type GuestBaggage, type GuestRest } from './guest-baggage.ts';
 import type { LoadedModule } from '../modules/modules.ts';
 import { Does, ROUNDS, threadsOf, WORD } from '../testing/threads.ts';
+import { Refresher } from './refresh.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const pool = new WorkerPool();
@@ -226,6 +227,23 @@ test('a stopped guest does nothing with any thread until it is continued', async
   host.guest.stop();
   assert.ok('baggage' in (await host.capture()));
   await host.guest.end();
+});
+
+test('a thread is refreshed from when its code goes on, however long it waits for that with its state', async (t) => {
+  const module = threadsOf('refreshed', [Does.works], 2);
+  const from = new Host(module);
+  from.guest.start(CONTEXT, 0n);
+  const rest = await from.capture();
+  assert.ok('baggage' in rest, inspect(rest));
+  const begin = t.mock.method(Refresher.prototype, 'begin').mock;
+  const to = new Host(module);
+  to.guest.expect(rest.threads.length);
+  to.guest.goOn(CONTEXT, rest.threads, rest.baggage.nextThreadId, 0n);
+  await to.running();
+  assert.equal(begin.callCount(), 0);
+  to.guest.letGo(0n);
+  assert.equal(begin.callCount(), rest.threads.length);
+  await Promise.all([from.guest.end(), to.guest.end()]);
 });
 
 test('what was captured goes on in the same guest, if its move is called off', async () => {

@@ -183,7 +183,7 @@ export class Guest {
   #goTogether(): void {
     const members = this.#members.all;
     if (!this.#mayGo || members.some(({ takingUp }) => takingUp)) return;
-    for (const { hosted } of members) hosted.lower(Attention.hold);
+    for (const { hosted } of members) hosted.letGo();
   }
 
   /**

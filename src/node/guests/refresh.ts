@@ -6,7 +6,7 @@
 import { Attention, type ControlBlock } from '../../guest/control.ts';
 
 /**
- * How many milliseconds after it was taken up. The first time what can be optimised fast is optimised; what is too large
+ * How many milliseconds after its code has gone on: it waits for that with its state taken up, while memory is on its way. The first time what can be optimised fast is optimised; what is too large
  * for that V8 has optimised by itself by one of the later times.
  */
 export const REFRESH_MS: readonly number[] = [30, 100, 250, 450];
@@ -19,7 +19,7 @@ export class Refresher {
     this.#control = control;
   }
 
-  /** A state has been taken up. */
+  /** The code goes on from a state. */
   begin(): void {
     this.end();
     this.#timers = REFRESH_MS.map((ms) => setTimeout(() => this.#refresh(), ms).unref());
