@@ -316,7 +316,9 @@ test('more operands than any program has are refused before they take memory', (
     times(20_000, () => code.op(OP.call, many));
     code.op(OP.unreachable);
   });
-  assert.throws(() => rewrite(bytes), { code: 'limit', message: /more than 16777216 operands/ });
+  const refused = { code: 'limit', message: /more than 16777216 operands/ };
+  assert.throws(() => rewrite(bytes), refused);
+  assert.throws(() => prepare(bytes), refused);
 });
 
 test('a type of more values than V8 takes is refused', () => {

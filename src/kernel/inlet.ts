@@ -123,6 +123,8 @@ export class Inlet {
   end(): void {
     this.#outcome = { end: true };
     this.#serve();
+    // The source may answer no more.
+    for (const known of this.#hurried.splice(0)) known();
   }
 
   /** Takes away what is here. @returns how many bytes it was */

@@ -149,6 +149,20 @@ test('an accept that may not wait hurries the one that waits, which is made agai
   assert.deepEqual(soFar(patient), { accepted: 0 });
 });
 
+test('what may not wait does not wait for a socket that another thread closes', () => {
+  const { listener, harness } = withListener(FdFlags.nonblock);
+  const accept = harness.block('sock_accept', { fd: LISTENER, flags: 0 }, seat(1));
+  assert.ok(listener.hurried);
+  harness.ok('fd_close', { fd: LISTENER });
+  assert.equal(soFar(accept), 'again');
+
+  const connection = withConnection(FdFlags.nonblock);
+  const receive = connection.harness.block('sock_recv', connection.receive(), seat(1));
+  assert.ok(connection.end.hurried);
+  connection.harness.ok('fd_close', { fd: connection.fd });
+  assert.deepEqual(soFar(receive), { count: 0, roflags: 0 });
+});
+
 test('a peer that is gone is EPIPE without a signal', () => {
   const { harness, end, fd } = withConnection();
   const send = harness.block('sock_send', { fd, buffers: [encodeUtf8('x')], flags: 0 });

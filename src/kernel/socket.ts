@@ -143,10 +143,12 @@ export class ListenerSocket extends SocketFile implements Socket {
     if (this.#kept !== null && 'value' in this.#kept) this.#kept.value.close();
     this.#kept = null;
     this.#end.close();
+    // Threads that may not wait have asked, and nobody answers any more.
+    for (const known of this.#hurried.splice(0)) known();
   }
 
   #ask(): void {
-    if (this.#asking) return;
+    if (this.#asking || this.#closed) return;
     this.#asking = true;
     this.#end.accept((result) => this.#answered(result));
   }
@@ -237,6 +239,7 @@ class ConnectionSocket extends SocketFile implements Socket {
   /** What was accepted for sending is still sent. */
   close(): void {
     this.#endWriting();
+    this.#inlet.end();
     this.#outlet.whenIdle(() => this.#end.close());
   }
 

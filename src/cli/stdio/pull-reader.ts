@@ -43,8 +43,8 @@ export class PullReader {
     if (!this.#stream) {
       this.#buffer = new Uint8Array(max);
       this.#stream = this.#open();
-    } else if (this.#buffer.length > max) {
-      // The buffer for this read was set at the end of the last one, in the size of that. A smaller one is no harm.
+    } else if (this.#buffer.length !== max) {
+      // The buffer for this read was set at the end of the last one, in the size of that.
       // Node has no public way to set it, and so no type for this one.
       const handle = (this.#stream as unknown as { _handle?: BufferedHandle | null })._handle;
       this.#buffer = new Uint8Array(max);
