@@ -44,7 +44,8 @@ export function decodeModule(bytes: Uint8Array): Module {
   if (bytes.length > LIMITS.moduleBytes) {
     throw new GodwitError('limit', `the module has ${bytes.length} bytes; ${LIMITS.moduleBytes} are the most`);
   }
-  return new ModuleDecoder(bytes).decode();
+  // What reads the bytes is faster when V8 has seen no other class of views there, as Buffer is one.
+  return new ModuleDecoder(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)).decode();
 }
 
 class ModuleDecoder {

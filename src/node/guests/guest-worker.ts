@@ -6,7 +6,7 @@
 import { parentPort } from 'node:worker_threads';
 import { randomFillSync } from 'node:crypto';
 import { type AnyProgram, openProgram } from '../../capture/running/prepare.ts';
-import { warmUp } from '../../capture/running/warm.ts';
+import { warming } from '../../capture/running/warm.ts';
 import { GuestThread } from '../../guest/thread.ts';
 import { yieldToNode } from './thread-priority.ts';
 import type { GuestOrder, GuestSetup, ThreadReport } from '../../guest/messages.ts';
@@ -52,11 +52,17 @@ function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
 
 /**
  * A worker that nobody wants after so many milliseconds is one in reserve: it warms the engine up, for the process that will
- * arrive. That takes a processor for some 40 ms, so not while programs start and move: after 200 ms instead, the first moves
+ * arrive. That takes a processor for some 150 ms, so not while programs start and move: after 200 ms instead, the first moves
  * of a cluster took half as long again.
  */
 const WARM_UP_AFTER_MS = 3000;
-const idle = setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
+const pieces = warming();
+let idle = setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
+
+/** Piece by piece, since an order may come at any time. */
+function warmUp(): void {
+  if (pieces.next().done !== true) idle = setTimeout(warmUp, 0).unref();
+}
 
 yieldToNode();
 
