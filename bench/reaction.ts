@@ -13,8 +13,11 @@ import { percentile } from './statistics.ts';
 
 /** Moments over all kernels. */
 const MOMENTS = 10_000;
-/** The next moment is up to so many milliseconds after the last capture. */
-const LONGEST_PAUSE_MS = 3;
+/**
+ * The next moment is up to so many milliseconds after the program may go on: so it comes at any time of several runs, and
+ * mostly when the last capture has been taken up.
+ */
+const LONGEST_PAUSE_MS = 20;
 /** A kernel that is not captured for so long has ended just then. */
 const PATIENCE_MS = 1000;
 
