@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { assemble } from '../../../test/support/text.ts';
 import { locate } from './locate.ts';
 import { Program } from './program.ts';
-import { onlyCall } from './call-sites.ts';
+import { callSite } from './call-sites.ts';
 import { runOriginal, subject } from '../testing/harness.ts';
 import { Execution } from './execution.ts';
 
@@ -62,9 +62,9 @@ test('an instruction that a helper carries out is located', () => {
 });
 
 test('which instruction called', () => {
-  const only = (last: string, callee: number): number | null => {
+  const only = (last: string, callee: number, place: number | null = null): number | null => {
     const { original, numbering } = Program.compile(trapping(last));
-    return onlyCall(original, numbering, 1, callee);
+    return callSite(original, numbering, 1, callee, place);
   };
   const [tick, reads, other] = [0, 2, 3];
   assert.notEqual(only('(call $reads (i32.const 1))', reads), null);
@@ -76,4 +76,11 @@ test('which instruction called', () => {
   assert.notEqual(only(throughTable, reads), null);
   assert.equal(only(`(i32.add (call $reads (i32.const 1)) ${throughTable})`, reads), null);
   assert.equal(only(throughTable, other), null);
+  // V8 may name another instruction (here the first one, a constant), but not another call.
+  const call = only('(call $reads (i32.const 1))', reads);
+  const localsBytes = 3;
+  const first = Program.compile(trapping('(call $reads (i32.const 1))')).original.bodyStarts[0]! + localsBytes;
+  assert.equal(only('(call $reads (i32.const 1))', reads, first), call);
+  assert.equal(only('(call $reads (i32.const 1))', tick, call), call);
+  assert.equal(only('(i32.add (call $reads (i32.const 1)) (call $reads (i32.const 2)))', reads, first), first);
 });

@@ -1,7 +1,8 @@
 /**
  * Where a function calls another one. V8 loses the place of a call that it has inlined inside of a `try_table` (seen in
- * 14.6, in modules that nobody has rewritten too): it gives the beginning of the caller instead. If only one
- * instruction can have been the call, it was that.
+ * 14.6, in modules that nobody has rewritten too): it gives the beginning of the caller instead, or (of functions
+ * that are optimised before they have run) an instruction before the call. If only one instruction can have been the call,
+ * it was that.
  */
 import { typeOf } from '../../wasm/module.ts';
 import type { Module } from '../../wasm/module.ts';
@@ -12,23 +13,38 @@ import { bulkKey, bulkUseAt } from '../analysis/bulk-uses.ts';
 import type { Numbering } from '../layout/numbering.ts';
 import { waitKey, waitUseAt } from '../analysis/wait-uses.ts';
 
+const CALLS: ReadonlySet<number> = new Set([OP.call, OP.callIndirect, OP.callRef]);
+
 /**
  * @param caller index of a defined function of the original
  * @param callee index of what it called in the rewritten module: a function, the wrapper of an import, or a helper
- * @returns the offset of the instruction in the original; null if there are none or several that may have called it
+ * @param place the offset in the original that V8 gives, null if it gives none
+ * @returns the offset of the instruction in the original: `place` if a call is there, or if none or several others may have
+ *   called it
  */
-export function onlyCall(module: Module, numbering: Numbering, caller: number, callee: number): number | null {
+export function callSite(
+  module: Module,
+  numbering: Numbering,
+  caller: number,
+  callee: number,
+  place: number | null,
+): number | null {
   const calls = matching(module, numbering, callee);
   const walker = new FunctionWalker(module);
   walker.enter(caller);
-  let found: number | null = null;
+  const found: number[] = [];
   for (let more = true; more;) {
     more = walker.step();
-    if (!calls(walker)) continue;
-    if (found !== null) return null;
-    found = walker.start;
+    // Behind a tail call it is not the callee that is above: a call is not asked whose.
+    if (walker.start === place && isCall(module, numbering, walker)) return place;
+    if (calls(walker)) found.push(walker.start);
   }
-  return found;
+  return found.length === 1 ? found[0]! : place;
+}
+
+/** Whether the instruction that a walker has just passed has the frame of another function above its own meanwhile. */
+function isCall(module: Module, { bulkPiece }: Numbering, walker: FunctionWalker): boolean {
+  return CALLS.has(walker.opcode) || waitUseAt(walker) !== null || bulkUseAt(module, walker, bulkPiece) !== null;
 }
 
 /** For a helper, which stands for all instructions of one use. */

@@ -7,7 +7,7 @@ import { functionName } from '../../wasm/names.ts';
 import { WasmReader } from '../../wasm/reader.ts';
 import { WasmWriter } from '../../wasm/writer.ts';
 import { BodyRewriter } from '../rewriting/body.ts';
-import { onlyCall } from './call-sites.ts';
+import { callSite } from './call-sites.ts';
 import { writeLocals } from '../code/code-section.ts';
 import type { CopiedRange } from '../code/copier.ts';
 import { GODWIT } from '../layout/facts.ts';
@@ -55,17 +55,21 @@ export function locate(program: Program, error: Error): Location[] {
     if (found !== null) {
       const { index: of, offset: place } = found;
       const name = functionName(program.original, of);
-      locations.push({ index: of, name, offset: place ?? calledFrom(program, of, above) });
+      locations.push({ index: of, name, offset: placeOf(program, of, place, above) });
     }
     above = found?.index ?? index;
   }
   return locations;
 }
 
-/** Where a function was whose place is not known. @returns its beginning if that cannot be told either */
-function calledFrom({ original, numbering }: Program, index: number, called: number | null): number {
-  const call = called === null ? null : onlyCall(original, numbering, index, called);
-  return call ?? original.bodyStarts[index - original.importedFunctions]!;
+/**
+ * @param place where V8 says that a function was, null if it does not
+ * @param called what it called, as far as that is known
+ * @returns its beginning if nothing is known
+ */
+function placeOf({ original, numbering }: Program, index: number, place: number | null, called: number | null): number {
+  const known = called === null ? place : callSite(original, numbering, index, called, place);
+  return known ?? original.bodyStarts[index - original.importedFunctions]!;
 }
 
 interface Place {
