@@ -38,9 +38,19 @@ const imports: MakeImports = (log) => ({
   },
 });
 
-/** Of the places of a trap the innermost one: of callers, V8's optimised code often names another instruction. */
+/** Traps that V8 raises in functions of its own, which code calls. */
+const CALLED_TRAPS: ReadonlySet<string> = new Set([
+  'trap: rethrowing null value',
+  'trap: Atomics.wait cannot be called in this context',
+]);
+
+/**
+ * Of the places of a trap the innermost one: of callers, V8's optimised code often names another instruction, and so it does
+ * where it calls for a trap, in the original too. Then the function counts.
+ */
 function observable({ log, end, where, memory }: Run): unknown {
-  return { log, end, where: where.split(' ')[0], memory };
+  const [innermost = ''] = where.split(' ');
+  return { log, end, where: CALLED_TRAPS.has(end) ? innermost.split('@')[0] : innermost, memory };
 }
 
 /** What continuations there were. */
