@@ -51,8 +51,11 @@ export const LIMITS = {
   functionLocals: 50_000,
   /** Parameters of a type, and results; V8's own limit. */
   typeValues: 1000,
-  /** Operands of one function at a time. Each takes a byte here, and V8 two dozen; compilers need some tens. */
-  functionOperands: 2 ** 24,
+  /**
+   * Values of all those instructions of one function that have more than one, such as calls with several results. They are
+   * what can be far more than the bytes of a function: until V8 has looked through it, it keeps 16 to 50 bytes for each.
+   */
+  functionValues: 2 ** 22,
   /** Constructs within each other in a function that is made movable: a `switch` of so many cases has as many blocks. */
   nestedConstructs: 65_536,
   /** Entries of a table whose functions are looked up for continuations: clang has 30,000; beyond it nothing is known of it. */

@@ -33,6 +33,11 @@ export interface Outline {
   readonly sections: readonly OutlineSection[];
   readonly imports: readonly OutlineImport[];
   readonly exports: readonly Export[];
+  /** By type index; null for structs and arrays. */
+  readonly types: readonly (FunctionType | null)[];
+  /** Type indices of functions, and of tags: imported ones first. */
+  readonly functionTypes: readonly number[];
+  readonly tags: readonly number[];
   /** Imported ones first. */
   readonly memories: readonly OutlineMemory[];
   readonly customs: readonly CustomSection[];
@@ -44,7 +49,7 @@ export function readOutline(bytes: Uint8Array): Outline {
   return new OutlineReader(bytes, 8).read();
 }
 
-const SECTION = { custom: 0, type: 1, import: 2, memory: 5, export: 7 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, memory: 5, export: 7, tag: 13 } as const;
 const FORM = {
   func: 0x60,
   struct: 0x5f,
@@ -58,8 +63,9 @@ const FORM = {
 const PACKED: ReadonlySet<number> = new Set([0x78, 0x77]);
 
 class OutlineReader extends WasmReader {
-  /** By type index; null for structs and arrays. */
   readonly #types: (FunctionType | null)[] = [];
+  readonly #functionTypes: number[] = [];
+  readonly #tags: number[] = [];
   readonly #sections: OutlineSection[] = [];
   readonly #imports: OutlineImport[] = [];
   readonly #exports: Export[] = [];
@@ -82,6 +88,9 @@ class OutlineReader extends WasmReader {
       sections: this.#sections,
       imports: this.#imports,
       exports: this.#exports,
+      types: this.#types,
+      functionTypes: this.#functionTypes,
+      tags: this.#tags,
       memories: this.#memories,
       customs: this.#customs,
     };
@@ -99,6 +108,8 @@ class OutlineReader extends WasmReader {
     const entry: (() => void) | undefined = {
       [SECTION.type]: () => this.#recursiveTypes(),
       [SECTION.import]: () => this.#import(),
+      [SECTION.function]: () => void this.#functionTypes.push(this.u32()),
+      [SECTION.tag]: () => this.#tag(),
       [SECTION.memory]: () => void this.#memories.push(this.#limits()),
       [SECTION.export]: () => this.#export(),
     }[id];
@@ -161,15 +172,23 @@ class OutlineReader extends WasmReader {
     const number = this.u8();
     const kind = EXTERNAL_KINDS[number] ?? invalid(at, `malformed import kind ${number}`);
     let type: FunctionType | null = null;
-    if (kind === 'function') type = this.#types[this.u32()] ?? null;
-    else if (kind === 'memory') this.#memories.push(this.#limits());
+    if (kind === 'function') {
+      const index = this.u32();
+      this.#functionTypes.push(index);
+      type = this.#types[index] ?? null;
+    } else if (kind === 'memory') this.#memories.push(this.#limits());
+    else if (kind === 'tag') this.#tag();
     else {
-      if (kind === 'table' || kind === 'global') this.#valueType();
+      this.#valueType();
       if (kind === 'table') this.#limits();
       else this.u8();
-      if (kind === 'tag') this.u32();
     }
     this.#imports.push({ module, name, kind, type, entry: { start, end: this.pos } });
+  }
+
+  #tag(): void {
+    this.u8();
+    this.#tags.push(this.u32());
   }
 
   #limits(): OutlineMemory {

@@ -5,6 +5,7 @@
  */
 import { decodeUtf8 } from '../base/bytes.ts';
 import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 
 export function hex(n: number): string {
   return `0x${n.toString(16)}`;
@@ -35,6 +36,17 @@ export class TooMany extends GodwitError {
 /** @throws UnsupportedFeature that names the feature, where it was met and what of it */
 export function unsupported(offset: number, feature: string, what = ''): never {
   throw new UnsupportedFeature(offset, feature, what);
+}
+
+/**
+ * Such a module is not run either: V8's own validation would take the memory.
+ * @throws GodwitError `limit`
+ */
+export function tooManyValues(functionIndex: number): never {
+  throw new GodwitError(
+    'limit',
+    `function ${functionIndex}: its calls and blocks with several values have more than ${LIMITS.functionValues} in all`,
+  );
 }
 
 export class WasmReader {

@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { typeOf } from './module.ts';
 import type { Module } from './module.ts';
 import { OP } from './opcodes.ts';
-import { WasmReader, hex } from './reader.ts';
+import { WasmReader, hex, tooManyValues } from './reader.ts';
 import { EXNREF, NO_TYPES, UNKNOWN } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
@@ -37,6 +37,9 @@ export class ValidationStacks extends WasmReader {
   frameParams: TypeList[] = [];
   frameResults: TypeList[] = [];
 
+  /** Of the function so far: see {@link LIMITS.functionValues}. */
+  #values = 0;
+
   /** By local: 1 if it may not be read yet, for it has no value and no default. */
   #unset = new Uint8Array(256);
   /** Locals that have been set, in that order, and how many of them there were when each frame began. */
@@ -64,6 +67,7 @@ export class ValidationStacks extends WasmReader {
     this.end = module.bodyEnds[body]!;
     this.height = 0;
     this.depth = -1;
+    this.#values = 0;
     this.#readLocals();
     this.pushFrame(OP.block, NO_TYPES, this.type.results);
   }
@@ -123,13 +127,6 @@ export class ValidationStacks extends WasmReader {
 
   push(type: ValueType): void {
     if (this.height === this.operands.length) {
-      if (this.height === LIMITS.functionOperands) {
-        // Not run either: V8's own validation takes fifty bytes for each operand.
-        throw new GodwitError(
-          'limit',
-          `function ${this.functionIndex}, offset ${hex(this.start)}: more than ${LIMITS.functionOperands} operands`,
-        );
-      }
       const grown = new Uint8Array(this.operands.length * 2);
       grown.set(this.operands);
       this.operands = grown;
@@ -159,7 +156,14 @@ export class ValidationStacks extends WasmReader {
   }
 
   pushAll(types: TypeList): void {
+    if (types.length > 1) this.#several(types.length);
     for (let i = 0; i < types.length; i++) this.push(types[i]!);
+  }
+
+  /** Counts values that come several at a time: of them alone a function can have far more than bytes. */
+  #several(values: number): void {
+    this.#values += values;
+    if (this.#values > LIMITS.functionValues) tooManyValues(this.functionIndex);
   }
 
   protected popAll(types: TypeList): void {

@@ -9,6 +9,7 @@ import { GodwitError } from '../../base/errors.ts';
 import { functionName } from '../../wasm/names.ts';
 import { readOutline } from '../../wasm/outline.ts';
 import type { Outline } from '../../wasm/outline.ts';
+import { requireFewValues } from '../../wasm/value-bound.ts';
 import { TooMany, UnsupportedFeature, unsupported } from '../../wasm/reader.ts';
 import { GARBAGE_COLLECTION } from '../../wasm/references.ts';
 import { PREAMBLE, WasmWriter } from '../../wasm/writer.ts';
@@ -49,6 +50,7 @@ export function stayingReason(error: unknown): StayingReason | null {
 export function shareMemories(original: Uint8Array, reason: StayingReason): Uint8Array<ArrayBuffer> {
   const outline = readOutline(original);
   requireFreeNames(outline);
+  requireFewValues(outline);
   const shared = outline.memories.find((memory) => memory.shared);
   if (shared !== undefined) unsupported(shared.at, 'threads', REASONS[reason]);
   const out = new WasmWriter(original.length + 4096);
