@@ -10,7 +10,8 @@
  * - `here`: where the guest is, needing nothing from home;
  * - `home`: by the kernel of the home node;
  * - `descriptor`: on a host file that the guest's node has open itself, in the guest's own thread; otherwise at home.
- * `blocks`: the call may wait, so it must be able to be withdrawn.
+ * `blocks`: the call may wait, so it must be able to be withdrawn. Only such a call may be implemented by one that does
+ * (kernel/calls/implementation.ts). Those on files wait where a standard stream is a file: its user's side is asked.
  */
 import type { CallSpec } from './kinds.ts';
 
@@ -32,9 +33,9 @@ export const PREVIEW1 = {
     runs: 'home',
     blocks: false,
   },
-  fd_allocate: { params: { fd: 'fd', offset: 'u64', length: 'u64' }, results: {}, runs: 'home', blocks: false },
+  fd_allocate: { params: { fd: 'fd', offset: 'u64', length: 'u64' }, results: {}, runs: 'home', blocks: true },
   fd_close: { params: { fd: 'fd' }, results: {}, runs: 'home', blocks: false },
-  fd_datasync: { params: { fd: 'fd' }, results: {}, runs: 'home', blocks: false },
+  fd_datasync: { params: { fd: 'fd' }, results: {}, runs: 'home', blocks: true },
   fd_fdstat_get: { params: { fd: 'fd' }, results: { stat: 'fdstat' }, runs: 'home', blocks: false },
   fd_fdstat_set_flags: { params: { fd: 'fd', flags: 'u16' }, results: {}, runs: 'home', blocks: false },
   fd_fdstat_set_rights: {
@@ -43,19 +44,19 @@ export const PREVIEW1 = {
     runs: 'home',
     blocks: false,
   },
-  fd_filestat_get: { params: { fd: 'fd' }, results: { stat: 'filestat' }, runs: 'home', blocks: false },
-  fd_filestat_set_size: { params: { fd: 'fd', size: 'u64' }, results: {}, runs: 'home', blocks: false },
+  fd_filestat_get: { params: { fd: 'fd' }, results: { stat: 'filestat' }, runs: 'home', blocks: true },
+  fd_filestat_set_size: { params: { fd: 'fd', size: 'u64' }, results: {}, runs: 'home', blocks: true },
   fd_filestat_set_times: {
     params: { fd: 'fd', atim: 'u64', mtim: 'u64', flags: 'u16' },
     results: {},
     runs: 'home',
-    blocks: false,
+    blocks: true,
   },
   fd_pread: {
     params: { fd: 'fd', buffers: 'outBuffers', offset: 'u64' },
     results: { count: 'size' },
     runs: 'descriptor',
-    blocks: false,
+    blocks: true,
   },
   fd_prestat_get: { params: { fd: 'fd' }, results: { prestat: 'prestat' }, runs: 'home', blocks: false },
   fd_prestat_dir_name: { params: { fd: 'fd', name: 'outBytes' }, results: {}, runs: 'home', blocks: false },
@@ -63,7 +64,7 @@ export const PREVIEW1 = {
     params: { fd: 'fd', buffers: 'inBuffers', offset: 'u64' },
     results: { count: 'size' },
     runs: 'descriptor',
-    blocks: false,
+    blocks: true,
   },
   fd_read: {
     params: { fd: 'fd', buffers: 'outBuffers' },
@@ -82,10 +83,10 @@ export const PREVIEW1 = {
     params: { fd: 'fd', offset: 's64', whence: 'u8' },
     results: { position: 'u64' },
     runs: 'descriptor',
-    blocks: false,
+    blocks: true,
   },
-  fd_sync: { params: { fd: 'fd' }, results: {}, runs: 'home', blocks: false },
-  fd_tell: { params: { fd: 'fd' }, results: { position: 'u64' }, runs: 'descriptor', blocks: false },
+  fd_sync: { params: { fd: 'fd' }, results: {}, runs: 'home', blocks: true },
+  fd_tell: { params: { fd: 'fd' }, results: { position: 'u64' }, runs: 'descriptor', blocks: true },
   fd_write: {
     params: { fd: 'fd', buffers: 'inBuffers' },
     results: { count: 'size' },

@@ -6,7 +6,7 @@ import type { Preview1Name } from '../abi/preview1.ts';
 import { assert } from '../base/assert.ts';
 import { FIRST_SEAT, type Seat } from '../base/ids.ts';
 import { Waiting } from '../base/waiting.ts';
-import type { Settled } from '../vfs/openfile.ts';
+import type { Maybe, Settled } from '../vfs/openfile.ts';
 import type { ArgsOf, CallContext, ResultsOf } from './calls/implementation.ts';
 import { CALLS } from './calls/table.ts';
 import { settled } from './maybe.ts';
@@ -43,7 +43,7 @@ export class Kernel {
     assert(!process.blocked.has(seat), 'one call of a thread at a time');
     if (name !== 'poll_oneoff') process.interruptedPolls.delete(seat);
     const context: CallContext = { process, seat, control: this.processes };
-    const outcome = settled(() => CALLS[name](context, args));
+    const outcome = settled<Maybe<ResultsOf<N>>>(() => CALLS[name](context, args));
     if ('errno' in outcome) return outcome;
     const result = outcome.value;
     return result instanceof Waiting ? blockIn(process, seat, name, result) : { value: result };

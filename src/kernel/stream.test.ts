@@ -269,7 +269,9 @@ test('rights and flags', () => {
   assert.equal(harness.call('fd_sync', { fd: 0 }), 'inval');
   assert.equal(harness.call('fd_filestat_set_size', { fd: 0, size: 0n }), 'inval');
   assert.equal(harness.call('fd_pread', { fd: 0, buffers: [], offset: 0n }), 'spipe');
-  assert.equal(harness.call('fd_fdstat_set_flags', { fd: 0, flags: FdFlags.append }), 'notsup');
+  for (const flag of [FdFlags.append, FdFlags.dsync, FdFlags.rsync, FdFlags.sync]) {
+    assert.equal(harness.call('fd_fdstat_set_flags', { fd: 0, flags: flag }), 'notsup');
+  }
   assert.equal(harness.call('fd_fdstat_set_flags', { fd: 0, flags: 64 }), 'inval');
   harness.ok('fd_fdstat_set_flags', { fd: 0, flags: FdFlags.nonblock });
   assert.equal(harness.ok('fd_fdstat_get', { fd: 0 }).stat.flags, FdFlags.nonblock);

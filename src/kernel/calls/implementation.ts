@@ -28,10 +28,13 @@ export interface CallContext {
 }
 
 /**
- * One system call: the results now or later, or ErrnoError. Buffers among the arguments are views that stay valid
- * until the call has settled or is withdrawn.
+ * One system call: the results now, or later if the table says that it `blocks`, or ErrnoError. Buffers among the
+ * arguments are views that stay valid until the call has settled or is withdrawn.
  */
-export type Implementation<N extends Preview1Name> = (context: CallContext, args: ArgsOf<N>) => Maybe<ResultsOf<N>>;
+export type Implementation<N extends Preview1Name> = (
+  context: CallContext,
+  args: ArgsOf<N>,
+) => (typeof PREVIEW1)[N]['blocks'] extends true ? Maybe<ResultsOf<N>> : ResultsOf<N>;
 
 /** The results of a call that has none. */
 export const NOTHING = {};
