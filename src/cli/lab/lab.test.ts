@@ -91,6 +91,16 @@ test('the end of a node that nobody ended is told', async (t) => {
   assert.equal(await lost.promise, 'node2 ended by SIGKILL');
 });
 
+test('a node that is stopped ends in order with the others', { skip: posix }, async (t) => {
+  const lost: string[] = [];
+  const options = { nodes: 2, env: process.env, command };
+  const lab = await Lab.start({ ...options, lost: (name, how) => lost.push(`${name} ${how}`) });
+  t.after(() => lab.stop());
+  process.kill(lab.nodes[1]!.pid, 'SIGSTOP');
+  await lab.stop();
+  assert.deepEqual([lab.nodes.map(({ pid }) => isAlive(pid)), lost], [[false, false], []]);
+});
+
 test('nodes that were killed because their end took too long are not told as lost', async (t) => {
   const lost: string[] = [];
   const env = { ...process.env, FAKE_NODE_HANGS: 'node1' };

@@ -6,8 +6,11 @@ import { GodwitError } from '../../base/errors.ts';
 import { lastWords } from '../last-words.ts';
 import { parseReady, type UpJson } from '../up-json.ts';
 
-/** Milliseconds in which a daemon has to leave the cluster in order before it is killed. */
-const STOP_GRACE = 5000;
+/**
+ * Milliseconds in which a daemon has to leave the cluster in order before it is killed: one takes 0.1 s, but several
+ * seconds on a machine that is very busy. Who does not want to wait presses Ctrl-C again.
+ */
+const STOP_GRACE = 20_000;
 
 /** How a daemon ends that was asked to. */
 export const ENDED_IN_ORDER = 'ended with status 0';
@@ -78,6 +81,8 @@ export async function startNodeProcess(
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
   child.stdin?.end();
   child.kill('SIGTERM');
+  // One that its user has stopped (SIGSTOP, to see what the others make of it) would not get to know.
+  if (process.platform !== 'win32') child.kill('SIGCONT');
   const cut = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE);
   await ended;
   clearTimeout(cut);

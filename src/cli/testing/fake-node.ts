@@ -21,20 +21,22 @@ const daemon = new FakeDaemon();
 const server = await serveAdmin(daemon, values.socket, silentLog);
 const id = Number(values.name.replaceAll(/\D/g, ''));
 const join = await daemon.token();
-const ready = {
+const line = `${JSON.stringify({
   id,
   name: values.name,
   address: values.join === '' ? '127.0.0.1:7370' : `joined ${values.join}`,
   socket: values.socket,
   pid: process.pid,
   join,
-};
-process.stdout.write(`${JSON.stringify(ready)}\n`);
+})}\n`;
+// Whoever reads it may end this process at once.
 if (process.env['FAKE_NODE_HANGS'] === values.name) {
   process.on('SIGTERM', () => {});
+  process.stdout.write(line);
 } else {
   process.stdin.once('end', () => void daemon.shutdown()).resume();
   process.on('SIGTERM', () => void daemon.shutdown());
+  process.stdout.write(line);
   await daemon.ended;
   await server.close();
 }
