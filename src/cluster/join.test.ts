@@ -97,6 +97,14 @@ test('a node joins with a token and gets an id and a certificate', async (t) => 
   assert.deepEqual(founder.list.members[1]?.fingerprint, fingerprintOf(identity.certificate));
 });
 
+test('a founder that listens on all its addresses is where the member has reached it', async (t) => {
+  const { founder, identity, address } = await serve(t);
+  founder.report(identity.node, { address: '0.0.0.0:7' });
+  const store = new MemoryStore();
+  await ask(address, (await founder.createToken()).token, 'second', store);
+  assert.equal(store.load().memberList?.members[0]?.address, '127.0.0.1:7');
+});
+
 test('used, unknown and damaged tokens are refused with the way out', async (t) => {
   const { founder, address } = await serve(t);
   const token = (await founder.createToken()).token;

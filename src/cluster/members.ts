@@ -3,6 +3,7 @@ import { GodwitError } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Carried } from '../base/schema.ts';
+import { withHost } from '../link/address.ts';
 import type { member } from '../link/frames/cluster.ts';
 
 /**
@@ -18,6 +19,17 @@ export interface MemberList {
   /** The node that keeps the list. */
   readonly founder: NodeId;
   readonly members: readonly Member[];
+}
+
+/**
+ * A founder that listens on all its addresses does not know under which of them a member reaches it: the member keeps
+ * the one that it has used.
+ * @param host under which the founder has been reached
+ * @throws GodwitError('usage') if the founder's address is none
+ */
+export function withFounderAt(list: MemberList, host: string): MemberList {
+  const members = list.members.map((m) => (m.node === list.founder ? { ...m, address: withHost(m.address, host) } : m));
+  return { ...list, members };
 }
 
 /** @throws GodwitError('usage') unless the text can be the name of a node: letters, digits, `.`, `_` and `-` */

@@ -320,6 +320,13 @@ test('an announced address that is none costs the link, and changes nothing', ()
   assert.equal(findMember(a.membership.list, '3').address, 'host3:7', 'a wildcard stands for where it was seen');
 });
 
+test('a founder that says that it listens on all its addresses is where it was', () => {
+  const { cluster, a, c } = three(10);
+  a.founder!.report(a.id, { address: '[::]:7' });
+  cluster.clock.advance(100);
+  assert.equal(findMember(c.membership.list, '1').address, 'host1:7');
+});
+
 test('whatever happens to network and nodes, the cluster agrees in the end', (t) => {
   storms(t, 40, storm);
 });

@@ -24,7 +24,7 @@ import { parseAddress, withHost } from '../link/address.ts';
 import type { FrameOf, PeerFrame } from '../link/frames.ts';
 import type { PeerEvent } from '../link/links.ts';
 import type { MembershipEngine } from './engine.ts';
-import type { Member, MemberList, MemberState } from './members.ts';
+import { type Member, type MemberList, type MemberState, withFounderAt } from './members.ts';
 import type { MembershipStore } from './store.ts';
 
 export type MemberEvent =
@@ -184,7 +184,9 @@ export class Membership {
     this.#current = true;
     if (version <= this.#list.version) return;
     // Copied out of the frame, since the list is kept.
-    const list = { version, founder, members: members.map((m) => ({ ...m, fingerprint: m.fingerprint.slice() })) };
+    const said = { version, founder, members: members.map((m) => ({ ...m, fingerprint: m.fingerprint.slice() })) };
+    const known = this.#list.members.find((m) => m.node === founder);
+    const list = known ? withFounderAt(said, parseAddress(known.address).host) : said;
     try {
       this.#config.store.save({ memberList: list });
     } catch (error) {

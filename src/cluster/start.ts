@@ -8,7 +8,7 @@ import { dialToJoin } from '../link/tls.ts';
 import { Authority, certificateText, createNodeKey, fingerprintOf, sha256 } from './authority.ts';
 import type { Certifier } from './founder.ts';
 import { join } from './join.ts';
-import { checkNodeName } from './members.ts';
+import { checkNodeName, withFounderAt } from './members.ts';
 import type { MembershipStore, NodeIdentity } from './store.ts';
 
 /** The id of the node that founds a cluster. */
@@ -87,7 +87,7 @@ export async function joinCluster(store: MembershipStore, options: JoinOptions):
     authority: certificateText(joined.authority),
     authorityKey: null,
   };
-  store.save({ identity, memberList: joined.list });
+  store.save({ identity, memberList: withFounderAt(joined.list, parseAddress(options.join).host) });
   return identity;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress, parseAddress, withHost } from './address.ts';
+import { formatAddress, parseAddress, isLoopback, withHost } from './address.ts';
 
 test('addresses are read and written', () => {
   for (const [text, host, port] of [
@@ -37,4 +37,11 @@ test('a wildcard is replaced by the host that is seen', () => {
   assert.equal(withHost('0.0.0.0:5', '10.0.0.1'), '10.0.0.1:5');
   assert.equal(withHost('[::]:5', 'fd00::1'), '[fd00::1]:5');
   assert.equal(withHost('host:5', '10.0.0.1'), 'host:5');
+});
+
+test('which hosts are the machine itself', () => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) assert.ok(isLoopback(host), host);
+  for (const host of ['128.0.0.1', '127.example.org', '::', '0.0.0.0', 'fd00::1', 'localhost.example.org']) {
+    assert.ok(!isLoopback(host), host);
+  }
 });

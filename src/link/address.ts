@@ -24,6 +24,11 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Whether nobody but the machine itself reaches the host: by its name, or any address that is one of loopback. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /**
  * A node that listens on all its addresses does not know under which of them it is seen.
  * @param seenFrom the host to take instead of a wildcard (`0.0.0.0` or `::`)

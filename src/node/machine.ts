@@ -1,5 +1,5 @@
 /** What a node says of the machine that it runs on. */
-import { arch, availableParallelism, freemem, platform, totalmem } from 'node:os';
+import { arch, availableParallelism, freemem, networkInterfaces, platform, totalmem } from 'node:os';
 
 export interface MachineStatus {
   readonly arch: string;
@@ -21,4 +21,18 @@ export function machineStatus(): MachineStatus {
     memory_total: totalmem(),
     memory_free: freemem(),
   };
+}
+
+/**
+ * An address under which other machines may reach this one, for a node that listens on all of them: IPv4 rather than
+ * IPv6, which has more that lead nowhere. With several networks it may be that of another one: then --listen says more.
+ * @returns a loopback address if there is no other
+ */
+export function ownHost(): string {
+  const outside = Object.values(networkInterfaces()).flatMap((found) =>
+    (found ?? []).filter(({ internal }) => !internal),
+  );
+  const global = outside.filter(({ address }) => !/^fe[89ab]/i.test(address));
+  const best = global.find(({ family }) => family === 'IPv4') ?? global[0];
+  return best?.address ?? '127.0.0.1';
 }

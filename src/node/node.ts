@@ -113,7 +113,11 @@ export class Node implements Daemon {
     cluster.requireAnswering(home.id);
     await core.started(pid as Pid);
     const result = await new Promise<RoleResult>((resolve) => core.roles.migrate(pid as Pid, home.id, to.id, resolve));
-    if (!result.ok) throw new GodwitError(result.code, result.reason);
+    if (!result.ok) {
+      // Moves know nothing of processes that have ended, the home's memory of ends does: it has the better answer.
+      if (result.code === 'unknown_process' && home.id !== this.self.id) await home.kill(pid, 0);
+      throw new GodwitError(result.code, result.reason);
+    }
     const { stats } = result;
     return {
       node: to.id,

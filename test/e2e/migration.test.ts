@@ -223,17 +223,16 @@ describe('what cannot be moved', () => {
   test('a process that has ended', async () => {
     held.endInput();
     assert.equal((await held.result()).status, 0);
-    for (const command of ['migrate', 'kill']) {
-      const { stderr, status } = await lab.run([
-        command,
-        String(process.pid),
-        ...(command === 'migrate' ? ['node2'] : []),
-      ]);
-      assert.match(
-        stderr,
-        new RegExp(`^godwit: process ${process.pid} has ended; "godwit wait ${process.pid}" [^\\n]*\\n$`),
-      );
-      assert.equal(status, 1, command);
+    const pid = String(process.pid);
+    for (const node of ['node1', 'node2']) {
+      for (const command of [
+        ['migrate', pid, 'node2'],
+        ['kill', pid],
+      ]) {
+        const { stderr, status } = await lab.run(command, { node });
+        assert.match(stderr, new RegExp(`^godwit: process ${pid} has ended; "godwit wait ${pid}" [^\\n]*\\n$`));
+        assert.equal(status, 1, command.join(' '));
+      }
     }
   });
 });

@@ -221,7 +221,7 @@ test('token and down', async (t) => {
   const { godwit } = await fakeCluster(t);
   assert.match(
     good(await godwit('token')),
-    /^godwit up --join 127.0.0.1:7370 --token secret\ntoken secret, good until 2027-/,
+    /^godwit up --join 127.0.0.1:7370 --token secret\ntoken secret, good until 2027-[^\n]*\nfor another node on this machine, [^\n]*--listen[^\n]*\n$/,
   );
   const { line } = JSON.parse(good(await godwit('token', '--json'))) as { line: string };
   assert.equal(line, 'godwit up --join 127.0.0.1:7370 --token secret');

@@ -1,7 +1,7 @@
 /** `godwit token` */
 import { type Command, JSON_OPTION } from '../command.ts';
 import { withNode } from '../context.ts';
-import { joinLine } from '../join-line.ts';
+import { joinLine, joinNote } from '../join-line.ts';
 
 export const token: Command = {
   name: 'token',
@@ -18,6 +18,8 @@ export const token: Command = {
     } else {
       context.out(joinLine(join));
       context.out(`token ${join.token}, good until ${new Date(join.expires).toISOString()}`);
+      const { who, note } = joinNote(join);
+      if (note !== null) context.out(`for ${who}, ${note}`);
     }
     return 0;
   },

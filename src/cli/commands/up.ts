@@ -14,7 +14,7 @@ import type { Daemon, JoinToken, NodeOptions } from '../../node/daemon.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ErrorFile, removeErrorFile } from '../error-file.ts';
-import { joinLine } from '../join-line.ts';
+import { joinLine, joinNote } from '../join-line.ts';
 import type { Invocation } from '../parse.ts';
 import { godwitCommand } from '../self.ts';
 import { readLine } from '../stdin-line.ts';
@@ -144,8 +144,10 @@ function announce(ready: UpJson, invocation: Invocation, context: Context): void
   const { id, name, address, socket, pid, join } = ready;
   context.out(`node ${name} (${id}) is up${address ? ` on ${address}` : ''}: process ${pid}, control socket ${socket}`);
   if (join) {
-    context.out(`another machine joins with this line, until ${new Date(join.expires).toISOString()}:`);
+    const { who, note } = joinNote(join);
+    context.out(`${who} joins with this line, until ${new Date(join.expires).toISOString()}:`);
     context.out(`  ${joinLine(join)}`);
+    if (note !== null) context.out(`(${note})`);
   }
 }
 

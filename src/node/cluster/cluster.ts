@@ -10,13 +10,14 @@ import { findMember, type Member as MemberRecord } from '../../cluster/members.t
 import { type MemberEvent, Membership } from '../../cluster/membership.ts';
 import type { MembershipStore } from '../../cluster/store.ts';
 import { noSuchProcess } from '../../kernel/unknown.ts';
+import { withHost } from '../../link/address.ts';
 import type { PeerFrame } from '../../link/frames.ts';
 import { type LinksConfig, Links } from '../../link/links.ts';
 import type { Message, Network, NodeState, NodeView, PeerEvent } from '../../migration/hosts.ts';
 import type { ClusterView, Member } from './cluster-view.ts';
 import type { NodeCore, ProcessFrame } from '../core.ts';
 import type { JoinToken, NodeInfo } from '../daemon.ts';
-import { type MachineStatus, machineStatus, UNKNOWN_MACHINE } from '../machine.ts';
+import { type MachineStatus, machineStatus, ownHost, UNKNOWN_MACHINE } from '../machine.ts';
 import { ModuleExchange } from '../modules/module-exchange.ts';
 import type { ModuleStore } from '../modules/modules.ts';
 import {
@@ -252,7 +253,7 @@ export class Cluster implements ClusterView, NodeView {
     const { founder, address } = this.#options;
     if (!founder) throw new GodwitError('usage', 'only the founding node makes join tokens');
     const { token, expires } = await founder.createToken();
-    return { token, address, expires: Number(expires / 1_000_000n) };
+    return { token, address: withHost(address, ownHost()), expires: Number(expires / 1_000_000n) };
   }
 
   #hasRoom(to: NodeId): boolean {
