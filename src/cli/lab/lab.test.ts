@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -16,6 +17,18 @@ async function startLab(t: TestContext, nodes: number, env: NodeJS.ProcessEnv = 
   const lab = await Lab.start({ nodes, env: { ...process.env, ...env }, command });
   t.after(() => lab.stop());
   return lab;
+}
+
+/** While it runs, `directory` is the system's temporary one. */
+async function withTemporary<T>(directory: string, use: () => Promise<T>): Promise<T> {
+  const { TMPDIR } = process.env;
+  process.env['TMPDIR'] = directory;
+  try {
+    return await use();
+  } finally {
+    if (TMPDIR === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = TMPDIR;
+  }
 }
 
 const isAlive = (pid: number): boolean => {
@@ -141,14 +154,26 @@ test('a directory that only looks like that of a dead lab is left alone', { skip
   mkdirSync(other);
   writeFileSync(path.join(other, 'mine'), '');
   symlinkSync(other, path.join(above, 'godwit-lab-link'));
-  const { TMPDIR } = process.env;
-  process.env['TMPDIR'] = above;
-  try {
-    await (await startLab(t, 1)).stop();
-  } finally {
-    if (TMPDIR === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = TMPDIR;
-  }
+  await withTemporary(above, async () => (await startLab(t, 1)).stop());
   assert.deepEqual(readdirSync(above).sort(), ['godwit-lab-link', 'godwit-lab-other']);
   assert.deepEqual(readdirSync(other), ['mine']);
+});
+
+test('a node that has no room for its last words does not start on a full disk', { skip: posix }, async (t) => {
+  const above = temporaryDirectory(t);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', above]).status !== 0) {
+    t.skip('needs the right to mount');
+    return;
+  }
+  try {
+    assert.throws(() => writeFileSync(path.join(above, 'fill'), new Uint8Array(1 << 20)), { code: 'ENOSPC' });
+    const env = { ...process.env, FAKE_NODE_FAILS: 'node1' };
+    const starting = withTemporary(above, () => Lab.start({ nodes: 1, env, command }));
+    await assert.rejects(starting, {
+      message: /^node1 did not start: the disk of [^:]* is full; set TMPDIR to another directory$/,
+    });
+    assert.deepEqual(readdirSync(above), ['fill']);
+  } finally {
+    spawnSync('umount', [above]);
+  }
 });

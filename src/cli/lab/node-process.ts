@@ -1,6 +1,7 @@
 /** One daemon of a lab: an operating-system process of its own that ends with us, whatever happens to us. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
+import path from 'node:path';
 import { assert } from '../../base/assert.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { lastWords } from '../last-words.ts';
@@ -65,7 +66,16 @@ export async function startNodeProcess(
   spawned(() => stop(child, ended));
   const ready = await Promise.race([parseReady(stdout), ended]);
   if (ready === null || typeof ready === 'string') {
-    throw new GodwitError('internal', `${name} did not start: ${lastWords(logFile)?.message ?? (await ended)}`);
+    const how = await ended;
+    const words = lastWords(logFile);
+    if (words === null && isFull(logFile)) {
+      const place = path.dirname(logFile);
+      throw new GodwitError(
+        'io',
+        `${name} did not start: the disk of ${place} is full; set TMPDIR to another directory`,
+      );
+    }
+    throw new GodwitError('internal', `${name} did not start: ${words?.message ?? how}`);
   }
   return {
     name,
@@ -76,6 +86,15 @@ export async function startNodeProcess(
     stop: () => stop(child, ended),
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** What a daemon has to say is lost where its log has no room. */
+function isFull(file: string): boolean {
+  try {
+    return statfsSync(file).bavail === 0;
+  } catch {
+    return false;
+  }
 }
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
