@@ -39,7 +39,7 @@ import { joinToken, mapped, nodeInfo, processEnd, processInfo } from '../node/cl
 import { type RunStats, STDIO_KINDS } from '../node/daemon.ts';
 
 /** Rises when a message changes its meaning or fields. Both sides must have the same: they are of one installation. */
-export const CONTROL_VERSION = 5;
+export const CONTROL_VERSION = 6;
 /** The first field of `hello`: tells a Godwit client from whatever else found the socket. */
 export const CONTROL_MAGIC = 0x77_64_6f_67;
 
@@ -136,6 +136,7 @@ export const CALLS = {
       ),
       missing: f64,
       next: f64,
+      last: f64,
       complete: bool,
     }),
   ),

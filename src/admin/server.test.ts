@@ -89,6 +89,7 @@ test('calls and their failures', async (t) => {
     missing: 0,
     lines: [],
     next: 0,
+    last: 0,
     complete: true,
   });
   await client.ping();

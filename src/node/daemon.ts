@@ -197,6 +197,8 @@ export interface LogPage {
   readonly lines: readonly LogLine[];
   /** The cursor to go on from. */
   readonly next: number;
+  /** The cursor behind the newest line that there is now: where a reader who does not follow is through. */
+  readonly last: number;
   /** No more can come: the process has ended and all is told. */
   readonly complete: boolean;
 }

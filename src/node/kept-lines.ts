@@ -15,6 +15,8 @@ export interface KeptLine extends LogLine {
 export interface Kept {
   /** Lines behind the cursor that are not kept any more. */
   readonly missing: number;
+  /** The number of the newest line of all; 0: there has been none. */
+  readonly last: number;
   /** All that come behind those. */
   readonly lines: readonly KeptLine[];
 }
@@ -44,7 +46,8 @@ export class KeptLines {
   /** @param after the number of the last line that is known; 0: none */
   after(after: number): Kept {
     const first = Math.max(after + 1, this.#first);
-    return { missing: first - after - 1, lines: this.#lines.slice(first - this.#first) };
+    const last = this.#first + this.#lines.length - 1;
+    return { missing: first - after - 1, last, lines: this.#lines.slice(first - this.#first) };
   }
 
   #drop(count: number): void {

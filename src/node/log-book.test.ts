@@ -88,8 +88,9 @@ const firstPage = (book: LogBook, pid: number | null, after = 0) => book.read({ 
 test('a log keeps as many lines as it may, and says how many it does not', async () => {
   const book = new LogBook(() => 1);
   const log = writer(book, PID, LIMITS.logLines + 15_000);
-  const { missing, lines, next } = await firstPage(book, PID);
+  const { missing, lines, next, last } = await firstPage(book, PID);
   assert.deepEqual([missing, lines[0]?.text, next], [15_000, '15001', 15_000 + LIMITS.logPageLines]);
+  assert.equal(last, LIMITS.logLines + 15_000);
   assert.equal((await firstPage(book, PID, next)).missing, 0);
   // A reader that is too slow.
   for (let i = 0; i < LIMITS.logLines; i++) log.add('stdout', 'more');
@@ -198,5 +199,5 @@ test('a reader that waits gets what comes, and the end', async () => {
   const last = read(2);
   over = true;
   log.ended();
-  assert.deepEqual(await last, { missing: 0, lines: [], next: 2, complete: true });
+  assert.deepEqual(await last, { missing: 0, lines: [], next: 2, last: 2, complete: true });
 });

@@ -143,12 +143,13 @@ export class LogBook {
   }
 
   #page(pid: number | null, after: number, over: boolean): LogPage {
-    const { missing, lines } = this.#behind(pid, after);
+    const { missing, last, lines } = this.#behind(pid, after);
     const page = lines.slice(0, pageLength(lines));
     return {
       missing,
       lines: page.map(({ time, level, text }) => ({ time, level, text })),
       next: page.at(-1)?.number ?? after,
+      last,
       complete: over && page.length === lines.length,
     };
   }
@@ -157,7 +158,8 @@ export class LogBook {
     const log = pid === null ? this.#own : this.#logOf(pid);
     if (log) return log.after(after);
     // Of a process that is not detached there is what the node's own log says about it.
-    return { missing: 0, lines: this.#own.after(after).lines.filter((line) => line.pid === pid) };
+    const { last, lines } = this.#own.after(after);
+    return { missing: 0, last, lines: lines.filter((line) => line.pid === pid) };
   }
 }
 

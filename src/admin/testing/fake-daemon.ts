@@ -105,7 +105,8 @@ export class FakeDaemon implements Daemon {
   readonly programs = new Map<string, FakeProgram>();
   processes: ProcessInfo[] = [];
   nodeList: NodeInfo[] = [];
-  readonly log: LogPage[] = [];
+  /** Each page's cursor is its index. */
+  readonly log: Omit<LogPage, 'last'>[] = [];
   /** Every kill and migrate, as text. */
   readonly done: string[] = [];
   readonly ends = new Map<number, Promise<ProcessEnd>>();
@@ -165,7 +166,8 @@ export class FakeDaemon implements Daemon {
   }
 
   logs({ after }: LogQuery): Promise<LogPage> {
-    return Promise.resolve(this.log[after] ?? { missing: 0, lines: [], next: after, complete: true });
+    const page = this.log[after] ?? { missing: 0, lines: [], next: after, complete: true };
+    return Promise.resolve({ ...page, last: this.log.length });
   }
 
   token(): Promise<JoinToken> {

@@ -217,6 +217,17 @@ test('logs: how many lines are not kept is told, and where', async (t) => {
   );
 });
 
+test('logs end where the log ended when they were asked for, however steadily more comes', async (t) => {
+  const { godwit, daemon } = await fakeCluster(t);
+  // Two lines are there; each answer finds two more behind the one that it gives.
+  daemon.logs = ({ after }) => {
+    assert.ok(after < 2, 'asked for what came later');
+    const lines = [line('stdout', `line ${after + 1}`)];
+    return Promise.resolve({ missing: 0, lines, next: after + 1, last: after + 2, complete: false });
+  };
+  assert.equal(good(await godwit('logs', '65537')), 'line 1\nline 2\n');
+});
+
 test('token and down', async (t) => {
   const { godwit } = await fakeCluster(t);
   assert.match(

@@ -28,15 +28,17 @@ export const logs: Command = {
     const json = invocation.flag('json');
     const wait = invocation.flag('follow');
     await withNode(context, async (node) => {
+      let asked: number | null = null;
       for (let after = 0; ;) {
-        const { missing, lines, next, complete } = await node.logs({ pid, after, wait });
+        const { missing, lines, next, last, complete } = await node.logs({ pid, after, wait });
+        asked ??= last;
         if (missing > 0 && !json) context.err(`godwit: ${missing} lines before these are not kept`);
         for (const [i, line] of lines.entries()) {
           const told = i === 0 && missing > 0 ? { ...line, missing } : line;
           context.out(json ? JSON.stringify(told) : humanLine(line, pid !== null));
         }
-        // Without --follow the log is at its end when there is no more now.
-        if (complete || (!wait && next === after)) return;
+        // Without --follow it is over where the log ended at the first answer: whoever writes steadily is never overtaken.
+        if (complete || (!wait && (next >= asked || next === after))) return;
         after = next;
       }
     });
