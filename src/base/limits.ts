@@ -159,7 +159,7 @@ export const LIMITS = {
   logUnits: 4 * MIB,
   /**
    * UTF-16 units that all logs of a node take together; beyond it the longest loses half of its lines, and where each has
-   * only one, the logs of ended processes are forgotten. The last line of a running one stays: far less than the process.
+   * only one, the logs of ended processes are forgotten, and then that line goes too.
    */
   allLogsUnits: 32 * MIB,
   /** UTF-16 units for which a line counts beside its text: about what the object takes. */

@@ -192,7 +192,10 @@ export interface LogQuery {
 }
 
 export interface LogPage {
-  /** Lines between the cursor of the query and these that are not kept any more. */
+  /**
+   * Lines between the cursor of the query and these that are not kept any more. Always 0 of a process that is not
+   * detached: the node's own log, which may say something about it, does not count its lines by processes.
+   */
   readonly missing: number;
   readonly lines: readonly LogLine[];
   /** The cursor to go on from. */

@@ -38,9 +38,14 @@ export class KeptLines {
     while (this.#lines.length > LIMITS.logLines || this.#units > LIMITS.logUnits) this.#drop(1);
   }
 
-  /** Makes room for other logs. The newest line stays: with it comes how many do not. */
+  /** How many lines are kept. */
+  get count(): number {
+    return this.#lines.length;
+  }
+
+  /** Makes room for other logs: the older half goes, the only line too. */
   dropHalf(): void {
-    this.#drop(this.#lines.length >> 1);
+    this.#drop((this.#lines.length + 1) >> 1);
   }
 
   /** @param after the number of the last line that is known; 0: none */

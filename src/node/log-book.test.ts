@@ -148,6 +148,25 @@ test('all logs together have that bound also if each is one line: the oldest tha
   );
 });
 
+test('all logs together have that bound also if each is one line of a process that runs', async () => {
+  const book = new LogBook(() => 1);
+  const fit = Math.floor(LIMITS.allLogsUnits / (LIMITS.logLineUnits + LIMITS.logEntryUnits));
+  const running = Array.from({ length: fit + 10 }, (_, i) => PID + i);
+  const logs = running.map((pid) => writer(book, pid, 1, LIMITS.logLineUnits));
+  const pages = await Promise.all(running.map((pid) => firstPage(book, pid)));
+  assert.equal(pages.filter(({ lines }) => lines.length === 1).length, fit);
+  assert.ok(pages.every(({ missing, lines, last }) => missing + lines.length === 1 && last === 1));
+  // What is not kept is told with the next line, or alone.
+  logs[0]?.add('stdout', 'more');
+  assert.deepEqual(await firstPage(book, PID), {
+    missing: 1,
+    lines: [{ time: 1, level: 'stdout', text: 'more' }],
+    next: 2,
+    last: 2,
+    complete: false,
+  });
+});
+
 test('logs that are forgotten do not count, whether a pid comes round again or output comes late', async () => {
   const book = new LogBook(() => 1);
   const others = LIMITS.rememberedEnds;

@@ -115,16 +115,16 @@ export class LogBook {
 
   /**
    * The longest gives half, so that short logs lose nothing, and those that fill are not looked through for each line.
-   * One that has a single line keeps it: then those that have ended are forgotten, the oldest first.
+   * Where each has a single line, those that have ended are forgotten, the oldest first; then it is taken.
    */
   #shorten(): void {
     while (this.#units > LIMITS.allLogsUnits) {
       const all = [this.#own, ...this.#running.values(), ...this.#ended.values()];
       const longest = all.reduce((a, b) => (b.units > a.units ? b : a));
+      if (longest.count === 1 && this.#forgetOldest()) continue;
       const before = longest.units;
       longest.dropHalf();
       this.#units += longest.units - before;
-      if (longest.units === before && !this.#forgetOldest()) return;
     }
   }
 

@@ -12,7 +12,7 @@ export const logs: Command = {
   argumentCount: [0, 1],
   summary: "print the node's log, or what a detached process wrote",
   details: [
-    `A node keeps the last ${LIMITS.logLines} lines of its own log and of each detached process, fewer if they are long, in memory. How many come too late is said on stderr, with --json in the field "missing" of the line behind them. To have all, start the program without --detach and send its output to a file.`,
+    `A node keeps the last ${LIMITS.logLines} lines of its own log and of each detached process, fewer if they are long, in memory. How many come too late is said on stderr, with --json in the field "missing" of the line behind them. What the node's own log says of other processes is told as far as it is kept. To have all, start the program without --detach and send its output to a file.`,
   ],
   options: [
     { name: 'follow', short: 'f', summary: 'go on as lines come, until there can be no more or Ctrl-C' },
