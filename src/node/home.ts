@@ -214,7 +214,7 @@ export class HomeProcesses implements HomeSide {
     deputy.place(node, incarnation);
   }
 
-  /** Usage counts from the guest's arrival at its node. */
+  /** Usage counts from the beginning of the guest's incarnation, which is when it was placed. */
   #usage(pid: Pid, node: NodeId, { cpuMs, memoryBytes, localCalls, threads, waiting }: Usage): void {
     const resident = this.#residents.get(pid);
     if (!resident || resident.stay.node !== node) return;

@@ -38,7 +38,7 @@ export const durationField = within(f64, 0, LIMITS.toldMs);
 export const threadsField = within(u8, 1, LIMITS.threads);
 const countField = within(u64, 0n, BigInt(Number.MAX_SAFE_INTEGER));
 
-/** What a guest has used on the node where it is, since it came there. */
+/** What a guest has used on the node where it is, since its incarnation began. */
 export const usage = struct({
   cpuMs: durationField,
   memoryBytes: memoryField,

@@ -10,7 +10,7 @@ import { PREVIEW1_MODULE } from '../../guest/imports.ts';
 import { HomeCalls } from '../../kernel/homecall.ts';
 import type { ProcessMessage } from '../../link/frames/process.ts';
 import { OP } from '../../wasm/opcodes.ts';
-import { I32 } from '../../wasm/types.ts';
+import { I32, I64 } from '../../wasm/types.ts';
 import type { CapturedThread, Guest, GuestReport } from './guest.ts';
 import type { GuestBaggage } from './guest-baggage.ts';
 import { GuestSession, type HomeSide } from './guest-session.ts';
@@ -132,6 +132,36 @@ test('a call begun before the thread saw that it has to leave is not made, and k
   const first = await Promise.race([sent.then(() => 'sent'), reported.then(({ type }) => type)]);
   await session.end();
   assert.equal(first, 'captured');
+});
+
+test('what a guest has used counts from its incarnation, also one that it goes on with where it was', async (t) => {
+  const program = programOf('clock and sync', (b) => {
+    const clock = b.importFunction(PREVIEW1_MODULE, 'clock_time_get', [I32, I64, I32], [I32]);
+    const sync = b.importFunction(PREVIEW1_MODULE, 'fd_sync', [I32], [I32]);
+    b.export('memory', 'memory', 0);
+    const code = new Assembler().constant(0).op(OP.i64Const, 0).constant(0).op(OP.call, clock).op(OP.drop);
+    return b.define([], [], [], code.constant(5).op(OP.call, sync).op(OP.drop).done());
+  });
+  const back = incarnation(3);
+  for (const next of [FIRST, back]) {
+    const { session, sent, reported } = sessionOn(AWAY, noLocal, program);
+    t.after(() => session.end());
+    const used = () => {
+      const { cpuMs, localCalls } = session.usage(session.finalCpuMs);
+      return { some: cpuMs > 0, localCalls };
+    };
+    session.run(FRESH, null, FIRST);
+    await sent;
+    session.capture();
+    const report = await reported;
+    assert(report.type === 'captured', report.type);
+    const baggage = session.pack(report);
+    const before = used();
+    assert.deepEqual(before, { some: true, localCalls: 1n });
+    // It does not leave, or was placed elsewhere and did not start there.
+    session.run(baggage, report.threads, next);
+    assert.deepEqual(used(), next === FIRST ? before : { some: false, localCalls: 0n });
+  }
 });
 
 test('a process takes along what its monotonic clock shows, neither more nor less', async () => {

@@ -82,8 +82,9 @@ export class GuestSession {
   #baggage: GuestBaggage | null = null;
   /** Whether its calls can be made: from `run` until it is packed or ended. */
   #connected = false;
-  /** CPU time of this node is counted from here. */
-  #cpuBefore: bigint | null = null;
+  /** What it had used when its incarnation began: home counts the usage of each incarnation by itself. */
+  #before = { cpuNanos: 0n, localCalls: 0 };
+  #incarnation: Incarnation | null = null;
   /** Between the process's monotonic clock and this machine's; the thread has the same. */
   #monotonicOffset: bigint | null = null;
   /** By seat. Written here while it is at home, by `homeCalls` while it is away. */
@@ -142,21 +143,22 @@ export class GuestSession {
     monotonicOffset = 0n,
   ): void {
     const { pid, home } = this.spec;
+    const { args, env, nextCalls, cpuNanos } = baggage;
     this.#baggage = baggage;
-    this.#nextCalls = [...baggage.nextCalls];
-    this.#cpuBefore ??= baggage.cpuNanos;
-    this.#lastCpuNanos = baggage.cpuNanos;
+    this.#nextCalls = [...nextCalls];
+    this.#lastCpuNanos = cpuNanos;
+    if (this.#incarnation !== incarnation) this.#before = { cpuNanos, localCalls: this.#localCalls };
+    this.#incarnation = incarnation;
     this.guest.expect(threads?.length ?? 1);
     if (this.atHome) {
       this.#asked.clear();
       this.#environment.homeSide.attach(pid, this.guest);
     } else {
-      this.#environment.homeCalls.open(pid, home, incarnation, baggage.nextCalls);
+      this.#environment.homeCalls.open(pid, home, incarnation, nextCalls);
     }
     this.#connected = true;
     // A new process starts with this machine's clock.
     this.#monotonicOffset ??= monotonicOffset;
-    const { args, env } = baggage;
     if (threads === null) return this.guest.start({ args, env }, this.#monotonicOffset);
     if (!this.guest.running) this.takeUp({ baggage, threads });
     this.guest.letGo(this.#monotonicOffset);
@@ -195,7 +197,7 @@ export class GuestSession {
     return { args, env, monotonic, cpuNanos, nextCalls: this.#nextCalls, nextThreadId: this.guest.nextThreadId };
   }
 
-  /** CPU time used on this node, in milliseconds. */
+  /** CPU time used on this node in this incarnation, in milliseconds. */
   async cpuMs(): Promise<number> {
     if (!this.guest.running) return this.finalCpuMs;
     const sinceRun = await this.guest.cpuNanos(USAGE_AGE_MS);
@@ -205,14 +207,14 @@ export class GuestSession {
 
   /** The same as its last report said. */
   get finalCpuMs(): number {
-    return Number(this.#lastCpuNanos - (this.#cpuBefore ?? 0n)) / 1e6;
+    return Number(this.#lastCpuNanos - this.#before.cpuNanos) / 1e6;
   }
 
-  /** What it has used here so far. @param cpuMs from {@link cpuMs} or {@link finalCpuMs} */
+  /** What it has used here so far in this incarnation. @param cpuMs from {@link cpuMs} or {@link finalCpuMs} */
   usage(cpuMs: number): Usage {
     // Never negative, even if the thread and its worker read their clocks differently: home would not take it.
     const { memoryBytes } = this;
-    const localCalls = BigInt(this.#localCalls);
+    const localCalls = BigInt(this.#localCalls - this.#before.localCalls);
     const { threads, waiting } = this.guest;
     return { cpuMs: Math.max(0, cpuMs), memoryBytes: BigInt(memoryBytes), localCalls, threads, waiting };
   }
