@@ -249,5 +249,10 @@ each('what a directory refuses as a file', ({ root }) => {
   fails('inval', () => root.setSize());
   fails('badf', () => root.allocate());
   root.advise(0n, 10n, 0);
-  root.sync();
+});
+
+each('a directory is synchronised, and holds no descriptor for it', async ({ root }) => {
+  const waiting = root.sync();
+  assert.ok(waiting.pending);
+  assert.deepEqual(await new Promise((resolve) => waiting.whenDone(resolve)), { value: undefined });
 });

@@ -4,7 +4,6 @@
  * follows a link: what happens on the host between the two can make the call fail, but cannot lead it elsewhere.
  */
 import {
-  fsyncSync,
   closeSync,
   linkSync,
   mkdirSync,
@@ -19,15 +18,17 @@ import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FileType } from '../abi/types.ts';
 import type { DirEntry, FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { Waiting } from '../base/waiting.ts';
 import { checkAdvice } from './advice.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
 import { CHANGED, checkOptions, IS_DIRECTORY, openFound } from './hostopen.ts';
 import { entriesFrom, listNames } from './listing.ts';
-import type { Directory, NewTime, OpenFile, OpenOptions, Readiness } from './openfile.ts';
+import type { Directory, NewTime, OpenFile, OpenOptions, Readiness, Settled } from './openfile.ts';
 import { resolve } from './resolve.ts';
 import type { Follow, Found } from './resolve.ts';
 import type { Spot } from './spot.ts';
+import { synchronise } from './sync.ts';
 import { setPathTimes } from './times.ts';
 import { type Umask, withUmask } from './umask.ts';
 
@@ -223,14 +224,10 @@ export class HostDirectory implements Directory {
     checkAdvice(offset, length, advice);
   }
 
-  sync(): void {
+  sync(): Waiting<Settled<void>> {
     // The spot's own descriptor is for looking up names only.
     const fd = host(() => openSync(`${this.#spot.path}/`, 'r'));
-    try {
-      host(() => fsyncSync(fd));
-    } finally {
-      closeSync(fd);
-    }
+    return synchronise(fd, false, () => closeSync(fd));
   }
 
   poll(): Readiness {

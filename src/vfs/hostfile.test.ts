@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { errnoName } from '../abi/errno.ts';
+import { ERRNO, errnoName } from '../abi/errno.ts';
 import { FdFlags, Whence } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
 import { DirectFile } from './direct.ts';
@@ -227,9 +227,22 @@ test('advice is checked and taken', (t) => {
   for (let advice = 0; advice <= 5; advice++) file.advise(0n, 100n, advice);
   fails('inval', () => file.advise(0n, 0n, 6));
   fails('inval', () => file.advise(1n << 63n, 1n, 0));
-  file.sync(true);
-  file.sync(false);
   assert.deepEqual(file.poll('read'), { bytes: 3n, hangup: false });
+});
+
+test('synchronisation waits for the disk, not in this thread', async (t) => {
+  const { file } = open(t, 'abc');
+  const sync = async (dataOnly: boolean) => {
+    const waiting = file.sync(dataOnly);
+    assert.ok(waiting.pending);
+    return await new Promise((resolve) => waiting.whenDone(resolve));
+  };
+  assert.deepEqual(await sync(true), { value: undefined });
+  assert.deepEqual(await sync(false), { value: undefined });
+  const { fd } = file.direct;
+  file.direct.replaceFd(2 ** 31 - 1, false);
+  assert.deepEqual(await sync(false), { errno: ERRNO.badf });
+  file.direct.replaceFd(fd, false);
 });
 
 test('after the last close nothing is done on the number any more', (t) => {

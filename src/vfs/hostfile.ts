@@ -7,17 +7,19 @@
  * position (it is not the system's) but needs the permission to open the file; without it, or without procfs, the
  * change is refused with `notsup` rather than forgotten. nonblock means nothing for a regular file and is only kept.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { ERRNO, ErrnoError } from '../abi/errno.ts';
 import { FdFlags, FileType } from '../abi/types.ts';
 import type { FileStat } from '../abi/types.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { Waiting } from '../base/waiting.ts';
 import { checkAdvice } from './advice.ts';
 import { DirectFile } from './direct.ts';
 import { fileStatOf } from './filestat.ts';
 import { host } from './hosterror.ts';
 import { nativeCalls } from './native.ts';
-import type { NewTime, OpenFile, Readiness } from './openfile.ts';
+import type { NewTime, OpenFile, Readiness, Settled } from './openfile.ts';
+import { synchronise } from './sync.ts';
 import { setFdTimes } from './times.ts';
 
 /** The `open` flags for an access mode and witx `fdflags`. Neither reading nor writing is opened for reading. */
@@ -148,9 +150,8 @@ export class HostFile implements OpenFile {
     checkAdvice(offset, length, advice);
   }
 
-  sync(dataOnly: boolean): void {
-    const { fd } = this.direct;
-    host(() => (dataOnly ? fdatasyncSync(fd) : fsyncSync(fd)));
+  sync(dataOnly: boolean): Waiting<Settled<void>> {
+    return synchronise(this.direct.fd, dataOnly);
   }
 
   /** Always ready; at the end of the file a read returns 0 at once, so that counts as ready too. */

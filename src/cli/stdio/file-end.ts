@@ -1,6 +1,6 @@
 /**
- * What a standard stream can do as a regular file: at once, on this command's own descriptor, as a node does it on
- * files that a program has opened.
+ * What a standard stream can do as a regular file: on this command's own descriptor, as a node does it on files that a
+ * program has opened.
  */
 import type { FileEnd } from '../../kernel/file-end.ts';
 import { settled } from '../../kernel/maybe.ts';
@@ -18,7 +18,7 @@ export function fileEnd(fd: number, { readable, writable, flags }: DescriptorInf
         return bytes.subarray(0, file.read([bytes], offset));
       }),
     writeAt: (offset, bytes, done) => answer(done, () => file.write([bytes], offset)),
-    sync: (dataOnly, done) => answer(done, () => file.sync(dataOnly)),
+    sync: (dataOnly, done) => file.sync(dataOnly).whenDone(done),
     setSize: (size, done) => answer(done, () => file.setSize(size)),
     setTimes: (atim, mtim, done) => answer(done, () => file.setTimes(atim, mtim)),
     allocate: (offset, length, done) => answer(done, () => file.allocate(offset, length)),

@@ -47,7 +47,7 @@ function countDescriptors(): number {
 }
 
 /** Runs a test with directories held by descriptor, where that can be, and by name. */
-export function each(name: string, body: (scratch: Scratch) => void): void {
+export function each(name: string, body: (scratch: Scratch) => void | Promise<void>): void {
   for (const held of canHold ? [true, false] : [false]) {
     test(`${name} (${held ? 'held' : 'by name'})`, (t) => body(scratch(t, held)));
   }
