@@ -149,6 +149,19 @@ test('an accept that may not wait hurries the one that waits, which is made agai
   assert.deepEqual(soFar(patient), { accepted: 0 });
 });
 
+test('or the poll that waits', () => {
+  const { listener, harness } = withListener(FdFlags.nonblock);
+  const subscriptions = [{ type: 'fdRead' as const, userdata: 1n, fd: LISTENER }];
+  const poll = harness.block('poll_oneoff', { subscriptions, events: undefined, capacity: 1 });
+  const hasty = harness.block('sock_accept', { fd: LISTENER, flags: 0 }, seat(1));
+  listener.haveNobody();
+  assert.equal(soFar(hasty), 'again');
+  assert.equal(soFar(poll), null);
+  assert.deepEqual([listener.asked, listener.hurried], [true, false]);
+  listener.connect();
+  assert.equal(poll.pending, false);
+});
+
 test('what may not wait does not wait for a socket that another thread closes', () => {
   const { listener, harness } = withListener(FdFlags.nonblock);
   const accept = harness.block('sock_accept', { fd: LISTENER, flags: 0 }, seat(1));

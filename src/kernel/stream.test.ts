@@ -110,6 +110,21 @@ test('a request that waits is hurried for a read that may not, and made again fo
   assert.deepEqual(soFar(first), { count: 4 });
 });
 
+test('and for a poll that waits', () => {
+  const { end, file, harness, buffer } = withStream();
+  const subscriptions = [{ type: 'fdRead' as const, userdata: 1n, fd: 0 }];
+  const poll = harness.block('poll_oneoff', { subscriptions, events: undefined, capacity: 1 });
+  file.setFlags(FdFlags.nonblock);
+  const read = harness.block('fd_read', { fd: 0, buffers: [buffer] }, SECOND_SEAT);
+  end.haveNothing();
+  assert.equal(soFar(read), 'again');
+  assert.equal(soFar(poll), null);
+  assert.deepEqual([end.asked, end.hurried], [4096, false]);
+  end.type('late');
+  assert.equal(poll.pending, false);
+  assert.equal(harness.read(0), 'late');
+});
+
 test('a read that may not wait and is withdrawn leaves its answer to the next', () => {
   const { end, harness, read } = withStream('pipe', FdFlags.nonblock);
   assert.ok(read().withdraw());

@@ -259,3 +259,19 @@ test('what was captured goes on in the same guest, if its move is called off', a
   assert.ok(report.type === 'exited' && report.status === (2 * ROUNDS) % 256, inspect(report));
   await host.guest.end();
 });
+
+test('whether its workers may wait for the next guest with its memories depends on whether there can be one', async (t) => {
+  for (const wanted of [true, false]) {
+    t.mock.method(pool.memories, 'wants', () => wanted);
+    const giveBack = t.mock.method(pool, 'giveBack');
+    const { guest } = new Host(threadsOf('kept', [], 0));
+    await guest.ready();
+    await guest.end();
+    const kept = giveBack.mock.calls.filter(({ arguments: [, , memories] }) => memories === guest.memories.all);
+    assert.deepEqual(
+      kept.map(({ arguments: [, , , kept] }) => kept),
+      [wanted],
+    );
+    t.mock.restoreAll();
+  }
+});
