@@ -72,8 +72,10 @@ export class Holdings {
     const frozen = entry.state === 'frozen' || entry.state === 'freezing';
     if (entry.incarnation !== incarnation && !(frozen && entry.incarnation === process.frozenAs)) return false;
     if (move && move.phase !== 'commit') move.sourceGone = false;
-    // If it cannot be frozen it goes on by itself, and then takes no `go_on` and what that says of stopping.
-    if (entry.state === 'freezing') this.#send(place, { frame: 'set_stopped', pid, incarnation, stopped });
+    // If it cannot be frozen it goes on by itself, and then takes no `go_on` and what that says of stopping. One that starts
+    // has been told of it by its `commit`, but may have missed what came behind that.
+    if (entry.state === 'freezing' || entry.state === 'starting')
+      this.#send(place, { frame: 'set_stopped', pid, incarnation, stopped });
     if (frozen && move?.phase === 'freeze' && move.id === entry.move) return true;
     if (move?.phase === 'freeze') {
       // It never got the order to freeze, or its `cannot` was lost, or it is still frozen for an earlier move.

@@ -218,6 +218,11 @@ export class Home {
       this.#givenUp.delete(node);
       this.#holdings.compare(node, [], 'restarted');
     }
+    if (event === 'reset' && this.#givenUp.delete(node)) {
+      // `reachable` follows, but first a destination on this node fails whose source that is. If it does not follow, all is as before.
+      this.#expectHoldings(node);
+      this.#grants.withhold(node, () => this.#giveUp(node));
+    }
     if (event === 'reachable' && this.#givenUp.delete(node)) this.#expectHoldings(node);
     if (event !== 'unreachable' && event !== 'down') return;
     for (const process of this.#steps.all()) {

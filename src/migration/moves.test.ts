@@ -215,6 +215,24 @@ test('a process that is being frozen while a session is lost is told again wheth
   assert.deepEqual(told, [false]);
 });
 
+test('a process that starts at its target while a session is lost is told again whether it is stopped', () => {
+  const { world, pid, move, settle, home } = setUp(counting(2_000));
+  let started: number | null = null;
+  world.network.onDelivery = (_from, to, message) => {
+    if (to === 2 && message.frame === 'commit') started = message.incarnation;
+  };
+  move(2);
+  while (started === null) settle(1);
+  const told: boolean[] = [];
+  world.network.onDelivery = (_from, to, message) => {
+    if (to === 2 && message.frame === 'set_stopped') told.push(message.stopped);
+  };
+  const entries = [{ pid, incarnation: incarnation(started), move: null, state: 'starting' }] as const;
+  home.roles.receive(nodeId(2), { frame: 'holdings', entries });
+  settle();
+  assert.deepEqual(told, [false]);
+});
+
 test('away from a home that is silent it pauses, and goes on with it', () => {
   const { world, pid, move, settle } = setUp(counting(2_000));
   move(2);
@@ -245,6 +263,26 @@ test('a process ends with the node where it is, and its end names that node', ()
   const { end } = world.process(pid);
   assert.deepEqual([end?.cause, end?.status, end?.node], ['lost', 137, 2]);
   assert.match(end?.report ?? '', /^node 2 was lost with the process/);
+});
+
+test('a process is not lost with a node that is heard again while the process was to move from there to its home', () => {
+  const { world, pid, move, settle } = setUp(counting(2_000));
+  move(2);
+  settle();
+  const [home, source] = [nodeId(1), nodeId(2)];
+  world.network.cut(home, source);
+  const asked = move(1);
+  world.network.declareDown(home, source);
+  settle(TIMES.takeoverMs + 1_000);
+  assert.equal(world.process(pid).end, null);
+  // Their session is another one: home, which is the destination as well, gives up what it waited for in the old one.
+  world.network.loseSession(home, source);
+  world.network.heal(home, source);
+  settle(1_000);
+  assert.equal(codeOf(asked), 'move_failed');
+  assert.equal(placeOf(world, pid), 2);
+  settle(80_000);
+  assert.equal(world.process(pid).end?.cause, 'exit');
 });
 
 test('the end of a process whose home was silent for long says that it was the home', () => {
