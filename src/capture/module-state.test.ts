@@ -101,6 +101,42 @@ const CASES: Readonly<Record<string, readonly [text: string, captures: number]>>
       (ref.is_null (table.get $t (i32.const 20))))`,
     3,
   ],
+  'tables that one instruction alone changes': [
+    `(table $set 1 funcref)
+    (table $grow 1 9 funcref)
+    (table $fill 2 funcref)
+    (table $copy 1 funcref)
+    (table $init 1 funcref)
+    (table $from 1 funcref)
+    (elem (table $from) (i32.const 0) func $two)
+    (elem $passive func $three)
+    (elem declare func $one $two)
+    (func (export "run") (result i32)
+      (table.set $set (i32.const 0) (ref.func $one))
+      (drop (table.grow $grow (ref.func $two) (i32.const 2)))
+      (table.fill $fill (i32.const 0) (ref.func $one) (i32.const 2))
+      (table.copy $copy $from (i32.const 0) (i32.const 0) (i32.const 1))
+      (table.init $init $passive (i32.const 0) (i32.const 0) (i32.const 1))
+      (call $pause)
+      (call $tell (call_indirect $set (type $give) (i32.const 0)))
+      (call $tell (table.size $grow))
+      (call $tell (call_indirect $grow (type $give) (i32.const 2)))
+      (call $tell (call_indirect $fill (type $give) (i32.const 1)))
+      (call $tell (call_indirect $copy (type $give) (i32.const 0)))
+      (call_indirect $init (type $give) (i32.const 0)))`,
+    1,
+  ],
+  'a declared element segment has no entries': [
+    `(table $t 1 funcref)
+    (elem $declared declare func $one)
+    (func (export "run") (result i32)
+      (call $pause)
+      (table.init $t $declared (i32.const 0) (i32.const 0) (i32.const 0))
+      (call $tell (i32.const 1))
+      (table.init $t $declared (i32.const 0) (i32.const 0) (i32.const 1))
+      (i32.const 0))`,
+    1,
+  ],
   'passive, dropped and declared element segments': [
     `(table $t 6 funcref)
     (elem $active (table $t) (i32.const 0) func $one $two)
