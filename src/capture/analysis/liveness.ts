@@ -4,6 +4,10 @@
  * behind its last write. Every loop head is a site, so everything is crossed there and no loop needs a second round:
  * the result is that of the usual backward analysis, joined over all sites.
  *
+ * The rest of a function behind one site is asked about likewise, with {@link Liveness.only}: then no other site counts, and
+ * what is found is what that site alone needs. A loop needs no second round here either: on the way back to its head locals
+ * can have been written besides, and none the less.
+ *
  * Kept is the complement, the locals written since the last site: a short list that each site empties. Where it
  * would grow past its bound the local counts as crossed, which is safe.
  */
@@ -79,17 +83,50 @@ export class Liveness {
   /** What holds at each label, by frame depth; and at the start of each `if`, for its other arm. */
   readonly #labels = new FreshLists();
   readonly #arms = new FreshLists();
+  /** Of a loop whose first round is written by itself: what holds where that falls out of it. */
+  readonly #exits = new FreshLists();
+  /** Whether sites count no more. */
+  #isOnly = false;
 
   enter(localCount: number): void {
     if (localCount > this.#stamps.length) {
       this.#stamps = new Uint32Array(localCount * 2);
       this.#saved = new Uint8Array(localCount * 2);
     }
-    for (const local of this.#savedLocals) this.#saved[local] = 0;
-    this.#savedLocals.length = 0;
+    this.#forget();
+    this.#isOnly = false;
     this.#all = true;
     this.#clear();
     this.#labels.setAll(0);
+  }
+
+  #forget(): void {
+    for (const local of this.#savedLocals) this.#saved[local] = 0;
+    this.#savedLocals.length = 0;
+  }
+
+  /** The site of a continuation is here, and nothing before it counts. @param depth of the innermost construct around it */
+  only(depth: number): void {
+    this.#forget();
+    this.#isOnly = true;
+    this.#nothingFresh();
+    for (let frame = 0; frame <= depth; frame++) {
+      this.#labels.setAll(frame);
+      this.#arms.setAll(frame);
+    }
+  }
+
+  /** The rest of the round of a loop at this depth ends, and the whole loop follows for those who branch to it. */
+  again(depth: number): void {
+    if (this.#all) this.#exits.setAll(depth);
+    else this.#exits.store(depth, this.#list, this.#count);
+    this.#become(this.#labels, depth);
+  }
+
+  /** That loop ends, too. */
+  left(depth: number): void {
+    this.#join(this.#exits, depth);
+    this.#become(this.#exits, depth);
   }
 
   #clear(): void {
@@ -115,6 +152,10 @@ export class Liveness {
   }
 
   site(): void {
+    if (!this.#isOnly) this.#nothingFresh();
+  }
+
+  #nothingFresh(): void {
     this.#all = false;
     this.#clear();
   }
@@ -134,9 +175,13 @@ export class Liveness {
 
   /** A branch from here to the end of the frame at this depth. */
   branch(depth: number): void {
+    this.#join(this.#labels, depth);
+  }
+
+  #join(lists: FreshLists, depth: number): void {
     if (this.#all) return;
-    if (this.#labels.isAll(depth)) this.#labels.store(depth, this.#list, this.#count);
-    else this.#labels.retain(depth, this.#stamps, this.#epoch);
+    if (lists.isAll(depth)) lists.store(depth, this.#list, this.#count);
+    else lists.retain(depth, this.#stamps, this.#epoch);
   }
 
   /** An exception that code in the current construct throws continues at the end of the frame at this depth. */
@@ -147,7 +192,7 @@ export class Liveness {
   /** An exception that code before this point has thrown continues here. */
   handler(depth: number): void {
     this.branch(depth);
-    this.site();
+    this.#nothingFresh();
   }
 
   #become(lists: FreshLists, depth: number): void {

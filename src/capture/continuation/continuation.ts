@@ -53,6 +53,8 @@ export class ContinuationRewriter extends BodyRewriter {
   readonly #unwanted: (Written | undefined)[] = [];
   /** By frame depth: the whole loop is being written behind its partial round, `$exit` is open around it. */
   readonly #exits: boolean[] = [];
+  /** Added locals whose operands are put back. */
+  readonly #operands = new Set<number>();
 
   readonly #calls: LoopCalls | null;
 
@@ -91,6 +93,11 @@ export class ContinuationRewriter extends BodyRewriter {
     this.closeWrapper(plan);
   }
 
+  /** The saved locals that the rest of the function reads, all others being dead at the site. To be asked behind {@link write}. */
+  get needed(): ReadonlySet<number> {
+    return new Set([...this.liveness.savedLocals(), ...this.#operands]);
+  }
+
   /** The site is reached: what was written is dropped, the constructs around are opened, operands below `top` put back. */
   #start(top: number): void {
     const { out, walker } = this;
@@ -106,6 +113,8 @@ export class ContinuationRewriter extends BodyRewriter {
     restoreFrame(out, plan, this.#n, this.#link, plan.pcLocal, Number.POSITIVE_INFINITY);
     this.openWrapper();
     this.labels.enter();
+    this.liveness.only(walker.depth);
+    this.#operands.clear();
     let operand = 0;
     for (let frame = 1; frame <= walker.depth; frame++) {
       operand = this.#pushOperands(operand, walker.frameBase[frame]!);
@@ -116,7 +125,11 @@ export class ContinuationRewriter extends BodyRewriter {
 
   /** Puts saved operands back onto the stack. @returns `to` */
   #pushOperands(from: number, to: number): number {
-    for (let at = from; at < to; at++) this.readSpilled(at, this.walker.operands[at]!);
+    for (let at = from; at < to; at++) {
+      const type = this.walker.operands[at]!;
+      this.#operands.add(this.spillLocal(at, type));
+      this.readSpilled(at, type);
+    }
     return to;
   }
 
@@ -127,8 +140,11 @@ export class ContinuationRewriter extends BodyRewriter {
     const start = walker.frameStart[frame]!;
     this.#partial[frame] = true;
     switch (walker.frameOpcode[frame]) {
-      case OP.tryTable:
-        return tries.tryTable(frame, walker.catchClauses(start), type, true);
+      case OP.tryTable: {
+        const clauses = walker.catchClauses(start);
+        for (const { label } of clauses) this.liveness.caught(frame - 1 - label);
+        return tries.tryTable(frame, clauses, type, true);
+      }
       case OP.try:
         return tries.open(frame, start, type, true);
       case OP.loop:
@@ -281,6 +297,7 @@ export class ContinuationRewriter extends BodyRewriter {
     if (!super.close()) return false;
     if (this.#exits[frame] !== true) return true;
     this.#exits[frame] = false;
+    this.liveness.left(frame);
     this.copy(walker.pos);
     this.out.u8(OP.end);
     this.labels.depth--;
@@ -304,6 +321,7 @@ export class ContinuationRewriter extends BodyRewriter {
     out.raw(OP.br, 1, OP.end);
     labels.depth--;
     this.#exits[frame] = true;
+    this.liveness.again(frame);
     this.sites = this.loops[frame]!.sites;
     walker.rewindToLoop();
     this.watermark = walker.frameBase[frame]!;

@@ -92,6 +92,8 @@ export class Linker {
   readonly #n: Numbering;
   readonly #plans = new Map<number, FramePlan>();
   readonly #callees: Callees;
+  /** By function and site. */
+  readonly #needed = new Map<string, ReadonlySet<number>>();
 
   constructor(module: Module, facts: Facts, numbering: Numbering) {
     this.#module = module;
@@ -169,6 +171,24 @@ export class Linker {
     const { bytes } = this.#assemble(continuationName(index, site, optimised ? seen : null), written);
     const codeBytes = own.reduce((sum, { body }) => sum + body.length, 0);
     return { bytes, functions: target.functions, codeBytes, speed, notes };
+  }
+
+  /**
+   * The locals of a frame, by their numbers, that the rest of its function reads.
+   * @returns null for all that are saved
+   * @throws GodwitError as {@link continuation}
+   */
+  needed(index: number, site: number): ReadonlySet<number> | null {
+    if (this.#callerType(index) !== null) return null;
+    const key = `${index}.${site}`;
+    const found = this.#needed.get(key);
+    if (found !== undefined) return found;
+    const target = new ContinuationTarget(this.#module, this.#n);
+    const rewriter = new ContinuationRewriter(this.#module, this.#facts, target, this.#n);
+    rewriter.write(index, site, this.#planAt(index, site));
+    const { needed } = rewriter;
+    this.#needed.set(key, needed);
+    return needed;
   }
 
   #planAt(index: number, site: number): FramePlan {

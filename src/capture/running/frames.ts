@@ -6,6 +6,8 @@
  */
 import { GodwitError } from '../../base/errors.ts';
 import { TRAILER_BYTES } from '../layout/frame.ts';
+import type { Module } from '../../wasm/module.ts';
+import type { Root } from './state.ts';
 import type { Linker } from '../continuation/link.ts';
 
 export interface FrameRecord {
@@ -14,6 +16,12 @@ export interface FrameRecord {
   readonly site: number;
   /** Offset behind the record. */
   readonly end: number;
+}
+
+/** The index of the function that was called from outside, in the original; -1, which no function has, if there is none. */
+export function rootIndex({ start, exports }: Module, root: Root): number {
+  if (root.type === 'start') return start ?? -1;
+  return exports.find(({ kind, name }) => kind === 'function' && name === root.name)?.index ?? -1;
 }
 
 /**

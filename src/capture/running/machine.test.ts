@@ -170,6 +170,42 @@ test('a host object in a frame keeps the program where it is, and it runs on the
   assert.deepEqual(seen, [thing]);
 });
 
+test('a host object that nothing reads any more does not keep the program', () => {
+  const b = new ModuleBuilder();
+  b.importFunction('env', 'get', [], [EXTERNREF]);
+  b.importFunction('env', 'pause', [], []);
+  b.importFunction('env', 'put', [EXTERNREF], []);
+  // Read behind the first pause, not behind the second one, and once more an operand below a call and then gone.
+  const code = new Assembler().op(OP.call, 0).op(OP.localSet, 0).op(OP.call, 1).get(0).op(OP.call, 2);
+  code.op(OP.call, 1).op(OP.call, 0).op(OP.call, 1).op(OP.call, 2).op(OP.call, 1);
+  b.export('_start', 'function', b.define([], [], [EXTERNREF], code.done()));
+  const bytes = b.build();
+  const program = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
+  let goesOn = false;
+  const stays: boolean[] = [];
+  const machine: Machine = new Machine(program, {
+    imports: {
+      env: {
+        get: () => ({}),
+        pause: () => {
+          goesOn = !goesOn;
+          if (goesOn) machine.unwind();
+        },
+        put: (value: unknown) => assert.notEqual(value, null),
+      },
+    },
+    memories: [],
+    control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+    poll() {},
+  });
+  let outcome = machine.start();
+  while (outcome.type === 'captured') {
+    stays.push(outcome.state.hostReference);
+    outcome = machine.resume(outcome.state);
+  }
+  assert.deepEqual(stays, [true, false, true, false]);
+});
+
 /** run(n) calls itself n deep, then the import; each frame adds its number to the result. */
 function recursion(): Uint8Array {
   const b = builder();

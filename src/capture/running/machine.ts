@@ -10,6 +10,7 @@ import { payloadOf } from '../../wasm/module.ts';
 import { I32, V128, isNumeric } from '../../wasm/types.ts';
 import { Continuations } from './continuations.ts';
 import { NO_ROOM, SAVE_BASE, savedSize } from '../layout/frame.ts';
+import { rootIndex } from './frames.ts';
 import type { Host } from './host.ts';
 import { FOREIGN, RewrittenInstance } from './instance.ts';
 import type { Program } from './program.ts';
@@ -18,6 +19,7 @@ import { SavedTables, growTo } from './saved-tables.ts';
 import { Portions } from './portions.ts';
 import type { Stack } from './portions.ts';
 import type { MachineState, Root } from './state.ts';
+import { holdsObjects } from './unread.ts';
 import { requireWholeStack, stoppedUnwinding } from './unwound.ts';
 import { placeForbiddenWait, placeHostFunctions } from '../rewriting/trampolines.ts';
 
@@ -212,7 +214,7 @@ export class Machine {
     this.#reserve(end);
     const area = new Uint8Array(control.buffer);
     area.set(state.frames, SAVE_BASE);
-    const root = this.#rootIndex(state.root);
+    const root = rootIndex(this.#program.original, state.root);
     const stack = this.#portions.take(this.#continuations.link(area.subarray(SAVE_BASE, end), root, most));
     this.#host.resumed?.(this.#continuations.slow);
     return stack;
@@ -286,7 +288,8 @@ export class Machine {
     const saved = this.#references('functions');
     const references = Int32Array.from(saved, (reference) => this.#instance.indexOf(reference));
     const hostReference =
-      this.#instance.referenceTop('externs').value > 0 ||
+      (this.#instance.referenceTop('externs').value > 0 &&
+        holdsObjects(this.#program, rootIndex(this.#program.original, root), frames, globals)) ||
       references.includes(FOREIGN) ||
       exceptions.includes(null) ||
       tables.some(({ entries }) => entries.includes(FOREIGN));
@@ -366,12 +369,6 @@ export class Machine {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       throw new GodwitError('corrupt', 'a state with a global that refers to nothing', { cause: error });
     }
-  }
-
-  #rootIndex(root: Root): number {
-    const { original } = this.#program;
-    if (root.type === 'start') return original.start ?? FOREIGN;
-    return original.exports.find(({ kind, name }) => kind === 'function' && name === root.name)?.index ?? FOREIGN;
   }
 
   #reserve(bytes: number): void {

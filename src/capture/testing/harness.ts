@@ -6,6 +6,10 @@ import { waitingAlone } from '../running/alone.ts';
 import { BULK_PIECE } from '../analysis/bulk-uses.ts';
 import { locate } from '../running/locate.ts';
 import { Machine } from '../running/machine.ts';
+import { SAVED_TYPES } from '../layout/frame.ts';
+import type { ValueType } from '../../wasm/types.ts';
+import { clearUnread } from '../running/unread.ts';
+import { rootIndex } from '../running/frames.ts';
 import { createMemory } from '../layout/memory.ts';
 import type { MemorySize } from '../layout/memory.ts';
 import type { Outcome } from '../running/machine.ts';
@@ -27,6 +31,8 @@ export interface Run {
   readonly ticks: number;
   readonly captures: number;
 }
+
+const EVERY_KIND: ReadonlySet<ValueType> = new Set(SAVED_TYPES);
 
 /** One instance's imports: `log` collects what a program tells, `memory` is the program's. */
 export type MakeImports = (
@@ -199,6 +205,8 @@ export function runCaptured(
       let outcome: Outcome = first(make(), program, entry, args);
       while (outcome.type === 'captured') {
         const state = decodeState(encodeState(outcome.state));
+        // What is said to be read by nothing is gone: whoever reads it all the same gets something else.
+        clearUnread(state.frames, program.linker, rootIndex(program.original, state.root), EVERY_KIND);
         memories = memories.map((memory, index) => copyMemory(memory, sizes[index]!));
         outcome = make().resume(state, entry);
       }
