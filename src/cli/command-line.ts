@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { connectAdmin } from '../admin/client.ts';
 import { controlSocketPath } from '../admin/socket-path.ts';
-import { GodwitError } from '../base/errors.ts';
+import { ERROR_CODES, GodwitError } from '../base/errors.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import type { Context } from './context.ts';
@@ -104,18 +104,11 @@ export async function commandLine(given: Given): Promise<number> {
       process.stderr.write(`godwit: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
       return 125;
     }
-    const json = wantsJson(
-      COMMANDS.find((command) => command.name === name),
-      words,
-    );
+    const command = COMMANDS.find((command) => command.name === name);
+    const json = wantsJson(command, words);
     process.stderr.write(`${json ? errorJson(known) : errorLine(known)}\n`);
-    return name === 'run' ? runFailure(known) : known.exitStatus;
+    return command?.hasProgramStatus ? Math.max(known.exitStatus, ERROR_CODES.internal.exit) : known.exitStatus;
   }
-}
-
-/** Of `run`: the small numbers are the program's, as 1 and 2 would seem to be. */
-function runFailure({ exitStatus }: GodwitError): number {
-  return exitStatus < 125 ? 125 : exitStatus;
 }
 
 /** Also when the rest of the command line is wrong. Words behind a program's name are the program's. */

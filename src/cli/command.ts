@@ -26,6 +26,11 @@ export interface Command {
   readonly options: readonly Option[];
   /** Command line and what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /**
+   * Ends with the status of a program: what fails in the command itself is then 125 or more, as with env(1) and
+   * timeout(1), because the small numbers are the program's.
+   */
+  readonly hasProgramStatus?: true;
   /** Exit statuses beside 0 (done), 1 (failed) and 2 (wrong command line). */
   readonly exits?: readonly (readonly [status: string, meaning: string])[];
   /** Options end at the first argument: what follows belongs to the program that is started. */

@@ -233,7 +233,7 @@ describe('a control socket that cannot be one', () => {
     await refused(
       ['lab', '-n', '1', '--', 'true'],
       { TMPDIR: long },
-      1,
+      125,
       /too long for the sockets of a lab; set TMPDIR/,
     );
   });

@@ -175,7 +175,7 @@ test('kill and wait', async (t) => {
   assert.equal(bare.status, 2);
   assert.deepEqual([wait.status, wait.stderr], [137, '']);
   assert.deepEqual([told.status, told.stderr], [3, 'godwit: 65538: lost its memory\n']);
-  assert.deepEqual([gone.status, gone.stderr], [1, 'godwit: no process 70000\n']);
+  assert.deepEqual([gone.status, gone.stderr], [125, 'godwit: no process 70000\n']);
 });
 
 const line = (level: 'stdout' | 'info', text: string) => ({ time: 1_800_000_000_000, level, text });

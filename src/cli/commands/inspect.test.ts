@@ -94,8 +94,12 @@ describe('godwit inspect', () => {
 
   test('says what is wrong', async (t) => {
     const cases: [string[], number, RegExp][] = [
-      [['--function', 'none'], 2, /the module has no function none/],
-      [['--function', 'sum', '--continuation', '7'], 2, /\$sum has no safepoint 7/],
+      [['--function', 'none'], 2, /^godwit: inspect: the module has no function none; --functions lists them all\n$/],
+      [
+        ['--function', 'sum', '--continuation', '7'],
+        2,
+        /^godwit: inspect: \$sum has no safepoint 7; without --continuation it shows them\n$/,
+      ],
       [['--function', 'sum', '--continuation', 'x'], 2, /wants the number of a safepoint, not x/],
       [['--code'], 2, /need --function NAME/],
     ];

@@ -129,14 +129,17 @@ function row({ index, name, imported, safepoints, frameBytes, codeBytes, rewritt
 
 /** Everything about one function that was asked for. */
 function showFunction(description: Description, which: string, invocation: Invocation, context: Context): void {
-  const index = description.find(which);
+  const index = orHint(() => description.find(which), '--functions lists them all');
   const found = description.describe(index);
   const site = invocation.value('continuation');
   if (site !== undefined && !/^\d{1,9}$/.test(site)) {
     throw new GodwitError('usage', `inspect: --continuation wants the number of a safepoint, not ${site}`);
   }
   const code = invocation.flag('code') ? changes(description.original(index), description.rewritten(index)) : null;
-  const continuation = site === undefined ? null : listing(description.continuation(index, Number(site)));
+  const continuation =
+    site === undefined
+      ? null
+      : listing(orHint(() => description.continuation(index, Number(site)), 'without --continuation it shows them'));
   if (invocation.flag('json')) {
     const { type, safepoints, frame } = found;
     const shown = {
@@ -160,6 +163,16 @@ function showFunction(description: Description, which: string, invocation: Invoc
   show(`frame record, ${found.frameBytes} bytes`, frameLines(found));
   show('code', code);
   show(`continuation ${site}`, continuation);
+}
+
+/** The engine says what is not there; how to see what is, is the command's to say. */
+function orHint<T>(look: () => T, hint: string): T {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof GodwitError) || error.code !== 'usage') throw error;
+    throw new GodwitError('usage', `inspect: ${error.message}; ${hint}`, { cause: error });
+  }
 }
 
 function headline({ index, name, type, safepoints, imported }: FunctionDescription): string {

@@ -26,7 +26,13 @@ export const lab: Command = {
     ['godwit lab -n 5 -- godwit run --hop 20ms prog.wasm', 'run a program that moves around among five nodes'],
     ['godwit lab', 'stay, and print how another terminal can use it'],
   ],
-  exits: [['its own', 'the status of COMMAND; 128+N after signal N']],
+  hasProgramStatus: true,
+  exits: [
+    ['its own', 'the status of COMMAND; 128+N after signal N'],
+    ['125', 'Godwit failed'],
+    ['126', 'COMMAND cannot be executed'],
+    ['127', 'there is no such command'],
+  ],
   async run(invocation, context) {
     const nodes = parseNodes(invocation.value('nodes') ?? '3');
     const lost = (text: string): void => context.err(`godwit: lab: ${text}`);

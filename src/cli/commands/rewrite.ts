@@ -19,7 +19,7 @@ export const rewrite: Command = {
   ],
   options: [{ name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it' }, JSON_OPTION],
   examples: [['godwit rewrite prog.wasm -o out.wasm', 'then look at out.wasm with a disassembler']],
-  exits: [['126', 'the file is not a module that Godwit can run']],
+  exits: [['126', 'the file is not a module that Godwit can run, imports aside']],
   async run(invocation, context) {
     const [input = ''] = invocation.args;
     const output = invocation.value('output');

@@ -58,6 +58,7 @@ export const run: Command = {
       'move it all the time, and see how often and how long it stood still',
     ],
   ],
+  hasProgramStatus: true,
   exits: [
     ['its own', 'the program ended by itself'],
     ['128+N', 'it was ended by signal N'],

@@ -12,7 +12,11 @@ export const wait: Command = {
   summary: 'wait for the end of a process',
   options: [],
   examples: [['godwit wait 65537', 'the process that "godwit run --detach" started']],
-  exits: [['its own', 'the status of the process; 128+N after signal N']],
+  hasProgramStatus: true,
+  exits: [
+    ['its own', 'the status of the process; 128+N after signal N'],
+    ['125', 'Godwit failed, or knows no such process'],
+  ],
   async run(invocation, context) {
     const pid = parsePid(invocation.args[0] ?? '');
     const end = await withNode(context, (node) => patiently(context, node, pid, node.wait(pid)));
