@@ -36,8 +36,8 @@ function findCommand(name: string): Command {
   throw new GodwitError('usage', `unknown command "${name}"; ${hint}`);
 }
 
-function makeContext(invocation: Invocation, given: Given): Context {
-  const socketPath = controlSocketPath(invocation.value('socket'), process.env);
+function makeContext({ nodeless }: Command, invocation: Invocation, given: Given): Context {
+  const socketPath = controlSocketPath(nodeless ? undefined : invocation.value('socket'), process.env);
   return {
     get env() {
       return given.environment();
@@ -86,7 +86,7 @@ async function dispatch(name: string | undefined, words: readonly string[], give
     process.stdout.write(`${commandHelp(command)}\n`);
     return 0;
   }
-  return command.run(invocation, makeContext(invocation, given));
+  return command.run(invocation, makeContext(command, invocation, given));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Help texts from the command table. */
-import { COMMON_OPTIONS, type Command, type Option } from './command.ts';
+import { type Command, type Option, optionsOf } from './command.ts';
 
 const WIDTH = 100;
 
@@ -36,7 +36,9 @@ function usageOption({ name, value, repeatable }: Option): string {
 /** The usage line, wrapped. */
 function usageLines(command: Command): string[] {
   const head = `usage: godwit ${command.name} `;
-  const parts = [...command.options.map(usageOption), command.arguments].filter(Boolean);
+  const parts = [...command.options.filter(({ required }) => !required).map(usageOption), command.arguments].filter(
+    Boolean,
+  );
   const lines: string[] = [];
   for (const part of parts) {
     const last = lines.at(-1);
@@ -60,7 +62,7 @@ export function commandHelp(command: Command): string {
     '',
     'options:',
     ...definitions(
-      [...command.options, ...COMMON_OPTIONS].map((option) => [
+      optionsOf(command).map((option) => [
         optionTerm(option),
         option.repeatable ? `${option.summary} (repeatable)` : option.summary,
       ]),

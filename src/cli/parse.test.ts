@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { COMMON_OPTIONS, type Command } from './command.ts';
+import { type Command, optionsOf } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { commandHelp, overview, wrap } from './help.ts';
 import { parseInvocation } from './parse.ts';
@@ -119,7 +119,7 @@ test('every command and option is in the help, nothing is too wide, and every ex
     assert.ok(all.includes(`  ${command.name}`), command.name);
     assert.ok(all.includes(command.summary.slice(0, 30)), command.name);
     const help = commandHelp(command);
-    for (const { name, value, summary } of [...command.options, ...COMMON_OPTIONS]) {
+    for (const { name, value, summary } of optionsOf(command)) {
       assert.ok(help.includes(`--${name}${value ? ` ${value}` : ''}`), `${command.name} --${name}`);
       assert.ok(help.includes(summary.split(' ').slice(0, 3).join(' ')), `${command.name} --${name}`);
     }

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { GodwitError } from '../base/errors.ts';
-import { COMMON_OPTIONS, type Command, type Option } from './command.ts';
+import { type Command, type Option, optionsOf } from './command.ts';
 import { nearest } from './suggest.ts';
 
 /** What the user asked for, checked against the command's table. */
@@ -38,7 +38,7 @@ const usage = (command: Command, problem: string, help = `"godwit help ${command
 
 /** @throws GodwitError `usage` with a suggestion */
 export function parseInvocation(command: Command, words: readonly string[]): Invocation {
-  const options = [...command.options, ...COMMON_OPTIONS];
+  const options = optionsOf(command);
   const byName = new Map(options.map((option) => [option.name, option]));
   const args = [...(command.prepare?.(words) ?? words)];
   const { tokens } = parseArgs({

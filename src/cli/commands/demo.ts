@@ -22,6 +22,7 @@ export const demo: Command = {
   name: 'demo',
   arguments: '',
   argumentCount: [0, 0],
+  nodeless: true,
   summary: 'watch programs move among three nodes while they run',
   details: [
     'Starts three nodes on this machine, runs several programs that move from node to node while they compute or work on files, and compares every output with that of a run that stayed where it was. Takes about 20 seconds.',

@@ -14,6 +14,7 @@ export const inspect: Command = {
   name: 'inspect',
   arguments: 'FILE.wasm',
   argumentCount: [1, 1],
+  nodeless: true,
   summary: 'show what the engine makes of a module: sizes, safepoints, frames, continuations, what is refused',
   details: ['Functions go by their index, their name in the module or the name of an export.'],
   options: [

@@ -17,7 +17,7 @@ function behindSocket([first = '']: readonly string[]): number {
 
 export const kill: Command = {
   name: 'kill',
-  arguments: 'PID...',
+  arguments: '[-SIGNAL] PID...',
   argumentCount: [0, null],
   summary: 'send a signal to processes (TERM, unless another is named)',
   details: [

@@ -15,6 +15,7 @@ export const lab: Command = {
   name: 'lab',
   arguments: '[-- COMMAND ARGS...]',
   argumentCount: [0, null],
+  nodeless: true,
   summary: 'start a cluster of several nodes on this machine, to try things out',
   details: [
     'The nodes are separate processes on loopback with all state in a temporary directory. COMMAND finds "godwit" on its PATH and the first node in GODWIT_SOCKET; when it ends, everything is stopped and removed. Without COMMAND the lab stays until Ctrl-C.',

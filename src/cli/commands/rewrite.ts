@@ -10,14 +10,18 @@ import { requireWritable, writeOutput } from '../output-file.ts';
 
 export const rewrite: Command = {
   name: 'rewrite',
-  arguments: 'IN.wasm',
+  arguments: 'IN.wasm -o OUT.wasm',
   argumentCount: [1, 1],
+  nodeless: true,
   summary: 'write the form of a module in which it can be captured and resumed',
   details: [
     'This is what a node does by itself before it runs a program; the result is for reading, not for other engines, nor for "godwit run".',
     'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written; one with further names (hard links) is written in place.',
   ],
-  options: [{ name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it' }, JSON_OPTION],
+  options: [
+    { name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it', required: true },
+    JSON_OPTION,
+  ],
   examples: [['godwit rewrite prog.wasm -o out.wasm', 'then look at out.wasm with a disassembler']],
   exits: [['126', 'the file is not a module that Godwit can run, imports aside']],
   async run(invocation, context) {
