@@ -3,6 +3,7 @@ import { type Stats, lstatSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
+import { othersCanReplace } from '../node/paths.ts';
 
 /** Windows has named pipes where others have Unix sockets; they are not files. */
 export function isNamedPipe(socketPath: string): boolean {
@@ -23,10 +24,6 @@ export function controlSocketPath(said: string | undefined, env: NodeJS.ProcessE
   return path.join(os.tmpdir(), `godwit-${process.getuid?.() ?? os.userInfo().username}`, 'control.sock');
 }
 
-/** Group and others may write; and the mark of directories such as /tmp, where all the same each has his own files. */
-const OTHERS_WRITE = 0o022;
-const STICKY = 0o1000;
-
 /**
  * In a temporary directory that everyone may write to, another user could have made our directory or socket first; into
  * a directory of ours that others may write to, they could put another socket; and the commands would speak to that
@@ -45,7 +42,7 @@ export function requireOwnSocket(socketPath: string): void {
     );
   }
   const mode = stat(directory)?.mode ?? 0;
-  if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+  if (othersCanReplace(mode)) {
     const open = `the control socket's directory ${directory} can be written by others`;
     throw new GodwitError('io', `${open}; "chmod go-w ${directory}" ends that, or ${OTHER_SOCKET}`);
   }

@@ -57,6 +57,15 @@ export function directoryFailure(directory: string, error: unknown): string {
   return where === undefined || where === directory ? reason : `${where}: ${reason}`;
 }
 
+/** Group and others may write; and the mark of directories such as /tmp, where all the same each has his own files. */
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
+/** Whether others may put their files in the place of those of a directory. @param mode of the directory */
+export function othersCanReplace(mode: number): boolean {
+  return process.platform !== 'win32' && (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0;
+}
+
 /**
  * Makes a directory that only its owner can use, and those above it that are missing. Node's own `recursive` never
  * returns where a directory can be seen but not be made in, such as under /proc.

@@ -1,5 +1,5 @@
 /** A node as a daemon: its state directory, its identity, its links, and everything else wired to them. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Log } from '../base/env.ts';
@@ -23,7 +23,14 @@ import { LoadMeter } from './load.ts';
 import { LogBook } from './log-book.ts';
 import { ModuleStore } from './modules/modules.ts';
 import { Node } from './node.ts';
-import { cacheDirectory, directoryFailure, makePrivateDirectory, stateDirectory, stateFailure } from './paths.ts';
+import {
+  cacheDirectory,
+  directoryFailure,
+  makePrivateDirectory,
+  othersCanReplace,
+  stateDirectory,
+  stateFailure,
+} from './paths.ts';
 import { openLog, realClock, realRandom } from './runtime.ts';
 import { PidSerials } from './serials.ts';
 
@@ -72,6 +79,11 @@ function makeDirectory(directory: string): void {
   } catch (error) {
     const reason = `cannot make the state directory ${directory}: ${directoryFailure(directory, error)}`;
     throw new GodwitError('io', `${reason}; choose another with --state`, { cause: error });
+  }
+  // Whoever can replace the files there says who this node is, and has the authority of a founder.
+  if (othersCanReplace(statSync(directory).mode)) {
+    const open = `the state directory ${directory} can be written by others`;
+    throw new GodwitError('io', `${open}; "chmod go-w ${directory}" ends that, or choose another with --state`);
   }
 }
 

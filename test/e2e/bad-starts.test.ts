@@ -1,7 +1,7 @@
 /** Nodes that cannot start: what their user is told, and that nothing is spoiled by it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { access, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type net from 'node:net';
 import path from 'node:path';
@@ -145,9 +145,17 @@ describe('a node that cannot start', () => {
       // Each path once.
       assert.equal(refused.stderr.split(state).length, 2, refused.stderr);
     }
-    await mkdir(path.join(lab.directory, 'damaged'));
+    await mkdir(path.join(lab.directory, 'damaged'), { mode: 0o700 });
     await writeFile(path.join(lab.directory, 'damaged', 'node.db'), 'nonsense '.repeat(1000));
     checkRefused(await up('damaged', []), 1, /damaged.*: restore it, or remove it and join again/);
+  });
+
+  test('with a state directory in which others can put files', { skip: process.platform === 'win32' }, async () => {
+    const state = path.join(lab.directory, 'open');
+    await mkdir(state);
+    await chmod(state, 0o775);
+    checkRefused(await up('open', []), 1, /open can be written by others; "chmod go-w .*open" ends that, or .*--state/);
+    assert.deepEqual(await readdir(state), []);
   });
 
   test(
