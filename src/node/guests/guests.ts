@@ -116,6 +116,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const entry = this.#entries.get(pid);
     assert(entry, `process ${pid} is frozen where it is not`);
     entry.freezing = move;
+    this.#environment.pool.postpone();
     entry.session.capture();
   }
 
@@ -160,6 +161,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
       if (!wanted()) return;
       const sizes = sizesToReceive(module.memories, Number(spec.memoryBytes));
       const entry = this.#enter(pid, home, module, sizes, spec.threads, true);
+      this.#environment.pool.postpone();
       const { guest } = entry.session;
       // Workers that know the program are told to prepare when its image begins to come, and are ready before its end:
       // until then its source and its home, maybe on this machine, have more urgent work for the processors.
@@ -212,6 +214,7 @@ export class NodeGuests implements GuestHost, SourceHost, DestinationHost {
     const monotonicOffset = monotonicNow - process.hrtime.bigint();
     entry.incarnation = incarnation;
     this.#expected.delete(pid);
+    this.#environment.pool.postpone();
     arrival.committed = true;
     const { reason } = arrival;
     if (reason !== null) return this.#environment.roles().startFailed(pid, reason);

@@ -69,3 +69,36 @@ test('nor at all if nobody will get the same', async (t) => {
   const kept = leave(small, false);
   assert.equal(take('program', large).worker, kept);
 });
+
+test('the reserve is filled when there is a pause, and some time later without one', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let started = 0;
+  const count = (): void => void started++;
+  process.on('worker', count);
+  t.after(() => process.off('worker', count));
+  /** Node tells of a new worker a little later. */
+  const startedBy = async (milliseconds: number): Promise<number> => {
+    t.mock.timers.tick(milliseconds);
+    await new Promise(setImmediate);
+    return started;
+  };
+  const { pool, take } = newPool(t);
+  assert.equal(await startedBy(0), 1);
+  pool.postpone();
+  assert.equal(await startedBy(5000), 1);
+  take('started');
+  assert.equal(await startedBy(99), 1);
+  assert.equal(await startedBy(1), 2);
+  take('arrived');
+  pool.postpone();
+  assert.equal(await startedBy(499), 2);
+  assert.equal(await startedBy(1), 3);
+  take('moving');
+  for (let i = 0; i < 4; i++) {
+    pool.postpone();
+    assert.equal(await startedBy(499), 3);
+  }
+  pool.postpone();
+  assert.equal(await startedBy(4), 4);
+  assert.equal(await startedBy(5000), 4);
+});

@@ -36,10 +36,14 @@ interface Warm {
 }
 
 /**
- * How long after one was taken the next is started, in milliseconds: that takes a processor for 50 ms, which the
- * process that is starting or arriving right now, frozen at its source, needs more.
+ * Milliseconds until the next one is started in reserve. That takes a processor for 50 ms, which the process that is starting
+ * or arriving, frozen at its source, needs more. After a start it is soon: another program may follow. Moves come in rows, and
+ * mostly to workers that know the program, so they wait until there is a pause.
  */
-const REFILL_MS = 100;
+const AFTER_START_MS = 100;
+const AFTER_MOVE_MS = 500;
+/** At the latest so long after the reserve was used: a node that never has a pause gets it back too. */
+const REFILL_MS = 2000;
 
 export class WorkerPool {
   readonly memories: MemoryPool;
@@ -47,6 +51,9 @@ export class WorkerPool {
   /** Oldest first. */
   readonly #warm: Warm[] = [];
   #closed = false;
+  /** While the reserve is to be filled: after a pause, and at the latest. */
+  #pause: NodeJS.Timeout | undefined;
+  #latest: NodeJS.Timeout | undefined;
 
   /** @param whenAcknowledged what has been sent of memories that come back; the default: nothing is ever sent */
   constructor(whenAcknowledged: WhenAcknowledged = (_memory, then) => then()) {
@@ -66,7 +73,7 @@ export class WorkerPool {
     clearTimeout(warm?.timer);
     const worker = warm?.worker ?? this.#spare.pop() ?? startGuestWorker();
     worker.ref();
-    setTimeout(() => this.#refill(), REFILL_MS).unref();
+    if (this.#pause === undefined) this.#refillAfter(AFTER_START_MS);
     return { worker, knows: warm !== undefined };
   }
 
@@ -91,14 +98,34 @@ export class WorkerPool {
     if (this.#closed || this.#warm.length > WARM_WORKERS) void this.#warm.shift()?.worker.terminate();
   }
 
+  /** A process arrives, has arrived or leaves: the reserve can wait. */
+  postpone(): void {
+    if (this.#pause !== undefined) this.#refillAfter(AFTER_MOVE_MS);
+  }
+
   /** Ends the workers that no one has; those taken are their takers' to end. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopWaiting();
     const workers = [...this.#spare.splice(0), ...this.#warm.splice(0).map(({ worker }) => worker)];
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
+  #refillAfter(pause: number): void {
+    const refill = (): void => this.#refill();
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(refill, pause).unref();
+    this.#latest ??= setTimeout(refill, REFILL_MS).unref();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#pause);
+    clearTimeout(this.#latest);
+    this.#pause = this.#latest = undefined;
+  }
+
   #refill(): void {
+    this.#stopWaiting();
     while (!this.#closed && this.#spare.length < SPARE_WORKERS) {
       const worker = startGuestWorker();
       worker.unref();
