@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { moduleBytes } from '../../test/spec/text.ts';
 import { temporaryDirectory } from '../admin/testing/served.ts';
+import { nativeCalls } from '../vfs/native.ts';
 import { type Output, requireWritable, writeOutput } from './output-file.ts';
 import { type Outcome, godwitInShell, start, startGodwit } from './testing/commands.ts';
 
@@ -102,6 +103,43 @@ function writing(absolute: string): string[] {
     writeOutput({ what: 'it', given: absolute, absolute }, 'new\\n');`;
   return [process.execPath, '--input-type=module', '-e', script, absolute];
 }
+
+/** setxattr(2) of a file of this name; null where attributes cannot be looked at. */
+function attributeSetter(): ((file: string, name: string, value: Uint8Array) => unknown) | null {
+  if (nativeCalls() === null) return null;
+  const ffi = (process.getBuiltinModule as (name: string) => unknown)('node:ffi') as {
+    readonly DynamicLibrary: new (path: null) => {
+      getFunction(name: string, signature: object): (...values: readonly unknown[]) => unknown;
+    };
+  };
+  const parameters = ['string', 'string', 'buffer', 'uint64', 'int32'];
+  const set = new ffi.DynamicLibrary(null).getFunction('setxattr', { return: 'int32', arguments: parameters });
+  return (file, name, value) => set(file, name, value, BigInt(value.length), 0);
+}
+
+/** Version 2: the owner's, user 1000's, the group's, the mask and the others' rights. */
+const ACCESS_LIST = Buffer.from(
+  '0200000001000600ffffffff02000400e803000004000400ffffffff10000600ffffffff20000400ffffffff',
+  'hex',
+);
+
+test('a file keeps its access list and the attributes that its user has given it', (t) => {
+  const { directory, output, read, write } = scratch(t);
+  const set = attributeSetter();
+  for (const [name, value] of [
+    ['user.origin', Buffer.from('here')],
+    ['system.posix_acl_access', ACCESS_LIST],
+  ] as const) {
+    write('old', 'before');
+    const file = path.join(directory, 'old');
+    if (set?.(file, name, value) !== 0) return t.skip('there are no such attributes here');
+    const { ino } = fs.statSync(file);
+    writeOutput(output('old'), 'after');
+    assert.deepEqual([read('old'), fs.statSync(file).ino], ['after', ino]);
+    fs.rmSync(file);
+  }
+  assert.deepEqual(fs.readdirSync(directory), []);
+});
 
 test('to a file that is open as a descriptor is added', { skip: posix }, async (t) => {
   const { directory, read, write } = scratch(t);

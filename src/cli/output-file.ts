@@ -8,6 +8,7 @@ import path from 'node:path';
 import { GodwitError } from '../base/errors.ts';
 import { decodeOsText } from '../base/os-text.ts';
 import { hostPath } from '../vfs/host-path.ts';
+import { nativeCalls } from '../vfs/native.ts';
 import { reasonOf } from './report.ts';
 
 /** Names the file for people: what it is for, and as the user wrote it. */
@@ -57,7 +58,7 @@ const isSame = (one: fs.BigIntStats, other: fs.BigIntStats | undefined): boolean
 
 /**
  * Writes all or nothing where a file can be made beside it; in place otherwise, to what is no regular file, and to a
- * file with further names. To a file that a descriptor of this command has open, it writes after what is there.
+ * file with further names, an access list or attributes of its user, which the one that replaces it would not have. To a file that a descriptor of this command has open, it writes after what is there.
  * @throws GodwitError `io`
  */
 export function writeOutput(output: Output, content: string | Uint8Array): void {
@@ -93,7 +94,29 @@ function wayTo(absolute: string): Way {
   if (own !== undefined) return { by: 'adding', to: own };
   const file = behindLinks(absolute);
   if (file === null) return { by: 'adding', to: hostPath(absolute) };
-  return there.nlink === 1n ? { by: 'replacing', file, there } : { by: 'writing' };
+  return there.nlink === 1n && !hasAttributes(file) ? { by: 'replacing', file, there } : { by: 'writing' };
+}
+
+/** What files have beside owner and mode that a user has given them; security labels and the like new files get too. */
+const ATTRIBUTES = /(?:^|\0)(?:user\.|system\.posix_acl_access\0)/;
+/** XATTR_LIST_MAX of Linux. */
+const NAMES_BYTES = 65_536;
+
+/** Whether it has attributes that only it has; false where the system cannot be asked. */
+function hasAttributes(file: string): boolean {
+  const system = nativeCalls();
+  if (system === null) return false;
+  let fd: number;
+  try {
+    fd = fs.openSync(hostPath(file), fs.constants.O_WRONLY);
+  } catch {
+    // Such as a program that is being executed: it cannot be written in place.
+    return false;
+  }
+  const names = Buffer.alloc(NAMES_BYTES);
+  const length = Number(system.flistxattr(fd, names, BigInt(NAMES_BYTES)));
+  fs.closeSync(fd);
+  return ATTRIBUTES.test(names.toString('latin1', 0, Math.max(0, length)));
 }
 
 /** Standard output and error. The file that standard input reads is better replaced: its reader keeps what it has. */

@@ -13,6 +13,8 @@ export interface NativeCalls {
   readonly utimensat: (directory: number, path: string, times: Uint8Array, flags: number) => unknown;
   /** fallocate(2), 0; unlike glibc's posix_fallocate it never writes where the file system cannot allocate. */
   readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => unknown;
+  /** flistxattr(2), a bigint: how many bytes `names` has got. @param names for names of attributes, each with a NUL behind it */
+  readonly flistxattr: (fd: number, names: Uint8Array, size: bigint) => unknown;
 }
 
 /** The part of `node:ffi` that is used here; Node's type package does not have it yet. */
@@ -53,6 +55,7 @@ function load(): NativeCalls | null {
       futimens: call('int32', 'futimens', 'int32', 'buffer'),
       utimensat: call('int32', 'utimensat', 'int32', 'string', 'buffer', 'int32'),
       fallocate: call('int32', 'fallocate', 'int32', 'int32', 'int64', 'int64'),
+      flistxattr: call('int64', 'flistxattr', 'int32', 'buffer', 'uint64'),
     };
   } catch {
     return null;

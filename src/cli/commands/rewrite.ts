@@ -16,7 +16,7 @@ export const rewrite: Command = {
   summary: 'write the form of a module in which it can be captured and resumed',
   details: [
     'This is what a node does by itself before it runs a program; the result is for reading, not for other engines, nor for "godwit run".',
-    'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written; one with further names (hard links) is written in place.',
+    'OUT.wasm is another file than IN.wasm. One that is there is replaced when all is written; one with further names (hard links), an access list or attributes is written in place.',
   ],
   options: [
     { name: 'output', short: 'o', value: 'OUT.wasm', summary: 'where to write it', required: true },
