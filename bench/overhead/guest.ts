@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WASI } from 'node:wasi';
 import { Machine } from '../../src/capture/running/machine.ts';
 import { Program } from '../../src/capture/running/program.ts';
-import { CONTROL_PAGES } from '../../src/capture/rewriting/rewrite.ts';
+import { createControl } from '../../src/capture/layout/entries.ts';
 
 export interface Job {
   readonly kind: 'plain' | 'godwit';
@@ -105,7 +105,7 @@ function runPlain(wasi: WASI, imports: WebAssembly.Imports): void {
 function prepareGodwit({ memories: [size] }: Program, wasi: WASI, imports: WebAssembly.Imports): Run {
   if (program === null || size === undefined) throw new TypeError('the module has no memory');
   const memory = new WebAssembly.Memory({ initial: size.initialPages, maximum: size.maximumPages, shared: true });
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   return () => {
     const machine = new Machine(program, { imports, memories: [memory], control, poll });
     wasi.finalizeBindings({ exports: machine.exports }, { memory });

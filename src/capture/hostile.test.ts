@@ -12,7 +12,8 @@ import { ModuleBuilder } from '../wasm/testing/builder.ts';
 import { Assembler } from './code/assembler.ts';
 import { Machine } from './running/machine.ts';
 import { Program } from './running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { createControl } from './layout/entries.ts';
+import { rewrite } from './rewriting/rewrite.ts';
 import { decodeState, encodeState } from './running/state.ts';
 import type { MachineState } from './running/state.ts';
 import { fuzzed } from '../base/testing/fuzzed.ts';
@@ -59,7 +60,7 @@ const subject = program();
 /** @param capture whether the import is captured, and no poll; else all polls are, up to {@link FUEL} of them */
 function machine(capture: boolean): Machine {
   let left = FUEL;
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   new Int32Array(control.buffer)[0] = capture ? 0 : 1;
   const made: Machine = new Machine(subject, {
     imports: { env: { tell: (n: number) => (capture ? made.unwind() : n) } },

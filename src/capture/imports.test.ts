@@ -11,7 +11,8 @@ import { Assembler } from './code/assembler.ts';
 import { Machine } from './running/machine.ts';
 import type { Outcome } from './running/machine.ts';
 import { Program } from './running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { createControl } from './layout/entries.ts';
+import { rewrite } from './rewriting/rewrite.ts';
 import { decodeState, encodeState } from './running/state.ts';
 
 type Values = Readonly<Record<string, WebAssembly.ImportValue>>;
@@ -41,7 +42,7 @@ function sameCaptured(builder: ModuleBuilder, make: () => Values): unknown {
         },
       },
       memories: [],
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll() {},
     });
     return machine;

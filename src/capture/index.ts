@@ -15,7 +15,8 @@
  */
 export { CONTROL_PAGES, ENGINE_VERSION, rewrite } from './rewriting/rewrite.ts';
 export type { RewriteStats, Rewritten } from './rewriting/rewrite.ts';
-export { Execution, capture, createControl, resume } from './running/execution.ts';
+export { createControl } from './layout/entries.ts';
+export { Execution, capture, resume } from './running/execution.ts';
 export type { Embedding, Ended } from './running/execution.ts';
 export { GodwitError } from '../base/errors.ts';
 export { Program } from './running/program.ts';

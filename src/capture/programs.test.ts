@@ -9,7 +9,8 @@ import type { FixtureRun } from '../../test/support/runs.ts';
 import { Machine } from './running/machine.ts';
 import type { Outcome } from './running/machine.ts';
 import { Program } from './running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { createControl } from './layout/entries.ts';
+import { rewrite } from './rewriting/rewrite.ts';
 import { decodeState, encodeState } from './running/state.ts';
 import { checksum } from './testing/harness.ts';
 import { ProgramExit, wasiShim } from './testing/wasi.ts';
@@ -50,7 +51,7 @@ function execute(program: Program, { fixture: name, args, env }: FixtureRun, pla
   let machine: Machine | null = null;
   let calledAgain = false;
   const make = (): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     plan.attend(new Int32Array(control.buffer, 0, 1));
     const shim = wasiShim({
       args: [name, ...args],

@@ -9,7 +9,8 @@ import { ModuleBuilder } from '../wasm/testing/builder.ts';
 import { Assembler } from './code/assembler.ts';
 import { Machine } from './running/machine.ts';
 import { Program } from './running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewriting/rewrite.ts';
+import { createControl } from './layout/entries.ts';
+import { rewrite } from './rewriting/rewrite.ts';
 
 interface Work {
   readonly bytes: Uint8Array;
@@ -47,7 +48,7 @@ else {
     test(`another thread stops a loop: ${name}`, { timeout: 60_000 }, async () => {
       const b = new ModuleBuilder();
       b.export('run', 'function', b.define([], [], [I32], code));
-      const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+      const control = createControl();
       const worker = new Worker(new URL(import.meta.url), { workerData: { bytes: b.build(), control } });
       try {
         assert.deepEqual(await once(worker, 'message'), ['running']);

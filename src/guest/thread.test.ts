@@ -4,7 +4,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { Assembler } from '../capture/code/assembler.ts';
 import type { MachineState } from '../capture/running/state.ts';
 import { Program } from '../capture/running/program.ts';
-import { CONTROL_PAGES, rewrite } from '../capture/rewriting/rewrite.ts';
+import { createControl } from '../capture/layout/entries.ts';
+import { rewrite } from '../capture/rewriting/rewrite.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { I32 } from '../wasm/types.ts';
 import { FIRST_SEAT } from '../base/ids.ts';
@@ -32,7 +33,7 @@ function threadOf(code: Uint8Array): {
   const bytes = b.build();
   const original = new Uint8Array(new SharedArrayBuffer(bytes.length));
   original.set(bytes);
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   const { port1, port2 } = new MessageChannel();
   const rewritten = new WebAssembly.Module(rewrite(bytes).module);
   const memory = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });

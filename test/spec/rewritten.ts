@@ -1,5 +1,6 @@
 /** The modules rewritten by the engine, without captures; and with captures, each resumed in a fresh instance. */
-import { Machine, CONTROL_PAGES, createMemory, decodeState, encodeState, locate } from '../../src/capture/index.ts';
+import { createControl } from '../../src/capture/layout/entries.ts';
+import { Machine, createMemory, decodeState, encodeState, locate } from '../../src/capture/index.ts';
 import type { MachineState, Outcome, Program } from '../../src/capture/index.ts';
 import { openProgram, prepare } from '../../src/capture/running/prepare.ts';
 import type { AnyProgram } from '../../src/capture/running/prepare.ts';
@@ -169,7 +170,7 @@ class RewrittenGuest implements Guest {
   }
 
   #fresh(): [Machine, WebAssembly.Memory] {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     const poll = (): void => this.#safepoint();
     const waiting = waitingAlone(
       () => this.#memories,

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { moduleBytes } from '../../../test/spec/text.ts';
 import { OP } from '../../wasm/opcodes.ts';
-import { CONTROL_PAGES } from '../rewriting/rewrite.ts';
+import { createControl } from '../layout/entries.ts';
 import { Machine } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
@@ -74,7 +74,7 @@ if (!isMainThread && (workerData as Work | null)?.control !== undefined) goRound
 else {
   for (const [name, way] of Object.entries(WAYS)) {
     test(`another thread stops a loop that goes back by ${name}`, { timeout: 60_000 }, async () => {
-      const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+      const control = createControl();
       // As many rounds as there can be: some seconds, after which it would say that it has returned.
       const bytes = await looping(way, 0xffff_ffff);
       const worker = new Worker(new URL(import.meta.url), { workerData: { bytes, control } });

@@ -10,9 +10,10 @@ import { assemble } from '../../../test/support/text.ts';
 import { decodeModule } from '../../wasm/decode.ts';
 import { Description } from '../description/describe.ts';
 import { Machine } from '../running/machine.ts';
+import { createControl } from '../layout/entries.ts';
 import { createMemory, growMemory } from '../layout/memory.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { rewrite } from '../rewriting/rewrite.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
 
 const PAGE = 65_536;
@@ -78,7 +79,7 @@ interface Work {
 /** A further thread of the program, which only knows of growth what V8 tells it. */
 function use({ original, rewritten, memory, rounds, traps }: Work): void {
   const words = new Int32Array(memory.buffer);
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   const waiting = { wait32: () => 1, wait64: () => 1, notify: () => 0 };
   const machine = new Machine(Program.open(original, rewritten), {
     imports: {},

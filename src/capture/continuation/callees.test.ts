@@ -9,7 +9,7 @@ import { NOTHING_SEEN } from './loop-calls.ts';
 import { Machine } from '../running/machine.ts';
 import { createMemory } from '../layout/memory.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES } from '../rewriting/rewrite.ts';
+import { createControl } from '../layout/entries.ts';
 import { decodeState, encodeState } from '../running/state.ts';
 import { copyMemory, runCaptured, runOriginal, subject } from '../testing/harness.ts';
 
@@ -76,7 +76,7 @@ function run(program: Program, deeds: ReadonlyMap<number, Deed>): Seen {
   let ticks = 0;
   let calledAgain = false;
   const make = (): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     const attention = new Int32Array(control.buffer, 0, 1);
     const tell = (value: number): number => {
       if (!calledAgain) {

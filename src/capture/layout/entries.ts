@@ -12,6 +12,11 @@ import type { MemorySize } from './memory.ts';
 /** Pages that the control memory may have: the save area and the host's part. */
 export const CONTROL_PAGES: number = LIMITS.capturedStackBytes / 65_536 + 1;
 
+/** Memory by which other threads ask for a capture; can be posted to them. An execution has one for itself. */
+export function createControl(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+}
+
 /** Flags of limits: with a maximum and shared; with 64-bit addresses. */
 const SHARED = 3;
 const WIDE = 4;

@@ -10,7 +10,7 @@ import { analyse } from '../analysis/graph.ts';
 import { Machine } from '../running/machine.ts';
 import { createMemory } from '../layout/memory.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES } from './rewrite.ts';
+import { createControl } from '../layout/entries.ts';
 import { decodeState, encodeState } from '../running/state.ts';
 import { copyMemory, runCaptured, runOriginal, subject } from '../testing/harness.ts';
 import { wasiShim } from '../testing/wasi.ts';
@@ -286,7 +286,7 @@ test('a real program moves in the middle of a fill, of copies and of moves', asy
     stdout: (text) => (output += Buffer.from(text).toString()),
   });
   const fresh = (): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     new Int32Array(control.buffer)[0] = 1;
     const imports = { wasi_snapshot_preview1: shim };
     const machine: Machine = new Machine(program, {

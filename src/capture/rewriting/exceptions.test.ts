@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { assemble } from '../../../test/support/text.ts';
 import { Machine } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
+import { createControl } from '../layout/entries.ts';
+import { rewrite } from './rewrite.ts';
 import { decodeState, encodeState } from '../running/state.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
 import type { MakeImports } from '../testing/harness.ts';
@@ -220,7 +221,7 @@ function machineOf(code: string, make: (machine: () => Machine) => Record<string
     const machine: Machine = new Machine(program, {
       imports: { env: make(() => machine) },
       memories: [],
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll() {},
     });
     return machine;

@@ -7,7 +7,8 @@ import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import { Assembler } from '../code/assembler.ts';
 import { Machine } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES, rewrite } from './rewrite.ts';
+import { createControl } from '../layout/entries.ts';
+import { rewrite } from './rewrite.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
 
 interface Access {
@@ -103,7 +104,7 @@ for (const shared of [true, false]) {
 test('a host without a queue takes no program that waits', () => {
   const bytes = program(ACCESSES[1]!, 0, 0, true, false);
   const opened = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   const memories = [new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })];
   assert.throws(() => new Machine(opened, { imports: {}, memories, control, poll() {} }), { code: 'not_runnable' });
 });
@@ -129,7 +130,7 @@ test('the host is asked with whole addresses, unsigned counts and signed values'
   b.export('run', 'function', b.define([], [I32], [], code.done()));
   const bytes = b.build();
   const opened = Program.open(bytes, new WebAssembly.Module(rewrite(bytes).module));
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   const memories = [
     new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }),
     new WebAssembly.Memory({ initial: 0, maximum: 65_536, shared: true }),
@@ -167,7 +168,7 @@ test('a further thread runs the start function, also captured, and then its entr
   const memories = [new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })];
   let waits = 0;
   const fresh = (): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     const wait32 = (): number => (++waits % 2 === 1 ? machine.unwind() : 2);
     const never = (): never => assert.fail();
     const waiting = { wait32, wait64: never, notify: never };

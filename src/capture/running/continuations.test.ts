@@ -7,7 +7,8 @@ import { Assembler } from '../code/assembler.ts';
 import { locate } from './locate.ts';
 import { Machine } from './machine.ts';
 import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { createControl } from '../layout/entries.ts';
+import { rewrite } from '../rewriting/rewrite.ts';
 
 const NOT_EQUAL = 0x47;
 
@@ -37,7 +38,7 @@ function resumed(bytes: Uint8Array<ArrayBuffer>): Seen {
     poll: (machine: Machine, lower: () => void) => void,
     taken: (slow: boolean) => void = () => {},
   ): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     const attention = new Int32Array(control.buffer, 0, 1);
     attention[0] = 1;
     const made: Machine = new Machine(program, {

@@ -15,7 +15,7 @@ import type { Outcome } from './machine.ts';
 import { createMemory } from '../layout/memory.ts';
 import type { MemorySize } from '../layout/memory.ts';
 import type { Program } from './program.ts';
-import { CONTROL_PAGES } from '../layout/entries.ts';
+import { createControl } from '../layout/entries.ts';
 import { decodeState, encodeState, staysBecause } from './state.ts';
 import type { MachineState } from './state.ts';
 
@@ -46,11 +46,6 @@ export type Ended =
       readonly type: 'captured';
       readonly execution: Execution;
     };
-
-/** Memory by which other threads ask for a capture; can be posted to them. An execution has one for itself. */
-export function createControl(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
-}
 
 /**
  * Asks for the capture of a running execution, from any thread: it ends with `captured` at its next safepoint, usually

@@ -8,7 +8,8 @@ import { Assembler } from '../code/assembler.ts';
 import { locate } from './locate.ts';
 import { Machine } from './machine.ts';
 import { Program } from './program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { createControl } from '../layout/entries.ts';
+import { rewrite } from '../rewriting/rewrite.ts';
 import { decodeState, encodeState } from './state.ts';
 import type { MachineState } from './state.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
@@ -86,7 +87,7 @@ test('the start function is captured and _start follows it', () => {
         },
       },
       memories: [],
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll() {},
     });
     return machine;
@@ -158,7 +159,7 @@ test('a host object in a frame keeps the program where it is, and it runs on the
       },
     },
     memories: [],
-    control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+    control: createControl(),
     poll() {},
   });
   const outcome = machine.start();
@@ -195,7 +196,7 @@ test('a host object that nothing reads any more does not keep the program', () =
       },
     },
     memories: [],
-    control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+    control: createControl(),
     poll() {},
   });
   let outcome = machine.start();
@@ -279,7 +280,7 @@ test('a trap is located by name and offset, also in a continuation', () => {
     const machine: Machine = new Machine(program, {
       imports: { env: { tell: () => (stop ? machine.unwind() : 0) } },
       memories: [],
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll() {},
     });
     return machine;

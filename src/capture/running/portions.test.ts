@@ -6,7 +6,7 @@ import { createMemory } from '../layout/memory.ts';
 import { Machine } from './machine.ts';
 import type { Outcome } from './machine.ts';
 import { Program } from './program.ts';
-import { CONTROL_PAGES } from '../rewriting/rewrite.ts';
+import { createControl } from '../layout/entries.ts';
 import { PORTION_BYTES } from './portions.ts';
 import { decodeState, encodeState } from './state.ts';
 import { runCaptured, runOriginal, subject } from '../testing/harness.ts';
@@ -182,7 +182,7 @@ function resumed(frames: number, portionBytes: number, room: (resume: () => Outc
     const machine: Machine = new Machine(program, {
       imports: { env: { tell } },
       memories: program.memories.map(createMemory),
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll: () => {},
       portionBytes,
     });
@@ -222,7 +222,7 @@ test('a run that an import begins while others wait, and that traps, leaves them
     const machine: Machine = new Machine(program, {
       imports: { env: { tell } },
       memories: [],
-      control: new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true }),
+      control: createControl(),
       poll: () => {},
       portionBytes: 1,
     });

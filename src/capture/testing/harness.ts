@@ -10,11 +10,12 @@ import { SAVED_TYPES } from '../layout/frame.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { clearUnread } from '../running/unread.ts';
 import { rootIndex } from '../running/frames.ts';
+import { createControl } from '../layout/entries.ts';
 import { createMemory } from '../layout/memory.ts';
 import type { MemorySize } from '../layout/memory.ts';
 import type { Outcome } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { rewrite } from '../rewriting/rewrite.ts';
 import { PORTION_BYTES } from '../running/portions.ts';
 import { decodeState, encodeState } from '../running/state.ts';
 
@@ -177,7 +178,7 @@ export function runCaptured(
     machine!.unwind();
   };
   const make = (): Machine => {
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     attention = new Int32Array(control.buffer, 0, 1);
     attention[0] = polls ? 1 : 0;
     const watched = Object.fromEntries(

@@ -4,9 +4,10 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { createControl } from '../layout/entries.ts';
 import { createMemory } from '../layout/memory.ts';
 import { Program } from '../running/program.ts';
-import { CONTROL_PAGES, rewrite } from '../rewriting/rewrite.ts';
+import { rewrite } from '../rewriting/rewrite.ts';
 import { SlotState, WaitQueue } from './wait-queue.ts';
 
 export interface Thread {
@@ -150,7 +151,7 @@ export class ThreadGroup {
 
   #start({ thread, state, until }: Stopped): void {
     const worker = this.#idle.pop() ?? this.#newWorker();
-    const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+    const control = createControl();
     this.#running.set(thread.id, { worker, control });
     const order: Order = { thread, memory: this.#memory, control, queue: this.#queue.shared, state, until };
     worker.postMessage(order);
