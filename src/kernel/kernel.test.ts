@@ -6,6 +6,7 @@ import { FdFlags, FileType, FstFlags, OFlags, Rights, Whence } from '../abi/type
 import { decodeUtf8 } from '../base/bytes.ts';
 import { Waiting } from '../base/waiting.ts';
 import type { OpenFile, Settled } from '../vfs/openfile.ts';
+import { READ } from '../vfs/testing/scratch.ts';
 import { PREOPEN_RIGHTS } from './rights.ts';
 import { MemoryDirectory, MemoryFile } from './testing/files.ts';
 import { Harness, OPEN, soFar } from './testing/harness.ts';
@@ -195,16 +196,7 @@ test('path_open: what is asked for, what the directory passes on, what applies',
     ],
     [{ base: Rights.fd_sync, oflags: 0, flags: FdFlags.sync }, { flags: FdFlags.sync }],
   ] as const;
-  const nothing = {
-    read: false,
-    write: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    directory: false,
-    followFinalLink: false,
-    flags: 0,
-  };
+  const nothing = { ...READ, read: false };
   for (const [asked, expected] of options) {
     harness.call('path_open', { ...OPEN, path: 'file', ...asked });
     assert.deepEqual(directory.lastOptions, { ...nothing, ...expected });

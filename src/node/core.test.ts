@@ -1,46 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLog } from '../base/env.ts';
 import { moveId, nodeId, type NodeId } from '../base/ids.ts';
-import { SeededRandom, VirtualClock } from '../base/virtual.ts';
-import { Assembler } from '../capture/code/assembler.ts';
 import { ONE_THREAD, type Process } from '../kernel/process.ts';
 import type { Message } from '../migration/hosts.ts';
-import { OP } from '../wasm/opcodes.ts';
-import { NodeCore } from './core.ts';
-import { programOf } from './testing/modules.ts';
+import { endless, newCore, SELF, spawn } from './testing/cores.ts';
 
-const SELF = nodeId(1);
 const OTHER = nodeId(2);
-
-const endless = programOf('endless', (b) =>
-  b.define([], [], [], new Assembler().raw(OP.loop, 0x40).op(OP.br, 0).op(OP.end).done()),
-);
 
 function setUp() {
   const sent: { readonly to: NodeId; readonly message: Message }[] = [];
-  const core = new NodeCore({
+  const core = newCore({
     network: { self: SELF, send: (to, message) => void sent.push({ to, message }), hasRoom: () => true },
-    whenAcknowledged: () => {},
-    clock: new VirtualClock(),
-    random: new SeededRandom(1),
-    log: silentLog,
-    firstSerial: 1,
-    nodes: { nodeState: () => 'up', nameOf: String, silence: () => assert.fail('all nodes are up') },
-    module: () => assert.fail('no module is fetched'),
-    ended() {},
-    spawned() {},
   });
-  const process = core.home.kernel.processes.spawn({
-    ppid: null,
-    args: ['endless'],
-    env: [],
-    cwd: '/',
-    stdio: [null, null, null],
-    listeners: [],
-    preopens: [],
-    stay: [],
-  });
+  const process = spawn(core);
   const request = ({ pid }: Process): void => core.receive(OTHER, { frame: 'request', ticket: 5, pid, target: OTHER });
   return { core, process, request, sent };
 }

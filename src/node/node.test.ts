@@ -6,18 +6,16 @@ import { test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { makePid, nodeId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { SeededRandom, VirtualClock } from '../base/virtual.ts';
 import { Assembler } from '../capture/code/assembler.ts';
 import type { ClusterView, Member } from './cluster/cluster-view.ts';
-import { NodeCore } from './core.ts';
 import type { RunSpec } from './daemon.ts';
 import { LogBook } from './log-book.ts';
 import { ModuleStore } from './modules/modules.ts';
 import { Node } from './node.ts';
 import { nullIo } from './null-stdio.ts';
+import { newCore, SELF } from './testing/cores.ts';
 import { programOf } from './testing/modules.ts';
 
-const SELF = nodeId(1);
 const OTHER = nodeId(2);
 
 const idle = programOf('idle', (b) => b.define([], [], [], new Assembler().done()));
@@ -43,18 +41,7 @@ test('the log of a detached process that could not be placed is forgotten like t
   t.after(() => rmSync(directory, { recursive: true }));
   const program = path.join(directory, 'idle.wasm');
   writeFileSync(program, idle.original.slice());
-  const core = new NodeCore({
-    network: { self: SELF, send() {}, hasRoom: () => true },
-    whenAcknowledged() {},
-    clock: new VirtualClock(),
-    random: new SeededRandom(1),
-    log: silentLog,
-    firstSerial: 1,
-    nodes: { nodeState: () => 'up', nameOf: String, silence: () => assert.fail('all nodes are up') },
-    module: () => assert.fail('no module is fetched'),
-    ended() {},
-    spawned() {},
-  });
+  const core = newCore();
   const book = new LogBook(() => 1);
   const self = { id: SELF, name: 'n1', address: '' };
   const modules = new ModuleStore(path.join(directory, 'modules'), silentLog);

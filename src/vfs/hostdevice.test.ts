@@ -6,17 +6,9 @@ import { LIMITS } from '../base/limits.ts';
 import { HostDevice } from './hostdevice.ts';
 import type { OpenFile } from './openfile.ts';
 import { openPreopen } from './preopen.ts';
+import { READ } from './testing/scratch.ts';
 
-const READ_WRITE = {
-  read: true,
-  write: true,
-  create: false,
-  exclusive: false,
-  truncate: false,
-  directory: false,
-  followFinalLink: false,
-  flags: 0,
-};
+const READ_WRITE = { ...READ, write: true };
 
 function withDevice(name: string, use: (device: OpenFile) => void): void {
   const dev = openPreopen('/dev', null);

@@ -9,6 +9,7 @@ import { HostDirectory } from './hostdirectory.ts';
 import { HostFile } from './hostfile.ts';
 import { ErrnoError } from './openfile.ts';
 import { canHold, openSpot } from './spot.ts';
+import { READ } from './testing/scratch.ts';
 
 const ATTEMPTS = 1500;
 
@@ -60,16 +61,7 @@ test('a link that is put in a directory’s place at the worst moment leads nowh
     const key = `${what}: ${how}`;
     seen.set(key, (seen.get(key) ?? 0) + 1);
   };
-  const options = {
-    read: true,
-    write: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    directory: false,
-    followFinalLink: true,
-    flags: 0,
-  };
+  const options = { ...READ, followFinalLink: true };
   for (let i = 0; i < ATTEMPTS; i++) {
     attempt('open', () => {
       const file = root.open('swap/file', options);

@@ -6,22 +6,15 @@ import { signalNamed } from '../../abi/signals.ts';
 import { silentLog } from '../../base/env.ts';
 import { nodeId, type NodeId } from '../../base/ids.ts';
 import { SeededRandom, VirtualClock } from '../../base/virtual.ts';
-import { Assembler } from '../../capture/code/assembler.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { PeerFrame } from '../../link/frames.ts';
 import { Links } from '../../link/links.ts';
 import { VirtualNetwork } from '../../link/testing/network.ts';
 import type { Message } from '../../migration/hosts.ts';
-import { OP } from '../../wasm/opcodes.ts';
-import { NodeCore, type ProcessFrame } from '../core.ts';
-import { programOf } from '../testing/modules.ts';
+import type { NodeCore, ProcessFrame } from '../core.ts';
+import { endless, newCore, SELF, spawn } from '../testing/cores.ts';
 
-const SELF = nodeId(1);
 const OTHER = nodeId(2);
-
-const endless = programOf('endless', (b) =>
-  b.define([], [], [], new Assembler().raw(OP.loop, 0x40).op(OP.br, 0).op(OP.end).done()),
-);
 
 function linksOf(network: VirtualNetwork, node: NodeId, onFrame: (frame: PeerFrame) => void): Links {
   const host = network.host(node);
@@ -57,7 +50,7 @@ function setUp(t: TestContext) {
     if (frame.frame === 'prepare') far.send(SELF, { frame: 'reserved', pid: frame.pid, move: frame.move });
     if (frame.frame === 'image_chunk') for (const byte of frame.payload) received[byte]!++;
   });
-  const core: NodeCore = new NodeCore({
+  const core: NodeCore = newCore({
     network: {
       self: SELF,
       send(to: NodeId, message: Message) {
@@ -69,13 +62,6 @@ function setUp(t: TestContext) {
     },
     whenAcknowledged: (memory, then) => near.whenAcknowledged(memory, then),
     clock,
-    random: new SeededRandom(2),
-    log: silentLog,
-    firstSerial: 1,
-    nodes: { nodeState: () => 'up', nameOf: String, silence: () => '' },
-    module: () => assert.fail('no module is fetched'),
-    ended() {},
-    spawned() {},
   });
   near.add(OTHER, 'node2');
   far.add(SELF, 'node1');
@@ -86,16 +72,7 @@ function setUp(t: TestContext) {
   };
   /** A process whose memory is full of this byte. */
   const start = async (content: number): Promise<[Process, WebAssembly.Memory]> => {
-    const process = core.home.kernel.processes.spawn({
-      ppid: null,
-      args: ['endless'],
-      env: [],
-      cwd: '/',
-      stdio: [null, null, null],
-      listeners: [],
-      preopens: [],
-      stay: [],
-    });
+    const process = spawn(core);
     await core.start(process, endless);
     const memory = core.guests.session(process.pid)?.guest.memory;
     assert(memory);
