@@ -10,9 +10,9 @@ import { setEngineOptions } from '../node/v8.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { Program } from './running/program.ts';
 import type { CompiledContinuation } from './running/program.ts';
-import { generateModule } from './testing/generator.ts';
+import { generateModule, noting } from './testing/generator.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
-import type { MakeImports, Run, Subject } from './testing/harness.ts';
+import type { Run, Subject } from './testing/harness.ts';
 
 // So that V8 inlines the copies, as it does on a node.
 setEngineOptions();
@@ -23,21 +23,6 @@ const SEED = Number(process.env['GODWIT_SEED'] ?? 1);
 const AGAIN = 12;
 /** How far apart captures are in such a run: a refresh comes before each. */
 const STRIDE = 3;
-
-const imports: MakeImports = (log) => ({
-  tick: (n: number): number => {
-    log.push(`tick ${n}`);
-    return (Math.imul(n, 31) + log.length) | 0;
-  },
-  mix: (a: number, b: bigint): number => {
-    log.push(`mix ${a} ${b}`);
-    return a / 3 + Number(b % 1000n);
-  },
-  pair: (n: number): [bigint, number] => {
-    log.push(`pair ${n}`);
-    return [BigInt(n) * 3n, n / 7];
-  },
-});
 
 /** First bytes of instructions for which V8 may call a function of its own: bulk instructions and waits; and of calls. */
 const CALLING: ReadonlySet<number> = new Set([OP.call, OP.callIndirect, OP.callRef, 0xfc, 0xfe]);
@@ -92,7 +77,7 @@ test(`random loops with noted calls and copies run alike, captured anywhere in t
     fc.property(cases, ([choices, first, later]) => {
       const bytes = generateModule(choices, 'loop');
       assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
-      const program = subject(bytes, 'run', [], imports);
+      const program = subject(bytes, 'run', [], noting);
       const unmodified = runOriginal(program);
       const observable = observer(bytes, unmodified);
       const original = observable(unmodified);

@@ -3,24 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { PORTION_BYTES } from './running/portions.ts';
-import { generateModule } from './testing/generator.ts';
+import { generateModule, noting } from './testing/generator.ts';
 import { runCaptured, runOriginal, subject } from './testing/harness.ts';
-import type { MakeImports, Run } from './testing/harness.ts';
-
-const imports: MakeImports = (log) => ({
-  tick: (n: number): number => {
-    log.push(`tick ${n}`);
-    return (Math.imul(n, 31) + log.length) | 0;
-  },
-  mix: (a: number, b: bigint): number => {
-    log.push(`mix ${a} ${b}`);
-    return a / 3 + Number(b % 1000n);
-  },
-  pair: (n: number): [bigint, number] => {
-    log.push(`pair ${n}`);
-    return [BigInt(n) * 3n, n / 7];
-  },
-});
+import type { Run } from './testing/harness.ts';
 
 function observable({ log, end, where, memory }: Run): unknown {
   return { log, end, where, memory };
@@ -54,7 +39,7 @@ test('many random programs run alike, captured at a few safepoints', (t) => {
   let captures = 0;
   fc.assert(
     fc.property(random(500), fc.nat(40), fc.integer({ min: 1, max: 60 }), (choices, from, step) => {
-      const program = subject(generateModule(choices), 'run', [], imports, 'env', PIECE);
+      const program = subject(generateModule(choices), 'run', [], noting, 'env', PIECE);
       const original = runOriginal(program);
       const wanted = (tick: number): boolean => tick > from && (tick - from) % step === 0 && tick < from + 4 * step;
       const inPortions = from % 2 === 1;
@@ -76,7 +61,7 @@ test('random programs run alike, rewritten and captured anywhere', (t) => {
     fc.property(random(1200), (choices) => {
       const bytes = generateModule(choices);
       assert.ok(WebAssembly.validate(bytes), 'the generator makes valid modules');
-      const program = subject(bytes, 'run', [], imports, 'env', PIECE);
+      const program = subject(bytes, 'run', [], noting, 'env', PIECE);
       const unmoved = runOriginal(program);
       const original = observable(unmoved);
       const uncaptured = runCaptured(program, () => false);

@@ -10,6 +10,7 @@ import type { ValueType } from '../../wasm/types.ts';
 import { Assembler } from '../code/assembler.ts';
 import { Choices } from './choices.ts';
 import { FunctionGenerator } from './function-generator.ts';
+import type { MakeImports } from './harness.ts';
 import { LoopGenerator } from './loop-generator.ts';
 import type { Signature, Surroundings } from './surroundings.ts';
 import { constantOf } from './operations.ts';
@@ -27,6 +28,22 @@ const IMPORTS: readonly (readonly [string, ValueType[], ValueType[]])[] = [
   ['mix', [F64, I64], [F32]],
   ['pair', [I32], [I64, F64]],
 ];
+
+/** The {@link IMPORTS}: each notes that and how it was called. */
+export const noting: MakeImports = (log) => ({
+  tick: (n: number): number => {
+    log.push(`tick ${n}`);
+    return (Math.imul(n, 31) + log.length) | 0;
+  },
+  mix: (a: number, b: bigint): number => {
+    log.push(`mix ${a} ${b}`);
+    return a / 3 + Number(b % 1000n);
+  },
+  pair: (n: number): [bigint, number] => {
+    log.push(`pair ${n}`);
+    return [BigInt(n) * 3n, n / 7];
+  },
+});
 
 /**
  * `any`: functions that call each other in any way. `loop`: `run` is a loop that calls small functions, directly and
