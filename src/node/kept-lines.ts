@@ -1,6 +1,7 @@
 /**
  * The last lines of one log, numbered from 1, so that a reader who comes too late for some is told how many.
  */
+import { assert } from '../base/assert.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { LogLine } from './daemon.ts';
 
@@ -22,7 +23,8 @@ export interface Kept {
 }
 
 export class KeptLines {
-  readonly #lines: KeptLine[] = [];
+  /** By number. No array: to take its first line moves all others, and a program can write 65,536 lines at once. */
+  readonly #lines = new Map<number, KeptLine>();
   /** The number of the oldest line that is kept. */
   #first = 1;
   #units = 0;
@@ -33,31 +35,42 @@ export class KeptLines {
   }
 
   add(line: LogLine, pid: number | null): void {
-    this.#lines.push({ ...line, pid, number: this.#first + this.#lines.length });
+    const number = this.#first + this.#lines.size;
+    this.#lines.set(number, { ...line, pid, number });
     this.#units += unitsOf(line);
-    while (this.#lines.length > LIMITS.logLines || this.#units > LIMITS.logUnits) this.#drop(1);
+    while (this.#lines.size > LIMITS.logLines || this.#units > LIMITS.logUnits) this.#drop(1);
   }
 
   /** How many lines are kept. */
   get count(): number {
-    return this.#lines.length;
+    return this.#lines.size;
   }
 
   /** Makes room for other logs: the older half goes, the only line too. */
   dropHalf(): void {
-    this.#drop((this.#lines.length + 1) >> 1);
+    this.#drop((this.#lines.size + 1) >> 1);
   }
 
   /** @param after the number of the last line that is known; 0: none */
   after(after: number): Kept {
     const first = Math.max(after + 1, this.#first);
-    const last = this.#first + this.#lines.length - 1;
-    return { missing: first - after - 1, last, lines: this.#lines.slice(first - this.#first) };
+    const last = this.#first + this.#lines.size - 1;
+    const lines: KeptLine[] = [];
+    for (let number = first; number <= last; number++) lines.push(this.#at(number));
+    return { missing: first - after - 1, last, lines };
+  }
+
+  #at(number: number): KeptLine {
+    const line = this.#lines.get(number);
+    assert(line, `line ${number} is kept`);
+    return line;
   }
 
   #drop(count: number): void {
-    for (const line of this.#lines.splice(0, count)) this.#units -= unitsOf(line);
-    this.#first += count;
+    for (let left = count; left > 0; left--) {
+      this.#units -= unitsOf(this.#at(this.#first));
+      this.#lines.delete(this.#first++);
+    }
   }
 }
 

@@ -105,6 +105,14 @@ test('long lines are fewer', async () => {
   assert.equal((await firstPage(book, PID)).missing, 1000 - kept);
 });
 
+// Where each line moved all that are kept, this took minutes, in which the node did nothing else.
+test('a program that writes nothing but ends of lines holds nobody up', { timeout: 60_000 }, async () => {
+  const writes = 32;
+  const book = bookOf(Array.from({ length: writes }, () => new Uint8Array(LIMITS.pipeBytes).fill(10)));
+  const { missing, last } = await firstPage(book, PID);
+  assert.deepEqual([missing, last], [writes * LIMITS.pipeBytes - LIMITS.logLines, writes * LIMITS.pipeBytes]);
+});
+
 test('who talks much costs neither the node nor another process their lines', async () => {
   const book = new LogBook(() => 1);
   book.add('info', 'node started', null);
