@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../base/env.ts';
 import { GodwitError } from '../base/errors.ts';
-import type { StdioPort } from '../node/daemon.ts';
+import type { Daemon, StdioPort } from '../node/daemon.ts';
 import { nullPort } from '../node/null-stdio.ts';
 import { connectAdmin } from './client.ts';
 import { serveAdmin } from './server.ts';
@@ -93,6 +94,28 @@ test('calls and their failures', async (t) => {
     complete: true,
   });
   await client.ping();
+});
+
+test('who waits for a client that is gone hears of that', async (t) => {
+  const { daemon, connect } = await serveFake(t);
+  const asked: AbortSignal[] = [];
+  const both = Promise.withResolvers<void>();
+  const never = (gone?: AbortSignal) => {
+    if (asked.push(gone ?? assert.fail('no signal')) === 2) both.resolve();
+    return new Promise<never>(() => {});
+  };
+  const waits: Pick<Daemon, 'wait' | 'logs'> = {
+    wait: (_pid, gone) => never(gone),
+    logs: (_query, gone) => never(gone),
+  };
+  Object.assign(daemon, waits);
+  const client = await connect();
+  const answers = [client.wait(65_537), client.logs({ pid: 65_537, after: 0, wait: true })];
+  await both.promise;
+  const heard = asked.map((gone) => once(gone, 'abort'));
+  client.close();
+  await Promise.all(heard);
+  for (const answer of answers) await assert.rejects(answer, { code: 'node_down' });
 });
 
 test('signals and sizes arrive in order, also before the start is known', async (t) => {

@@ -24,7 +24,9 @@ import {
 } from './protocol.ts';
 import { RemoteStdio } from './remote-stdio.ts';
 
-type Handlers = { readonly [N in CallName]: (daemon: Daemon, args: CallArgs<N>) => Promise<CallResult<N>> };
+/** `gone`: the client has hung up, so that no answer need come. */
+type Handler<N extends CallName> = (daemon: Daemon, args: CallArgs<N>, gone: AbortSignal) => Promise<CallResult<N>>;
+type Handlers = { readonly [N in CallName]: Handler<N> };
 
 const HANDLERS: Handlers = {
   ps: (daemon) => daemon.ps(),
@@ -34,8 +36,8 @@ const HANDLERS: Handlers = {
     await daemon.kill(pid, signal);
     return {};
   },
-  wait: (daemon, { pid }) => daemon.wait(pid),
-  logs: (daemon, query) => daemon.logs(query),
+  wait: (daemon, { pid }, gone) => daemon.wait(pid, gone),
+  logs: (daemon, query, gone) => daemon.logs(query, gone),
   token: (daemon) => daemon.token(),
   ping: () => Promise.resolve({}),
   shutdown: async (daemon) => {
@@ -60,7 +62,7 @@ export class Session {
   readonly #log: Log;
   readonly #connection: Connection<ToDaemon, ToClient>;
   #greeted = false;
-  #gone = false;
+  readonly #gone = new AbortController();
   #closing = false;
   #pendingCalls = 0;
   /** From the request to its end, or to its start if it is detached. */
@@ -140,7 +142,7 @@ export class Session {
     if (id === 0) throw new GodwitError('protocol', 'a call with id 0');
     const { args, result } = callCodecs(method);
     // The handler of a name takes what the codec of that name gives (`Handlers`).
-    const handler = HANDLERS[method] as (daemon: Daemon, args: CallArgs<N>) => Promise<CallResult<N>>;
+    const handler = HANDLERS[method] as Handler<N>;
     const given = decode(args, new ByteReader(body));
     if (this.#pendingCalls >= LIMITS.controlCalls) {
       this.#failure(id, new GodwitError('limit', `${LIMITS.controlCalls} calls of one client wait already`), method);
@@ -149,7 +151,7 @@ export class Session {
     this.#pendingCalls++;
     const answered = async (): Promise<void> => {
       try {
-        const value = await handler(this.#daemon, given);
+        const value = await handler(this.#daemon, given, this.#gone.signal);
         this.#connection.send({ kind: 'answer', id, body: encode(result, value) });
       } catch (error) {
         this.#failure(id, error, method);
@@ -185,7 +187,7 @@ export class Session {
         if (spec.detach) return;
         run.handle = handle;
         for (const deliver of run.early.splice(0)) deliver(handle);
-        if (this.#gone) handle.signal(SIGHUP);
+        if (this.#gone.signal.aborted) handle.signal(SIGHUP);
         const { end, stats } = await handle.ended;
         this.#connection.send({ kind: 'ended', end, stats });
       } catch (error) {
@@ -208,7 +210,7 @@ export class Session {
 
   /** The client is gone: to its process that is the hangup of its terminal. */
   #lost(): void {
-    this.#gone = true;
+    this.#gone.abort();
     this.#run?.stdio.hangUp();
     this.#run?.handle?.signal(SIGHUP);
     if (this.#run?.handle) this.#log.info('control client gone, its process hung up', { pid: this.#run.handle.pid });

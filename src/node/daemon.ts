@@ -235,9 +235,13 @@ export interface Daemon {
   migrate(pid: number, target: string): Promise<MoveResult>;
   /** @throws GodwitError `unknown_process` */
   kill(pid: number, signal: number): Promise<void>;
-  /** @throws GodwitError `unknown_process` also if it ended so long ago that no one knows it any more */
-  wait(pid: number): Promise<ProcessEnd>;
-  logs(query: LogQuery): Promise<LogPage>;
+  /**
+   * @param gone nobody waits any more: nothing is kept for the answer, which need not come
+   * @throws GodwitError `unknown_process` also if it ended so long ago that no one knows it any more
+   */
+  wait(pid: number, gone?: AbortSignal): Promise<ProcessEnd>;
+  /** @param gone as for `wait` */
+  logs(query: LogQuery, gone?: AbortSignal): Promise<LogPage>;
   token(): Promise<JoinToken>;
   /** Leaves the cluster in order and ends what runs here. Resolves when all is down; a second call joins the first. */
   shutdown(): Promise<void>;

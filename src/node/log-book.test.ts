@@ -228,3 +228,14 @@ test('a reader that waits gets what comes, and the end', async () => {
   log.ended();
   assert.deepEqual(await last, { missing: 0, lines: [], next: 2, last: 2, complete: true });
 });
+
+test('a reader that is gone is kept no longer', async () => {
+  const book = new LogBook(() => 1);
+  writer(book, PID, 1);
+  const gone = new AbortController();
+  const reads = [1, 2].map(() => book.read({ pid: PID, after: 1, wait: true }, () => false, gone.signal));
+  gone.abort();
+  for (const page of await Promise.all(reads)) assert.deepEqual([page.lines, page.complete], [[], false]);
+  const later = await book.read({ pid: PID, after: 1, wait: true }, () => false, gone.signal);
+  assert.deepEqual(later.lines, []);
+});

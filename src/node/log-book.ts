@@ -71,18 +71,23 @@ export class LogBook {
     for (const look of this.#waiting) look();
   }
 
-  /** @param isOver whether nothing more can come for the query's process */
-  async read({ pid, after, wait }: LogQuery, isOver: () => boolean): Promise<LogPage> {
+  /**
+   * @param isOver whether nothing more can come for the query's process
+   * @param gone nobody waits any more for what may come: an answer, with nothing in it, comes at once
+   */
+  async read({ pid, after, wait }: LogQuery, isOver: () => boolean, gone?: AbortSignal): Promise<LogPage> {
     for (;;) {
       const complete = isOver();
       const page = this.#page(pid, after, complete);
-      if (page.lines.length > 0 || complete || !wait) return page;
+      if (page.lines.length > 0 || complete || !wait || gone?.aborted === true) return page;
       await new Promise<void>((resolve) => {
         const look = (): void => {
           this.#waiting.delete(look);
+          gone?.removeEventListener('abort', look);
           resolve();
         };
         this.#waiting.add(look);
+        gone?.addEventListener('abort', look);
       });
     }
   }

@@ -135,12 +135,12 @@ export class Node implements Daemon {
     else await home.kill(pid, signal);
   }
 
-  async wait(pid: number): Promise<ProcessEnd> {
+  async wait(pid: number, gone?: AbortSignal): Promise<ProcessEnd> {
     const home = this.#parts.cluster.homeOf(pid);
-    return home.id === this.self.id ? this.waitHere(pid) : home.wait(pid);
+    return home.id === this.self.id ? this.waitHere(pid, gone) : home.wait(pid);
   }
 
-  async logs(query: LogQuery): Promise<LogPage> {
+  async logs(query: LogQuery, gone?: AbortSignal): Promise<LogPage> {
     const { core, book, cluster } = this.#parts;
     const process = query.pid === null ? null : core.home.kernel.processes.find(query.pid);
     if (query.pid !== null && !process && !book.knows(query.pid)) {
@@ -151,7 +151,7 @@ export class Node implements Daemon {
           : `the log of process ${query.pid} is at its home: run "godwit logs ${query.pid}" on node ${home.name}`;
       throw new GodwitError('unknown_process', reason);
     }
-    return book.read(query, () => query.pid !== null && (process === null || process.ended));
+    return book.read(query, () => query.pid !== null && (process === null || process.ended), gone);
   }
 
   token(): Promise<JoinToken> {
@@ -192,11 +192,15 @@ export class Node implements Daemon {
   }
 
   /** @throws GodwitError `unknown_process` */
-  async waitHere(pid: number): Promise<ProcessEnd> {
+  async waitHere(pid: number, gone?: AbortSignal): Promise<ProcessEnd> {
     const known = this.#ends.get(pid);
     if (known) return known;
     const process = this.#parts.core.home.kernel.processes.get(pid);
-    const status = await new Promise<ExitStatus>((resolve) => process.wait().whenDone(resolve));
+    const waiting = process.wait();
+    const withdraw = (): void => void waiting.withdraw();
+    gone?.addEventListener('abort', withdraw);
+    const status = await new Promise<ExitStatus>((resolve) => waiting.whenDone(resolve));
+    gone?.removeEventListener('abort', withdraw);
     return processEnd(status);
   }
 
