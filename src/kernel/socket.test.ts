@@ -205,6 +205,18 @@ test('shutdown ends one direction or both; what was accepted is still sent', () 
   assert.deepEqual(end.events, ['end', 'close']);
 });
 
+test('a peer that takes nothing is given up by and by, from when the program closes the connection', () => {
+  const { harness, end, fd } = withConnection();
+  const send = harness.block('sock_send', { fd, buffers: [encodeUtf8('abc')], flags: 0 });
+  assert.equal(send.withdraw(), false);
+  harness.ok('sock_shutdown', { fd, how: SdFlags.wr });
+  assert.equal(end.left, false);
+  harness.ok('fd_close', { fd });
+  assert.deepEqual([end.left, end.events], [true, []]);
+  end.failWrite(ERRNO.pipe);
+  assert.deepEqual(end.events, ['end', 'close']);
+});
+
 test('what is no socket is ENOTSOCK', () => {
   const { harness } = withListener();
   assert.equal(harness.call('sock_shutdown', { fd: 4, how: SdFlags.rd }), 'notsock');

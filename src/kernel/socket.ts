@@ -21,7 +21,9 @@ import { Pollers } from './pollers.ts';
 export interface ConnectionEnd extends Source, Sink {
   /** No more will be written, once what has been accepted is: the peer reads the end. */
   endWriting(): void;
-  /** The program has no use for it any more. */
+  /** The program has closed it. A peer that takes nothing of a write under way for long loses the rest: the write fails. */
+  leave(): void;
+  /** There is no use for it any more: after {@link leave}, when no write is under way. */
   close(): void;
 }
 
@@ -236,8 +238,9 @@ class ConnectionSocket extends SocketFile implements Socket {
     this.#inlet.whenKnown(known);
   }
 
-  /** What was accepted for sending is still sent. */
+  /** What was accepted for sending is still sent, as long as the peer takes it. */
   close(): void {
+    this.#end.leave();
     this.#endWriting();
     this.#inlet.end();
     this.#outlet.whenIdle(() => this.#end.close());

@@ -9,13 +9,16 @@ import type { Settled } from '../vfs/openfile.ts';
 import { listenOn } from './listeners.ts';
 
 /** A listener on a port that was free a moment ago, and what connects to it. */
-async function setUp(t: TestContext): Promise<{ listener: ListenerEnd; connect: () => Promise<net.Socket> }> {
+async function setUp(
+  t: TestContext,
+  lingerMs?: number,
+): Promise<{ listener: ListenerEnd; connect: () => Promise<net.Socket> }> {
   const probe = net.createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as net.AddressInfo;
   probe.close();
   await once(probe, 'close');
-  const listener = await listenOn(`127.0.0.1:${port}`);
+  const listener = await listenOn(`127.0.0.1:${port}`, lingerMs);
   const sockets: net.Socket[] = [];
   t.after(() => {
     for (const socket of sockets) socket.destroy();
@@ -112,3 +115,26 @@ test('connections wait for the program up to the backlog, those beyond are reset
   assert.equal(await greets(last, next), 'hello');
   last.close();
 });
+
+test(
+  'a peer that takes nothing does not keep a connection that its program has closed',
+  { timeout: 60_000 },
+  async (t) => {
+    const { listener, connect } = await setUp(t, 1);
+    const accepted = accept(listener);
+    const client = await connect();
+    client.pause();
+    const connection = await accepted;
+    /** Until the system has room for no more. */
+    const write = (): Promise<Settled<number>> =>
+      new Promise((resolve) => connection.write(new Uint8Array(LIMITS.pipeBytes), resolve));
+    let written = write();
+    connection.leave();
+    for (;;) {
+      const result = await written;
+      if ('errno' in result) break;
+      written = write();
+    }
+    connection.close();
+  },
+);

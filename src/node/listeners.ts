@@ -12,17 +12,25 @@ import type { Settled } from '../vfs/openfile.ts';
 import { afterNextLook } from './event-loop.ts';
 
 /**
+ * How long a peer may take nothing of what a program has written that has closed the connection, in milliseconds: as
+ * Linux ends such a connection that no program has any more. Each holds a descriptor of the node, however many the
+ * program may have.
+ */
+const LINGER_MS = 60_000;
+
+/**
+ * @param lingerMs see {@link LINGER_MS}
  * @param address HOST:PORT, [IPV6]:PORT, or PORT on loopback; port 0 for any
  * @throws GodwitError `usage` for what is no address, `address_in_use`, `io`
  */
-export async function listenOn(address: string): Promise<ListenerEnd> {
+export async function listenOn(address: string, lingerMs = LINGER_MS): Promise<ListenerEnd> {
   const { host, port } = parseAddress(address);
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
     server.listen({ host, port }, resolve);
   });
-  return new NetListener(server);
+  return new NetListener(server, lingerMs);
 }
 
 /** @throws GodwitError `usage` */
@@ -51,18 +59,20 @@ function listenError(address: string, error: NodeJS.ErrnoException): GodwitError
 
 class NetListener implements ListenerEnd {
   readonly #server: net.Server;
+  readonly #lingerMs: number;
   /** Taken from the operating system before the program asked, for Node cannot leave them in its queue. */
   readonly #early: net.Socket[] = [];
   #asking: ((result: Settled<ConnectionEnd>) => void) | null = null;
 
-  constructor(server: net.Server) {
+  constructor(server: net.Server, lingerMs: number) {
+    this.#lingerMs = lingerMs;
     this.#server = server;
     server.on('connection', (socket) => {
       // Until the program has it, an error only means that it is gone.
       socket.on('error', () => {});
       const done = this.#asking;
       this.#asking = null;
-      if (done) done({ value: new NetConnection(socket) });
+      if (done) done({ value: new NetConnection(socket, this.#lingerMs) });
       else if (this.#early.length < LIMITS.listenBacklog) this.#early.push(socket);
       // As a system does that resets what its queue has no room for: the client learns at once that it was not taken.
       else socket.resetAndDestroy();
@@ -76,7 +86,7 @@ class NetListener implements ListenerEnd {
 
   accept(done: (result: Settled<ConnectionEnd>) => void): void {
     const socket = this.#early.shift();
-    if (socket) queueMicrotask(() => done({ value: new NetConnection(socket) }));
+    if (socket) queueMicrotask(() => done({ value: new NetConnection(socket, this.#lingerMs) }));
     else this.#asking = done;
   }
 
@@ -99,13 +109,15 @@ class NetListener implements ListenerEnd {
 
 class NetConnection implements ConnectionEnd {
   readonly #socket: net.Socket;
+  readonly #lingerMs: number;
   #failed: Errno | null = null;
   #ended = false;
   #wake: (() => void) | null = null;
   /** Ends the read that is under way without bytes. */
   #giveUp: (() => void) | null = null;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, lingerMs: number) {
+    this.#lingerMs = lingerMs;
     this.#socket = socket;
     socket.on('error', (error) => {
       this.#failed = errnoOf(error);
@@ -159,6 +171,10 @@ class NetConnection implements ConnectionEnd {
 
   endWriting(): void {
     this.#socket.end();
+  }
+
+  leave(): void {
+    this.#socket.setTimeout(this.#lingerMs, () => this.#socket.destroy());
   }
 
   close(): void {

@@ -34,6 +34,8 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
   /** All that was answered as written. */
   output = '';
   readonly events: string[] = [];
+  /** The program has closed it. */
+  left = false;
   #read: ((result: Settled<Uint8Array>) => void) | null = null;
   #write: ((result: Settled<number>) => void) | null = null;
   #seek: ((result: Settled<bigint>) => void) | null = null;
@@ -72,6 +74,10 @@ export class TestEnd implements StreamEnd, ConnectionEnd {
 
   endWriting(): void {
     this.events.push('end');
+  }
+
+  leave(): void {
+    this.left = true;
   }
 
   close(): void {
