@@ -25,7 +25,7 @@ export const run: Command = {
     'Signals reach the program even if this command was started to ignore them, as by nohup; --detach leaves it running when the terminal goes.',
   ],
   options: [
-    { name: 'node', value: 'NODE', summary: 'start it on this node (name or id)' },
+    { name: 'node', value: 'NODE', summary: 'start it on this node (name or id); files and sockets are those of here' },
     {
       name: 'dir',
       value: 'HOST[::GUEST]',
@@ -39,7 +39,13 @@ export const run: Command = {
       summary: 'set an environment variable, or hand on the one of this name; none are handed on by themselves',
     },
     { name: 'cwd', value: 'DIR', summary: 'the directory that relative --dir, and ".", are taken from' },
-    { name: 'listen', value: 'ADDR', repeatable: true, summary: 'listen on HOST:PORT and pass the socket in' },
+    {
+      name: 'listen',
+      value: 'ADDR',
+      repeatable: true,
+      summary:
+        'listen on HOST:PORT, or on PORT for this machine only, and pass the socket in: the first as descriptor 3, directories come behind',
+    },
     { name: 'pin', summary: 'do not let it move (stay reason user_lock)' },
     { name: 'detach', summary: 'print its pid and leave it running; its output goes to "godwit logs"' },
     {
@@ -53,6 +59,7 @@ export const run: Command = {
   examples: [
     ['godwit run prog.wasm input.txt', 'run prog.wasm with the current directory'],
     ['godwit run --dir /data::/in --env TERM prog.wasm -v', '-v is the option of prog.wasm'],
+    ['godwit run --listen 127.0.0.1:8080 server.wasm', 'server.wasm accepts connections on descriptor 3'],
     [
       'godwit run --hop 20ms --stats moves.json prog.wasm',
       'move it all the time, and see how often and how long it stood still',
