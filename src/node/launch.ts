@@ -13,6 +13,7 @@ import type { OpenFile } from '../vfs/openfile.ts';
 import type { NodeCore } from './core.ts';
 import type { RunIo, RunSpec, StdioPort } from './daemon.ts';
 import { listenOn } from './listeners.ts';
+import { withTerminalSize } from './terminal-size.ts';
 import type { LoadedModule, ModuleStore } from './modules/modules.ts';
 
 export interface Launched {
@@ -58,7 +59,7 @@ export async function launch(
     const process = core.home.kernel.processes.spawn({
       ppid: null,
       args: spec.args,
-      env: spec.env,
+      env: withTerminalSize(spec.env, io.terminal),
       cwd: spec.cwd,
       stdio: [descriptor(streams[0]), descriptor(streams[1]), descriptor(streams[2])],
       listeners,

@@ -87,7 +87,7 @@ export class Node implements Daemon {
     return {
       pid: process.pid,
       signal: (signal) => this.#signal(process, signal),
-      // Preview 1 has no call that asks for the size of a terminal.
+      // The program has what it was at the start (terminal-size.ts): preview 1 has no call that asks for it.
       resize: () => {},
       ended,
     };

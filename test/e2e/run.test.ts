@@ -278,6 +278,9 @@ describe('with a daemon', () => {
     const cwd = path.join(import.meta.dirname, '../..');
     const kinds = lab.command('script', args, { env, cwd });
     assert.match((await kinds.result()).stdout, /^ok\r?\n$/);
+    const sized = `stty cols 91 rows 17; $GODWIT run --env LINES=5 ${programs.echo}`;
+    const size = lab.command('script', ['-qefc', sized, '/dev/null'], { env, cwd });
+    assert.match((await size.result()).stdout, /variable 0:.* LINES=5\r?\nvariable 1:.* COLUMNS=91\r?\n$/);
     const command = `$GODWIT run ${programs.waits} 1 ${word}`;
     const waits = lab.command('script', ['-qefc', command, '/dev/null'], { env, cwd });
     await waits.output(/ready/);

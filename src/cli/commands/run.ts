@@ -20,7 +20,7 @@ export const run: Command = {
   argumentCount: [1, null],
   summary: 'run a program as a process of the cluster, as if it ran here',
   details: [
-    'Standard input and output, the terminal, its size, Ctrl-C and the exit status are those of this command. Options end at the program: what follows belongs to it.',
+    'Standard input and output, the terminal, Ctrl-C and the exit status are those of this command; on a terminal COLUMNS and LINES have its size at the start. Options end at the program: what follows belongs to it.',
     'If no node is running, the program runs on a single node inside this command.',
     'Signals reach the program even if this command was started to ignore them, as by nohup; --detach leaves it running when the terminal goes.',
   ],
