@@ -29,8 +29,8 @@ function optionTerm({ name, short, value }: Option): string {
   return `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`;
 }
 
-function usageOption({ name, value, repeatable }: Option): string {
-  return `[--${name}${value ? ` ${value}` : ''}]${repeatable ? '...' : ''}`;
+function usageOption({ name, short, value, repeatable }: Option): string {
+  return `[${short ? `-${short}` : `--${name}`}${value ? ` ${value}` : ''}]${repeatable ? '...' : ''}`;
 }
 
 /** The usage line, wrapped. */
