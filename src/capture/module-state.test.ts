@@ -192,6 +192,25 @@ const CASES: Readonly<Record<string, readonly [text: string, captures: number]>>
       (i32.const 0))`,
     3,
   ],
+  'constant expressions that calculate': [
+    `(global $three i32 (i32.add (i32.const 1) (i32.const 2)))
+    (global $twelve i32 (i32.mul (global.get $three) (i32.const 4)))
+    (global $wide (mut i64) (i64.sub (i64.mul (i64.const 5) (i64.const 6)) (i64.add (i64.const 1) (i64.const 2))))
+    (memory (export "memory") 1)
+    (data (offset (i32.sub (i32.mul (global.get $three) (i32.const 100)) (i32.const 44))) "abc")
+    (table $t 8 funcref)
+    (elem (table $t) (offset (i32.sub (global.get $twelve) (i32.const 7))) func $one $two)
+    (func (export "run") (result i32 i64 i32)
+      (call $tell (i32.load8_u (i32.const 256)))
+      (call $tell (call_indirect $t (type $give) (i32.const 6)))
+      (call $pause)
+      (global.set $wide (i64.add (global.get $wide) (i64.const 100)))
+      (call $pause)
+      (call $tell (i32.load8_u (i32.const 258)))
+      (call $tell (call_indirect $t (type $give) (i32.const 5)))
+      (global.get $twelve) (global.get $wide) (global.get $three))`,
+    2,
+  ],
   'the start function, once': [
     `(memory (export "memory") 1)
     (global $count (mut i32) (i32.const 10))

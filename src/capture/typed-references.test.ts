@@ -154,10 +154,13 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   [
     'references of the general types without null',
-    `(func $is (param (ref func)) (result i32) (call $tell (i32.const 9)) (ref.is_null (local.get 0)))
+    `(global $g (mut (ref func)) (ref.func $double))
+    (func $is (param (ref func)) (result i32) (call $tell (i32.const 9)) (ref.is_null (local.get 0)))
     (func (export "run") (param i32) (result i32) (local $f (ref func)) (local $n nullfuncref)
       (local.set $f (ref.func $double))
+      (global.set $g (local.get $f))
       (call $tell (i32.const 1))
+      (call $tell (ref.is_null (global.get $g)))
       (i32.add (call $is (local.get $f)) (ref.is_null (local.get $n))))`,
   ],
   [

@@ -146,6 +146,26 @@ test('a comparison that fails, or throws, leaves nothing behind', () => {
   assert.equal(lot.notify(placeOf(0), 1), 0);
 });
 
+test('a wait that is made again after a capture does not compare again, and finds that it was woken', () => {
+  let lot = new ParkingLot();
+  let leaves = true;
+  const waiter = { seat: 2, now: () => 0n, attend: () => leaves };
+  assert.equal(
+    lot.wait(waiter, placeOf(0), () => true, -1n),
+    null,
+  );
+  const waits = lot.saved(2);
+  lot = moved(lot);
+  const again = (): WaitResult | null => lot.wait(waiter, placeOf(0), () => assert.fail('compared a second time'), -1n);
+  assert.equal(again(), null);
+  assert.deepEqual(lot.saved(2), waits);
+  assert.equal(lot.notify(placeOf(0), 9), 1);
+  lot = moved(lot);
+  leaves = false;
+  assert.equal(again(), WaitResult.woken);
+  assert.equal(lot.notify(placeOf(0), 9), 0);
+});
+
 test('a time beyond the end of the clock is none', () => {
   const lot = new ParkingLot();
   const waiter = { seat: 0, now: () => 1000n, attend: () => true };

@@ -5,6 +5,7 @@ import { OP } from '../../wasm/opcodes.ts';
 import { I32 } from '../../wasm/types.ts';
 import { ModuleBuilder } from '../../wasm/testing/builder.ts';
 import { Assembler } from '../code/assembler.ts';
+import { createMemory } from '../layout/memory.ts';
 import { Machine } from '../running/machine.ts';
 import { Program } from '../running/program.ts';
 import { createControl } from '../layout/entries.ts';
@@ -150,6 +151,27 @@ test('the host is asked with whole addresses, unsigned counts and signed values'
     ['wait64', 1, 2 ** 32 - 8, -(2n ** 62n), 9n],
     ['notify', 1, 2 ** 32 - 4, 2 ** 32 - 1],
   ]);
+});
+
+test('addresses beyond 4 GiB are whole, too', () => {
+  const b = new ModuleBuilder();
+  const size = { minimum: 0, maximum: 65_537, shared: true, wide: true };
+  b.memories.push(size);
+  const code = new Assembler().op(OP.i64Const);
+  code.s64(65_537n);
+  code.op(OP.memoryGrow, 0).op(OP.drop).op(OP.i64Const);
+  code.s64(2n ** 32n);
+  code.constant(-3).op(OP.i64Const, 5).op(OP.atomicWait32, 2, 8);
+  b.export('run', 'function', b.define([], [I32], [], code.done()));
+  const opened = Program.compile(b.build());
+  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const memories = opened.memories.map(createMemory);
+  const asked: unknown[] = [];
+  const ask = (...args: unknown[]): number => asked.push(args);
+  const waiting = { wait32: ask, wait64: ask, notify: ask };
+  const machine = new Machine(opened, { imports: {}, memories, control, poll() {}, waiting });
+  assert.deepEqual(machine.start('run'), { type: 'returned', value: 1 });
+  assert.deepEqual(asked, [[0, 2 ** 32 + 8, -3, 5n]]);
 });
 
 test('a further thread runs the start function, also captured, and then its entry with its arguments', () => {
