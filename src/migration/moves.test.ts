@@ -217,17 +217,17 @@ test('a process that is being frozen while a session is lost is told again wheth
 
 test('a process that starts at its target while a session is lost is told again whether it is stopped', () => {
   const { world, pid, move, settle, home } = setUp(counting(2_000));
-  let started: number | null = null;
+  const orders: Named<MigrationMessage, 'commit'>[] = [];
   world.network.onDelivery = (_from, to, message) => {
-    if (to === 2 && message.frame === 'commit') started = message.incarnation;
+    if (to === 2 && message.frame === 'commit') orders.push(message);
   };
   move(2);
-  while (started === null) settle(1);
+  while (orders.length === 0) settle(1);
   const told: boolean[] = [];
   world.network.onDelivery = (_from, to, message) => {
     if (to === 2 && message.frame === 'set_stopped') told.push(message.stopped);
   };
-  const entries = [{ pid, incarnation: incarnation(started), move: null, state: 'starting' }] as const;
+  const entries = [{ pid, incarnation: orders[0]!.incarnation, move: null, state: 'starting' }] as const;
   home.roles.receive(nodeId(2), { frame: 'holdings', entries });
   settle();
   assert.deepEqual(told, [false]);
