@@ -6,6 +6,11 @@ import { I32, UNKNOWN } from '../../wasm/types.ts';
 import type { ValueType } from '../../wasm/types.ts';
 import { CodeCopier } from './copier.ts';
 
+/** The key of an added local in a plan's `spills` and its like. */
+export function addedKey(position: number, type: ValueType): number {
+  return position * 256 + type;
+}
+
 export class SpillingCopier extends CodeCopier {
   /** The height up to which the operands are in their spill locals. */
   protected watermark = 0;
@@ -76,7 +81,7 @@ export class SpillingCopier extends CodeCopier {
    */
   protected added(locals: Map<number, number>, position: number, operand: ValueType): number {
     const type = this.module.references.nullable(operand);
-    const key = position * 256 + type;
+    const key = addedKey(position, type);
     const found = locals.get(key);
     if (found !== undefined) return found;
     const local = this.ownLocals + this.extraLocals.length;

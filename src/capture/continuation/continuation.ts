@@ -22,13 +22,14 @@ import { GodwitError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Module } from '../../wasm/module.ts';
 import { OP } from '../../wasm/opcodes.ts';
-import { I32, NO_TYPES } from '../../wasm/types.ts';
+import { EXNREF, I32, NO_TYPES } from '../../wasm/types.ts';
 import type { FunctionType, TypeList } from '../../wasm/types.ts';
 import type { WasmWriter } from '../../wasm/writer.ts';
 import { Assembler } from '../code/assembler.ts';
-import { BodyRewriter } from '../rewriting/body.ts';
+import { BodyRewriter, CAUGHT } from '../rewriting/body.ts';
 import type { CallFacts } from '../rewriting/calls.ts';
 import type { Written } from '../code/copier.ts';
+import { addedKey } from '../code/spilling.ts';
 import { savedSize } from '../layout/frame.ts';
 import type { FramePlan } from '../layout/frame.ts';
 import type { Numbering } from '../layout/numbering.ts';
@@ -53,8 +54,8 @@ export class ContinuationRewriter extends BodyRewriter {
   readonly #unwanted: (Written | undefined)[] = [];
   /** By frame depth: the whole loop is being written behind its partial round, `$exit` is open around it. */
   readonly #exits: boolean[] = [];
-  /** Added locals whose operands are put back. */
-  readonly #operands = new Set<number>();
+  /** Added locals that are needed at the site: with operands, and with what clauses around it have caught. */
+  readonly #added = new Set<number>();
 
   readonly #calls: LoopCalls | null;
 
@@ -95,7 +96,7 @@ export class ContinuationRewriter extends BodyRewriter {
 
   /** The saved locals that the rest of the function reads, all others being dead at the site. To be asked behind {@link write}. */
   get needed(): ReadonlySet<number> {
-    return new Set([...this.liveness.savedLocals(), ...this.#operands]);
+    return new Set([...this.liveness.savedLocals(), ...this.#added]);
   }
 
   /** The site is reached: what was written is dropped, the constructs around are opened, operands below `top` put back. */
@@ -114,7 +115,7 @@ export class ContinuationRewriter extends BodyRewriter {
     this.openWrapper();
     this.labels.enter();
     this.liveness.only(walker.depth);
-    this.#operands.clear();
+    this.#added.clear();
     let operand = 0;
     for (let frame = 1; frame <= walker.depth; frame++) {
       operand = this.#pushOperands(operand, walker.frameBase[frame]!);
@@ -127,7 +128,7 @@ export class ContinuationRewriter extends BodyRewriter {
   #pushOperands(from: number, to: number): number {
     for (let at = from; at < to; at++) {
       const type = this.walker.operands[at]!;
-      this.#operands.add(this.spillLocal(at, type));
+      this.#added.add(this.spillLocal(at, type));
       this.readSpilled(at, type);
     }
     return to;
@@ -139,6 +140,8 @@ export class ContinuationRewriter extends BodyRewriter {
     const type = { params: NO_TYPES, results: walker.frameResults[frame]! };
     const start = walker.frameStart[frame]!;
     this.#partial[frame] = true;
+    const caught = this.spills.get(addedKey(CAUGHT + frame, EXNREF));
+    if (caught !== undefined) this.#added.add(caught);
     switch (walker.frameOpcode[frame]) {
       case OP.tryTable: {
         const clauses = walker.catchClauses(start);
