@@ -164,7 +164,7 @@ test('addresses beyond 4 GiB are whole, too', () => {
   code.constant(-3).op(OP.i64Const, 5).op(OP.atomicWait32, 2, 8);
   b.export('run', 'function', b.define([], [I32], [], code.done()));
   const opened = Program.compile(b.build());
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   const memories = opened.memories.map(createMemory);
   const asked: unknown[] = [];
   const ask = (...args: unknown[]): number => asked.push(args);
