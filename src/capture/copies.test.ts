@@ -31,14 +31,15 @@ const CALLED = 'trap: rethrowing null value';
 
 /**
  * Of the places of a trap the innermost one: of callers, V8's optimised code often names another instruction, and so it does
- * of one for which it calls a function of its own, in the original too. Then only the function counts.
+ * of one for which it calls a function of its own, in the original too; of what it has inlined it may name only the caller. Then
+ * no place counts.
  */
 function observer(bytes: Uint8Array, original: Run): (run: Run) => unknown {
   const [, offset = ''] = original.where.split(' ')[0]!.split('@');
   const isExact = original.end !== CALLED && (offset === '' || !CALLING.has(bytes[Number(offset)]!));
   return ({ log, end, where, memory }) => {
     const [innermost = ''] = where.split(' ');
-    return { log, end, where: isExact ? innermost : innermost.split('@')[0], memory };
+    return { log, end, where: isExact ? innermost : null, memory };
   };
 }
 
