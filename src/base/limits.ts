@@ -47,7 +47,7 @@ export const LIMITS = {
   moduleBytes: 512 * MIB,
   /** Bytes of modules that a node keeps on disk, rewritten and original; the least recently used go first. */
   moduleCacheBytes: 2048 * MIB,
-  /** Locals of one function; V8's own limit. The only count in a module that bytes of the module do not bound. */
+  /** Locals of one function; V8's own limit. */
   functionLocals: 50_000,
   /** Parameters of a type, and results; V8's own limit. */
   typeValues: 1000,
@@ -87,6 +87,13 @@ export const LIMITS = {
   referencedTypes: 64,
   /** Pairs of instructions that are compared to show what the engine changes in a function: 128 MB of the command. */
   comparedInstructions: 2 ** 25,
+  /** Entries of one table; V8's own limit. */
+  tableEntries: 10_000_000,
+  /**
+   * Entries of all tables of a module together, as large as they may become: 80 bytes of a module can ask for gigabytes. V8
+   * has them in the heap of the guest's thread, of 2 GB, 18 bytes for each, and ends the whole node if one finds no room.
+   */
+  allTableEntries: 60_000_000,
   /** Linear memories of one module; images name them by a byte. */
   memories: 255,
   /** 64 KiB pages of one linear memory: all that wasm32 can address. */

@@ -24,7 +24,7 @@ import type {
 import { checkPreamble } from './preamble.ts';
 import { WasmReader, hex, invalid } from './reader.ts';
 import { ReferenceTypes } from './references.ts';
-import { readGlobalType, readMemoryType, readTableType } from './external-types.ts';
+import { readGlobalType, readMemoryType, readTableType, requireFewEntries } from './external-types.ts';
 import { readData, readElement } from './segments.ts';
 import type { SegmentContext } from './segments.ts';
 import { TypeSectionReader } from './type-section.ts';
@@ -359,6 +359,7 @@ class ModuleDecoder {
     if (this.#dataCount !== null && this.#dataCount !== this.#datas.length) {
       invalid(this.#bytes.length, 'data count and data section have inconsistent lengths');
     }
+    requireFewEntries(this.#tables.map(({ maximum }) => maximum));
     return {
       bytes: this.#bytes,
       types: this.#types,

@@ -1,4 +1,6 @@
 /** Types of tables, memories and globals as imports and sections give them (core specification, sections 3.2 and 5.3). */
+import { GodwitError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { GlobalType, MemoryType, TableType } from './module.ts';
 import { type WasmReader, hex, invalid, unsupported } from './reader.ts';
 import { I32, I64, isNumeric } from './types.ts';
@@ -55,4 +57,15 @@ export function readGlobalType(r: WasmReader, readType: () => ValueType): Global
   if (flag & 0x02) unsupported(at, 'shared-everything threads (a shared global)');
   if (flag > 1) invalid(at, 'malformed mutability');
   return { type, mutable: flag === 1 };
+}
+
+/**
+ * @param maxima how large each table of a module may become; null: as V8 lets it
+ * @throws GodwitError `limit` if all of them together may become too large
+ */
+export function requireFewEntries(maxima: readonly (number | null)[]): void {
+  const most = maxima.reduce<number>((sum, maximum) => sum + Math.min(maximum ?? Infinity, LIMITS.tableEntries), 0);
+  if (most <= LIMITS.allTableEntries) return;
+  const example = `${maxima.length} tables may have ${most} entries in all; ${LIMITS.allTableEntries} are the most`;
+  throw new GodwitError('limit', `${example}: give them a maximum`);
 }

@@ -38,6 +38,8 @@ export interface Outline {
   /** Type indices of functions, and of tags: imported ones first. */
   readonly functionTypes: readonly number[];
   readonly tags: readonly number[];
+  /** How large each table may become, imported ones first; null: as V8 lets it, or not known. */
+  readonly tableMaxima: readonly (number | null)[];
   /** Imported ones first. */
   readonly memories: readonly OutlineMemory[];
   readonly customs: readonly CustomSection[];
@@ -49,7 +51,7 @@ export function readOutline(bytes: Uint8Array): Outline {
   return new OutlineReader(bytes, 8).read();
 }
 
-const SECTION = { custom: 0, type: 1, import: 2, function: 3, memory: 5, export: 7, tag: 13 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7, tag: 13 } as const;
 const FORM = {
   func: 0x60,
   struct: 0x5f,
@@ -62,10 +64,14 @@ const FORM = {
 /** Types of fields that values have no type for. */
 const PACKED: ReadonlySet<number> = new Set([0x78, 0x77]);
 
+/** A table that says what its entries are at first begins with it instead of a type. */
+const WITH_ENTRIES = 0x40;
+
 class OutlineReader extends WasmReader {
   readonly #types: (FunctionType | null)[] = [];
   readonly #functionTypes: number[] = [];
   readonly #tags: number[] = [];
+  readonly #tableMaxima: (number | null)[] = [];
   readonly #sections: OutlineSection[] = [];
   readonly #imports: OutlineImport[] = [];
   readonly #exports: Export[] = [];
@@ -91,6 +97,7 @@ class OutlineReader extends WasmReader {
       types: this.#types,
       functionTypes: this.#functionTypes,
       tags: this.#tags,
+      tableMaxima: this.#tableMaxima,
       memories: this.#memories,
       customs: this.#customs,
     };
@@ -105,6 +112,7 @@ class OutlineReader extends WasmReader {
       this.pos = behind;
       return;
     }
+    if (id === SECTION.table) return this.#tables(start, behind);
     const entry: (() => void) | undefined = {
       [SECTION.type]: () => this.#recursiveTypes(),
       [SECTION.import]: () => this.#import(),
@@ -180,10 +188,24 @@ class OutlineReader extends WasmReader {
     else if (kind === 'tag') this.#tag();
     else {
       this.#valueType();
-      if (kind === 'table') this.#limits();
+      if (kind === 'table') this.#tableMaxima.push(this.#limits().maximum);
       else this.u8();
     }
     this.#imports.push({ module, name, kind, type, entry: { start, end: this.pos } });
+  }
+
+  /** Nothing is known of those from the first one on that says what its entries are at first: by any expression. */
+  #tables(start: number, behind: number): void {
+    this.pos = start;
+    this.end = behind;
+    for (let count = this.count(2); count > 0; count--) {
+      const isKnown = this.pos < behind && this.bytes[this.pos] !== WITH_ENTRIES;
+      if (isKnown) this.#valueType();
+      else this.pos = behind;
+      this.#tableMaxima.push(isKnown ? this.#limits().maximum : null);
+    }
+    this.pos = behind;
+    this.end = this.bytes.length;
   }
 
   #tag(): void {

@@ -7,6 +7,7 @@
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { GodwitError } from '../../base/errors.ts';
 import { functionName } from '../../wasm/names.ts';
+import { requireFewEntries } from '../../wasm/external-types.ts';
 import { readOutline } from '../../wasm/outline.ts';
 import type { Outline } from '../../wasm/outline.ts';
 import { requireFewValues } from '../../wasm/value-bound.ts';
@@ -51,6 +52,7 @@ export function shareMemories(original: Uint8Array, reason: StayingReason): Uint
   const outline = readOutline(original);
   requireFreeNames(outline);
   requireFewValues(outline);
+  requireFewEntries(outline.tableMaxima);
   const shared = outline.memories.find((memory) => memory.shared);
   if (shared !== undefined) unsupported(shared.at, 'threads', REASONS[reason]);
   const out = new WasmWriter(original.length + 4096);
