@@ -6,7 +6,7 @@ import type { StayingReason } from '../capture/running/staying.ts';
 import type { Module } from '../wasm/module.ts';
 import type { Outline } from '../wasm/outline.ts';
 import { hostPath } from '../vfs/host-path.ts';
-import { refusedByV8, withAdvice } from '../wasm/advice.ts';
+import { refusalCode, refusedByV8, withAdvice } from '../wasm/advice.ts';
 import { requireProgramFile } from './program-file.ts';
 import { reasonOf } from './report.ts';
 
@@ -78,7 +78,7 @@ async function engineMakes(bytes: Uint8Array): Promise<Made> {
     const { stayingReason } = await import('../capture/running/staying.ts');
     const reason = stayingReason(error);
     if (reason !== null) return staying(bytes, reason);
-    return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
+    return { refused: { code: refusalCode(error), message: withAdvice(error) }, stays: null, rewritten: null };
   }
 }
 
@@ -160,7 +160,7 @@ async function staying(bytes: Uint8Array, stays: StayingReason): Promise<Made> {
     return { refused: null, stays, rewritten: null };
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    return { refused: { code: error.code, message: withAdvice(error) }, stays: null, rewritten: null };
+    return { refused: { code: refusalCode(error), message: withAdvice(error) }, stays: null, rewritten: null };
   }
 }
 

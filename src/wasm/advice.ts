@@ -21,3 +21,8 @@ export function withAdvice({ code, message }: GodwitError): string {
   const advice = ADVICE[code];
   return advice === undefined ? message : `${message}; ${advice}`;
 }
+
+/** What kind of refusal it is to whoever wants to run the module: one that is beyond a limit is no program that can run. */
+export function refusalCode({ code }: GodwitError): ErrorCode {
+  return code === 'limit' ? 'not_runnable' : code;
+}

@@ -180,6 +180,21 @@ test('what godwit rewrite has made is told from what it takes', async (t) => {
   }
 });
 
+test('a module beyond a limit is none that can run', async (t) => {
+  const directory = temporaryDirectory(t);
+  const bytes = await moduleBytes(`(module ${'(table 0 funcref)'.repeat(60)} (func (export "_start")))`);
+  writeFileSync(path.join(directory, 'tables.wasm'), bytes);
+  for (const words of [
+    ['run', 'tables.wasm'],
+    ['inspect', 'tables.wasm'],
+    ['rewrite', 'tables.wasm', '-o', 'out.wasm'],
+  ]) {
+    const { stdout, stderr, status } = await startGodwit(t, words, { cwd: directory }).outcome;
+    assert.match(stdout + stderr, /60 tables may have 600000000 entries .*: give them a maximum\n/);
+    assert.equal(status, 126);
+  }
+});
+
 test(
   'rewrite tells what to do about a program that cannot be looked at',
   { skip: process.platform === 'win32' },

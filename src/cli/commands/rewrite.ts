@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { GodwitError } from '../../base/errors.ts';
 import type { Rewritten } from '../../capture/rewriting/rewrite.ts';
-import { withAdvice } from '../../wasm/advice.ts';
+import { refusalCode, withAdvice } from '../../wasm/advice.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { readModule } from '../engine.ts';
 import { byteSize, printable } from '../format.ts';
@@ -68,6 +68,6 @@ async function rewritten(file: string, bytes: Uint8Array): Promise<Rewritten> {
     return rewrite(bytes);
   } catch (error) {
     if (!(error instanceof GodwitError)) throw error;
-    throw new GodwitError(error.code, `cannot rewrite ${file}: ${withAdvice(error)}`, { cause: error });
+    throw new GodwitError(refusalCode(error), `cannot rewrite ${file}: ${withAdvice(error)}`, { cause: error });
   }
 }

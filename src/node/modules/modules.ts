@@ -16,7 +16,7 @@ import type { Log } from '../../base/env.ts';
 import { type ErrorCode, GodwitError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { hostPath } from '../../vfs/host-path.ts';
-import { refusedByV8, withAdvice } from '../../wasm/advice.ts';
+import { refusalCode, refusedByV8, withAdvice } from '../../wasm/advice.ts';
 import { makePrivateDirectory } from '../paths.ts';
 import { startWorker } from '../start-worker.ts';
 
@@ -68,7 +68,7 @@ export class ModuleStore {
       return await this.loadBytes(bytes);
     } catch (error) {
       if (!(error instanceof GodwitError)) throw error;
-      throw new GodwitError(error.code, `cannot run ${file}: ${withAdvice(error)}`, { cause: error });
+      throw new GodwitError(refusalCode(error), `cannot run ${file}: ${withAdvice(error)}`, { cause: error });
     }
   }
 
