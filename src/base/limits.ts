@@ -56,6 +56,11 @@ export const LIMITS = {
    * what can be far more than the bytes of a function: until V8 has looked through it, it keeps 16 to 50 bytes for each.
    */
   functionValues: 2 ** 22,
+  /**
+   * Of one function, for each block, loop and (twice) `if`, its locals and the operands below: V8's baseline compiler keeps 12
+   * bytes for each until it has compiled the function. Clang's largest comes to 700 thousand.
+   */
+  functionStates: 2 ** 27,
   /** Constructs within each other in a function that is made movable: a `switch` of so many cases has as many blocks. */
   nestedConstructs: 65_536,
   /** Entries of a table whose functions are looked up for continuations: clang has 30,000; beyond it nothing is known of it. */

@@ -49,6 +49,17 @@ export function tooManyValues(functionIndex: number): never {
   );
 }
 
+/**
+ * Nor such a one: V8's baseline compiler would take it.
+ * @throws GodwitError `limit`
+ */
+export function tooManyStates(functionIndex: number): never {
+  throw new GodwitError(
+    'limit',
+    `function ${functionIndex}: it has too many locals and operands for so many blocks, more than ${LIMITS.functionStates} in all`,
+  );
+}
+
 export class WasmReader {
   readonly bytes: Uint8Array;
   pos: number;

@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { typeOf } from './module.ts';
 import type { Module } from './module.ts';
 import { OP } from './opcodes.ts';
-import { WasmReader, hex, tooManyValues } from './reader.ts';
+import { WasmReader, hex, tooManyStates, tooManyValues } from './reader.ts';
 import { EXNREF, NO_TYPES, UNKNOWN } from './types.ts';
 import type { FunctionType, TypeList, ValueType } from './types.ts';
 
@@ -39,6 +39,10 @@ export class ValidationStacks extends WasmReader {
 
   /** Of the function so far: see {@link LIMITS.functionValues}. */
   #values = 0;
+  /** See {@link LIMITS.functionStates}. */
+  #states = 0;
+  /** What is before it and passed again ({@link rewindToLoop}) does not count for these a second time. */
+  #passed = 0;
 
   /** By local: 1 if it may not be read yet, for it has no value and no default. */
   #unset = new Uint8Array(256);
@@ -68,6 +72,8 @@ export class ValidationStacks extends WasmReader {
     this.height = 0;
     this.depth = -1;
     this.#values = 0;
+    this.#states = 0;
+    this.#passed = 0;
     this.#readLocals();
     this.pushFrame(OP.block, NO_TYPES, this.type.results);
   }
@@ -162,6 +168,7 @@ export class ValidationStacks extends WasmReader {
 
   /** Counts values that come several at a time: of them alone a function can have far more than bytes. */
   #several(values: number): void {
+    if (this.start < this.#passed) return;
     this.#values += values;
     if (this.#values > LIMITS.functionValues) tooManyValues(this.functionIndex);
   }
@@ -171,6 +178,8 @@ export class ValidationStacks extends WasmReader {
   }
 
   protected pushFrame(opcode: number, params: TypeList, results: TypeList): void {
+    this.#states += this.start >= this.#passed ? (this.localCount + this.height) * (opcode === OP.if ? 2 : 1) : 0;
+    if (this.#states > LIMITS.functionStates) tooManyStates(this.functionIndex);
     const depth = ++this.depth;
     if (depth === this.frameOpcode.length) this.#growFrames();
     this.frameOpcode[depth] = opcode;
@@ -211,6 +220,7 @@ export class ValidationStacks extends WasmReader {
   /** Goes back to just before the loop whose `end` has just been passed, its parameters on the stack again. */
   rewindToLoop(): void {
     const loop = this.depth + 1;
+    this.#passed = Math.max(this.#passed, this.pos);
     this.pos = this.frameStart[loop]!;
     this.height = this.frameBase[loop]!;
     this.pushAll(this.frameParams[loop]!);

@@ -102,8 +102,10 @@ describe('more values than any program has', () => {
 
   for (const [name, make] of Object.entries(SHAPES)) {
     test(`${name}, in a module that is rewritten`, () => {
-      assert.throws(() => rewrite(make(TOO_MANY)), REFUSED);
-      assert.throws(() => prepare(make(TOO_MANY)), REFUSED);
+      // Of those within each other, the operands in all of them are even more.
+      const refused = { code: 'limit', message: /^function [01]: .* more than (4194304|134217728) in all/ };
+      assert.throws(() => rewrite(make(TOO_MANY)), refused);
+      assert.throws(() => prepare(make(TOO_MANY)), refused);
     });
   }
 
@@ -115,6 +117,70 @@ describe('more values than any program has', () => {
     const refused = await moduleBytes(text(TOO_MANY));
     assert.throws(() => prepare(refused), REFUSED);
     assert.ok(WebAssembly.validate(prepare(await moduleBytes(text(100)))));
+  });
+});
+
+describe('more locals than so many blocks may have', () => {
+  const LOCALS = 40_000;
+  const MOST = Math.floor(LIMITS.functionStates / LOCALS);
+  const refused = { code: 'limit', message: /function 0: it has too many locals and operands for so many blocks/ };
+  const module = (n: number, code: (a: Assembler) => Assembler, locals = LOCALS, before = 0): Uint8Array => {
+    const b = new ModuleBuilder();
+    const a = new Assembler();
+    for (let i = 0; i < before; i++) a.constant(0);
+    for (let i = 0; i < n; i++) code(a);
+    b.define(
+      [],
+      [],
+      Array.from({ length: locals }, () => I32),
+      before > 0 ? a.op(OP.unreachable).done() : a.done(),
+    );
+    return b.build();
+  };
+  const shapes: Readonly<Record<string, readonly [number, (a: Assembler) => Assembler]>> = {
+    blocks: [1, (a) => a.raw(OP.block, 0x40).get(0).op(OP.brIf, 0).raw(OP.end)],
+    loops: [1, (a) => a.raw(OP.loop, 0x40, OP.end)],
+    ifs: [2, (a) => a.get(0).raw(OP.if, 0x40, OP.end)],
+    'blocks with a result': [1, (a) => a.raw(OP.block, I32).get(0).raw(OP.end).op(OP.drop)],
+  };
+  for (const [name, [states, code]] of Object.entries(shapes)) {
+    test(name, () => {
+      const many = module(MOST / states + 1, code);
+      assert.throws(() => prepare(many), refused);
+      assert.throws(() => requireFewValues(readOutline(many)), refused);
+      const few = module(MOST / 2 / states, code);
+      rewrite(few);
+      requireFewValues(readOutline(few));
+    });
+  }
+
+  test('what is written twice counts once', () => {
+    // A loop that counts towards a bound, around others.
+    const a = new Assembler().raw(OP.loop, 0x40);
+    for (let i = 0; i < 0.8 * MOST; i++) a.raw(OP.loop, 0x40, OP.end);
+    a.get(0).constant(1).op(OP.i32Add).op(OP.localTee, 0).constant(100).op(OP.i32LtU).op(OP.brIf, 0).raw(OP.end);
+    const b = new ModuleBuilder();
+    b.define(
+      [],
+      [],
+      Array.from({ length: LOCALS }, () => I32),
+      a.done(),
+    );
+    rewrite(b.build());
+  });
+
+  test('operands count as locals do', () => {
+    const [, code] = shapes['loops']!;
+    assert.throws(() => prepare(module(MOST + 1, code, 0, LOCALS)), refused);
+  });
+
+  test('locals of references to types, and too many locals', async () => {
+    const locals = (n: number): Promise<Uint8Array> =>
+      moduleBytes(`(module (type (struct)) (func (local ${'(ref null 0) '.repeat(n)}) ${'(loop)'.repeat(100)}))`);
+    requireFewValues(readOutline(await locals(1000)));
+    assert.throws(() => requireFewValues(readOutline(module(1, shapes['loops']![1], 50_001))), {
+      code: 'invalid_module',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * A bound for what V8 keeps while it looks through code that Godwit does not validate itself (garbage collection and the
- * like): {@link LIMITS.functionValues}. Every instruction begins at some byte, so each byte is taken for the beginning of
+ * like), and compiles it: {@link LIMITS.functionValues}, {@link LIMITS.functionStates}. Every instruction begins at some byte, so each byte is taken for the beginning of
  * one. That counts a little too much, for hardly any type of a real program has several results; and it needs no table of
  * instructions, which would have to know all that V8 knows. Instructions with one value or none are not counted: there
  * are no more of them than bytes.
@@ -8,7 +8,8 @@
 import { LIMITS } from '../base/limits.ts';
 import { OP } from './opcodes.ts';
 import type { Outline } from './outline.ts';
-import { WasmReader, tooManyValues } from './reader.ts';
+import { WasmReader, invalid, tooManyStates, tooManyValues } from './reader.ts';
+import { NON_NULL_PREFIX, NULLABLE_PREFIX } from './types.ts';
 import type { FunctionType } from './types.ts';
 
 const CODE = 10;
@@ -49,7 +50,9 @@ export function requireFewValues(outline: Outline): void {
 function requireFewIn(outline: Outline, index: number, from: number, end: number): void {
   const { bytes } = outline;
   const arities = new Arities(outline, index);
+  const locals = localsOf(outline, index, from, end);
   let values = 0;
+  let states = 0;
   for (let at = from; at < end; at++) {
     const kind = namedBy[bytes[at]!]!;
     if (kind === NAMES.nothing) continue;
@@ -59,11 +62,29 @@ function requireFewIn(outline: Outline, index: number, from: number, end: number
       byte = bytes[at + i]!;
       named += (byte & 0x7f) * 2 ** (7 * (i - 1));
     }
+    if (kind === NAMES.block && arities.isBlock(named, byte)) {
+      states += locals * (bytes[at] === OP.if ? 2 : 1);
+      if (states > LIMITS.functionStates) tooManyStates(index);
+    }
     const more = arities.of(kind, named, (byte & 0x40) !== 0);
     if (more <= 1) continue;
     values += more;
     if (values > LIMITS.functionValues) tooManyValues(index);
   }
+}
+
+/** @throws GodwitError `invalid_module` if there are more than V8 takes, or they do not end within the function */
+function localsOf({ bytes, types, functionTypes }: Outline, index: number, from: number, end: number): number {
+  const r = new WasmReader(bytes, from, end);
+  let locals = types[functionTypes[index] ?? -1]?.params.length ?? 0;
+  for (let groups = r.count(2); groups > 0; groups--) {
+    const at = r.pos;
+    locals += r.u32();
+    if (locals > LIMITS.functionLocals) invalid(at, `too many locals: ${locals}`);
+    const type = r.u8();
+    if (type === NULLABLE_PREFIX || type === NON_NULL_PREFIX) r.signed(33);
+  }
+  return locals;
 }
 
 /** How many values instructions of one function have, met in their order. */
@@ -97,6 +118,11 @@ class Arities {
       default:
         return this.#widest;
     }
+  }
+
+  /** Whether what stands behind the first byte of a block is a type of blocks. @param last its last byte */
+  isBlock(named: number, last: number): boolean {
+    return (last & 0x40) !== 0 || this.#type(named) !== null;
   }
 
   #type(index = -1): FunctionType | null {
