@@ -207,6 +207,27 @@ test('a host object that nothing reads any more does not keep the program', () =
   assert.deepEqual(stays, [true, false, true, false]);
 });
 
+test('what the rest of a round that leaves its loop does not write is kept, though whole rounds write it', () => {
+  const b = builder();
+  const [value, left] = [0, 1];
+  const code = new Assembler().constant(2).op(OP.localSet, left).raw(OP.loop, 0x40);
+  code.get(left).op(OP.call, 0).op(OP.localSet, value).constant(7).op(OP.call, 0).op(OP.drop);
+  code.get(left).constant(1).op(OP.i32Sub).op(OP.localTee, left).op(OP.brIf, 0).raw(OP.end).get(value);
+  b.export('run', 'function', b.define([], [I32], [I32, I32], code.done()));
+  assert.equal(sameEverywhere(b.build()), '2');
+});
+
+test('what the next round reads is kept, though the rest of this one may write it', () => {
+  const b = builder();
+  const [value, left, sum] = [0, 1, 2];
+  const code = new Assembler().constant(3).op(OP.localSet, left).constant(5).op(OP.localSet, value).raw(OP.loop, 0x40);
+  code.get(value).get(sum).op(OP.i32Add).op(OP.localSet, sum).constant(7).op(OP.call, 0).op(OP.drop);
+  code.get(left).constant(1).op(OP.i32Sub).op(OP.localTee, left).op(OP.brIf, 0);
+  code.constant(9).op(OP.localSet, value).raw(OP.end).get(sum).get(value).op(OP.i32Add);
+  b.export('run', 'function', b.define([], [I32], [I32, I32, I32], code.done()));
+  assert.equal(sameEverywhere(b.build()), '24');
+});
+
 /** run(n) calls itself n deep, then the import; each frame adds its number to the result. */
 function recursion(): Uint8Array {
   const b = builder();
