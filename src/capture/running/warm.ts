@@ -4,7 +4,7 @@
  * for that. So a thread that has nothing to do yet captures and resumes a small program of its own, and then makes its
  * continuations again and again.
  */
-import { CONTROL_PAGES } from '../layout/entries.ts';
+import { createControl } from '../layout/entries.ts';
 import { createMemory } from '../layout/memory.ts';
 import { NOTHING_SEEN } from '../continuation/loop-calls.ts';
 import { Linker } from '../continuation/link.ts';
@@ -24,7 +24,7 @@ const LINKS = 2;
 export function* warming(): Generator<undefined, number> {
   const program = Program.compile(sampleProgram(ROUNDS));
   const memories = program.memories.map(createMemory);
-  const control = new WebAssembly.Memory({ initial: 1, maximum: CONTROL_PAGES, shared: true });
+  const control = createControl();
   // Every poll takes the stack up again in place, and some calls do it by way of a state.
   new Int32Array(control.buffer)[0] = 1;
   let captures = 0;

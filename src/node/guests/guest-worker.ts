@@ -56,12 +56,13 @@ function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
  * of a cluster took half as long again.
  */
 const WARM_UP_AFTER_MS = 3000;
-const pieces = warming();
+let pieces: ReturnType<typeof warming> | null = warming();
 let idle = setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
 
 /** Piece by piece, since an order may come at any time. */
 function warmUp(): void {
-  if (pieces.next().done !== true) idle = setTimeout(warmUp, 0).unref();
+  if (pieces?.next().done === false) idle = setTimeout(warmUp, 0).unref();
+  else pieces = null;
 }
 
 yieldToNode();
@@ -70,6 +71,8 @@ const post = (answer: FromGuestWorker): void => port.postMessage(answer);
 
 port.on('message', (message: ToGuestWorker) => {
   clearTimeout(idle);
+  // With the memories that it has.
+  pieces = null;
   if (message.type === 'setup') {
     thread = new GuestThread(message.setup, open(message.setup), machinery);
     post({ type: 'ready' });
