@@ -1,5 +1,6 @@
 /** How long it takes from the wish to capture a program until it is captured, at random moments of its run. */
 import { Worker } from 'node:worker_threads';
+import { GodwitError } from '../src/base/errors.ts';
 import { rewrite } from '../src/capture/rewriting/rewrite.ts';
 import { setEngineOptions } from '../src/node/v8.ts';
 import type { Benchmark, Context, Row } from './benchmark.ts';
@@ -18,8 +19,8 @@ const MOMENTS = 10_000;
  * mostly when the last capture has been taken up.
  */
 const LONGEST_PAUSE_MS = 20;
-/** A kernel that is not captured for so long has ended just then. */
-const PATIENCE_MS = 1000;
+/** Between runs, and until a capture: longer is a fault. */
+const PATIENCE_MS = 60_000;
 
 export const reaction: Benchmark = {
   name: 'reaction',
@@ -109,7 +110,8 @@ async function measure(kernel: Kernel, moments: number, { signal }: Context): Pr
       const waited = waitedMs(thread);
       const begin = process.hrtime.bigint();
       Atomics.store(attention, 0, CAPTURE);
-      Atomics.wait(words, BOARD.state, STATE.running, PATIENCE_MS);
+      if (Atomics.wait(words, BOARD.state, STATE.running, PATIENCE_MS) === 'timed-out')
+        throw new GodwitError('internal', `${kernel.name} was not captured within ${PATIENCE_MS / 1000} s`);
       if (Atomics.load(words, BOARD.state) === STATE.told) {
         const ms = Number(captured[BOARD.time]! - begin) / 1e6;
         const waits = waitedMs(thread);
