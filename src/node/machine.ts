@@ -26,13 +26,14 @@ export function machineStatus(): MachineStatus {
 /**
  * An address under which other machines may reach this one, for a node that listens on all of them: IPv4 rather than
  * IPv6, which has more that lead nowhere. With several networks it may be that of another one: then --listen says more.
+ * @param listens `both`: on `::`, which is all addresses of both families
  * @returns a loopback address if there is no other
  */
-export function ownHost(): string {
+export function ownHost(listens: 'IPv4' | 'both'): string {
   const outside = Object.values(networkInterfaces()).flatMap((found) =>
     (found ?? []).filter(({ internal }) => !internal),
   );
   const global = outside.filter(({ address }) => !/^fe[89ab]/i.test(address));
-  const best = global.find(({ family }) => family === 'IPv4') ?? global[0];
+  const best = global.find(({ family }) => family === 'IPv4') ?? (listens === 'both' ? global[0] : undefined);
   return best?.address ?? '127.0.0.1';
 }

@@ -10,7 +10,7 @@ import { findMember, type Member as MemberRecord } from '../../cluster/members.t
 import { type MemberEvent, Membership } from '../../cluster/membership.ts';
 import type { MembershipStore } from '../../cluster/store.ts';
 import { noSuchProcess } from '../../kernel/unknown.ts';
-import { withHost } from '../../link/address.ts';
+import { parseAddress, withHost } from '../../link/address.ts';
 import type { PeerFrame } from '../../link/frames.ts';
 import { type LinksConfig, Links } from '../../link/links.ts';
 import type { Message, Network, NodeState, NodeView, PeerEvent } from '../../migration/hosts.ts';
@@ -253,7 +253,8 @@ export class Cluster implements ClusterView, NodeView {
     const { founder, address } = this.#options;
     if (!founder) throw new GodwitError('usage', 'only the founding node makes join tokens');
     const { token, expires } = await founder.createToken();
-    return { token, address: withHost(address, ownHost()), expires: Number(expires / 1_000_000n) };
+    const host = ownHost(parseAddress(address).host === '::' ? 'both' : 'IPv4');
+    return { token, address: withHost(address, host), expires: Number(expires / 1_000_000n) };
   }
 
   #hasRoom(to: NodeId): boolean {
