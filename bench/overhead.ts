@@ -13,7 +13,7 @@ import type { Job, Times } from './overhead/guest.ts';
 import { best, geometricMean } from './statistics.ts';
 
 /** Measured runs of one worker, after the one that warms it up. */
-const RUNS = 2;
+const RUNS = 4;
 /**
  * The rounds that were asked for begin anew when one makes the best of a variant faster by more than this share. Programs
  * that wait for memory depend on which pages a process got: `btree` takes 180 to 290 ms.
