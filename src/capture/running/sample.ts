@@ -25,13 +25,12 @@ const REAL = 5;
 const SINGLE = 6;
 const LEFT = 7;
 const LOCALS = Uint8Array.of(I32, I32, I32, I64, F64, F32, I32);
-/** i64.extend_i32_u and so on: instructions that the engine copies without looking have no name in `OP`. */
+/** Instructions that the engine copies without looking, which have no name in `OP`. */
 const PLAIN = {
   i32Xor: 0x73,
   f64Mul: 0xa2,
   f32Add: 0x92,
   f32Demote: 0xb6,
-  f64Promote: 0xbb,
   i32Wrap: 0xa7,
   i64Xor: 0x85,
 };
@@ -138,7 +137,7 @@ function leaveInTheMiddle(a: Assembler): Assembler {
   return a.get(N).op(OP.brIf, 0).get(SUM).op(OP.return).constant(1).op(OP.drop).raw(OP.end);
 }
 
-/** A switch of four cases, in a loop that ends soon. */
+/** A switch of four cases. */
 function switchOver(a: Assembler): Assembler {
   for (let depth = 0; depth < 5; depth++) a.raw(OP.block, EMPTY);
   a.get(I).constant(3).op(OP.i32And).op(OP.brTable, 3, 0, 1, 2, 3);

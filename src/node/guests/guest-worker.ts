@@ -52,7 +52,7 @@ function open({ hash, original, rewritten }: GuestSetup): AnyProgram {
 
 /**
  * A worker that nobody wants after so many milliseconds is one in reserve: it warms the engine up, for the process that will
- * arrive. That takes a processor for some 150 ms, so not while programs start and move: after 200 ms instead, the first moves
+ * arrive. That takes a processor for some 200 ms, so not while programs start and move: after 200 ms instead, the first moves
  * of a cluster took half as long again.
  */
 const WARM_UP_AFTER_MS = 3000;
